@@ -1,0 +1,65 @@
+"""AWS clients, made on first use and kept, and the translation of AWS's errors into our vocabulary."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError
+
+from imagewatch.errors import Throttled, Unavailable
+
+# Few attempts in here: the workflow's Retry does the waiting, and two layers of retries would multiply.
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=20)
+
+_THROTTLES = {
+    "BandwidthLimitExceeded",
+    "KMSThrottlingException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+_FAULTS = {"InternalError", "InternalFailure", "InternalServerError", "RequestTimeout", "ServiceUnavailable"}
+
+
+@functools.cache
+def client(service: str) -> Any:
+    """The one client of a service in this process."""
+    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns AWS's throttles and faults into Throttled and Unavailable; every other error passes as it is."""
+    try:
+        yield
+    except ClientError as error:
+        code, status = error_code(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _THROTTLES:
+            raise Throttled(str(error)) from error
+        if code in _FAULTS or status >= 500:
+            raise Unavailable(str(error)) from error
+        raise
+    except HTTPClientError as error:  # botocore's base for connections that fail, break off or take too long
+        raise Unavailable(str(error)) from error
+
+
+def error_code(error: ClientError) -> str:
+    """AWS's name for the error."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def error_message(error: ClientError) -> str:
+    """AWS's sentence about the error."""
+    return str(error.response.get("Error", {}).get("Message", ""))

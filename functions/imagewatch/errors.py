@@ -1,0 +1,45 @@
+"""The vocabulary of failure. These class names stand verbatim in the workflow's ErrorEquals.
+
+ImagewatchError
+├── a retry changes nothing
+│   ├── ImageRejected        the image is at fault; its message is the reason that people read
+│   ├── ImageGone            the object was removed or replaced before it could be read
+│   ├── AnalysisIncomplete   labels could not be had, so there is nothing worth storing
+│   ├── UnreadableMessage    a queue message that is not an S3 event; it belongs in the dead-letter queue
+│   └── InvalidRule          a watchlist rule that can't be evaluated; the message names the field
+└── a retry can heal
+    ├── Throttled            a service asked us to slow down: wait long, with full jitter
+    └── Unavailable          a service failed or could not be reached: wait briefly
+"""
+
+
+class ImagewatchError(Exception):
+    """Base of every error that Imagewatch raises on purpose."""
+
+
+class ImageRejected(ImagewatchError):
+    """The image can't be analysed, whoever tries and however often."""
+
+
+class ImageGone(ImagewatchError):
+    """The object version that the event announced is no longer there."""
+
+
+class AnalysisIncomplete(ImagewatchError):
+    """A branch that the analysis can't do without has failed for good."""
+
+
+class UnreadableMessage(ImagewatchError):
+    """A message on the intake queue is neither an S3 event nor S3's test event."""
+
+
+class InvalidRule(ImagewatchError):
+    """A rule in the watchlist has a missing or impossible field."""
+
+
+class Throttled(ImagewatchError):
+    """AWS refused a call because too many were made."""
+
+
+class Unavailable(ImagewatchError):
+    """AWS failed to serve a call, or could not be reached."""

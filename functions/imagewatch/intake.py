@@ -1,0 +1,77 @@
+"""What a message on the intake queue says: which objects were created or removed, in S3's own words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote_plus
+
+from imagewatch.errors import UnreadableMessage
+from imagewatch.images import UPLOADS_PREFIX, ImageVersion, comparable_sequencer
+
+
+@dataclass(frozen=True)
+class ObjectEvent:
+    """One record of an S3 event notification."""
+
+    image: ImageVersion
+    removed: bool
+    permanent: bool
+    """A removal of one named version (or in a bucket without versions), rather than a delete marker on top of them."""
+
+    @property
+    def concerns_us(self) -> bool:
+        """Zero-byte "folders" and anything outside uploads/ (a notification set up by mistake) are none of our business."""
+        key = self.image.key
+        return key.startswith(UPLOADS_PREFIX) and (self.removed or self.image.size > 0) and not key.endswith("/")
+
+
+def parse_message(body: str) -> list[ObjectEvent]:
+    """The events in one queue message; empty for S3's test event.
+
+    Raises UnreadableMessage for everything else, so that the message is kept in the dead-letter queue.
+    """
+    try:
+        message = json.loads(body)
+    except ValueError as error:
+        raise UnreadableMessage(f"The message is not JSON ({error}); only S3 event notifications belong here.") from error
+    if isinstance(message, dict) and message.get("Event") == "s3:TestEvent":
+        return []
+    if not isinstance(message, dict) or not isinstance(message.get("Records"), list) or not message["Records"]:
+        raise UnreadableMessage("The message has no Records; only S3 event notifications belong here.")
+    return [_parse_record(record) for record in message["Records"]]
+
+
+def _parse_record(record: Any) -> ObjectEvent:
+    try:
+        if record["eventSource"] != "aws:s3":
+            raise UnreadableMessage(f"The record comes from {record['eventSource']!r}; only aws:s3 is understood.")
+        category, _, kind = str(record["eventName"]).removeprefix("s3:").partition(":")
+        if category not in ("ObjectCreated", "ObjectRemoved", "LifecycleExpiration"):
+            raise UnreadableMessage(f"The event {record['eventName']!r} is neither a creation nor a removal.")
+        s3_object = record["s3"]["object"]
+        image = ImageVersion(
+            bucket=record["s3"]["bucket"]["name"],
+            # Keys in S3 notifications are form-URL-encoded; this is the one place where they are decoded.
+            key=unquote_plus(s3_object["key"], errors="strict"),
+            version_id=s3_object.get("versionId") or "",
+            etag=s3_object.get("eTag") or "",
+            sequencer=comparable_sequencer(s3_object["sequencer"]),
+            size=int(s3_object.get("size") or 0),
+            uploaded_at=_milliseconds(record["eventTime"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UnreadableMessage(f"The record is not an S3 event: {type(error).__name__} {error}.") from error
+    removed = category != "ObjectCreated"
+    return ObjectEvent(image, removed=removed, permanent=removed and kind != "DeleteMarkerCreated")
+
+
+def iso_utc(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds and a Z: sorts as text."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _milliseconds(timestamp: str) -> str:
+    return iso_utc(datetime.fromisoformat(timestamp))

@@ -1,0 +1,56 @@
+"""Logs and metrics: each line is JSON and carries the image and the execution, so that one search tells one image's story.
+
+Metrics are EMF lines in the same log. Traces come from `Tracing: Active` without an SDK.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+from imagewatch.errors import ImagewatchError
+
+NAMESPACE = "Imagewatch"
+Handler = Callable[[dict[str, Any], Any], Any]
+
+logger = Logger(service="imagewatch", use_rfc3339=True, utc=True)
+
+
+def about(image: Mapping[str, Any] | None, execution: str | None, context: Any = None) -> None:
+    """From here on each log line says which image (its state form) and which execution (ARN) it is about."""
+    logger.clear_state()
+    logger.append_keys(
+        image_id=(image or {}).get("ImageId"),
+        key=(image or {}).get("Key"),
+        execution_id=execution,
+        request_id=getattr(context, "aws_request_id", None),
+        function=getattr(context, "function_name", None),
+    )
+
+
+def task(handler: Handler) -> Handler:
+    """A handler whose event has Image and ExecutionArn: names them on each line, and logs how the task failed."""
+
+    @functools.wraps(handler)
+    def logged(event: dict[str, Any], context: Any) -> Any:
+        about(event["Image"], event["ExecutionArn"], context)
+        try:
+            return handler(event, context)
+        except ImagewatchError as error:
+            logger.warning(str(error), error=type(error).__name__)
+            raise
+        except Exception as error:
+            logger.exception("The task failed.", error=type(error).__name__)
+            raise
+
+    return logged
+
+
+def count(metric: str, number: int = 1) -> None:
+    """Adds to one of the metrics that docs/operations.md lists."""
+    with single_metric(name=metric, unit=MetricUnit.Count, value=number, namespace=NAMESPACE) as emitted:
+        emitted.add_dimension(name="service", value="imagewatch")

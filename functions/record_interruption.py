@@ -1,0 +1,35 @@
+"""Record Interruption: an execution that ended where no Catch could see it (timed out, aborted, broken) gets its record too.
+
+EventBridge tells of the execution's end; the image is in the execution's input.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from imagewatch import observability, reasons
+from imagewatch.aws import images_table, records
+from imagewatch.images import ImageVersion
+from imagewatch.intake import iso_utc
+from imagewatch.observability import count, logger
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Takes EventBridge's "Step Functions Execution Status Change"; returns whether there was anything to record."""
+    detail = event["detail"]
+    state = json.loads(detail["input"])["image"]
+    observability.about(state, detail["executionArn"], context)
+    image = ImageVersion.from_state(state)
+    record = images_table.read(image.image_id)
+    ours = record is not None and record["Sequencer"] == image.sequencer
+    if ours and record and record["Status"] != "ANALYZING":
+        logger.info("Already recorded.", status=record["Status"])
+        return {"Recorded": False}
+    reason = reasons.interruption(detail["status"], detail.get("error") or "", detail.get("cause") or "")
+    attributes = {"Status": "FAILED", "Reason": reason, "MatchedRules": [], "AnalyzedAt": iso_utc(datetime.now(UTC))}
+    recorded = records.end(image, attributes)
+    logger.error("Analysis interrupted.", reason=reason, status=detail["status"])
+    count("ImagesFailed")
+    return {"Recorded": recorded}

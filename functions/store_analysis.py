@@ -1,0 +1,35 @@
+"""Store Analysis: writes one image record and its label index, and refuses to overwrite a newer version."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from imagewatch import findings
+from imagewatch.aws import records
+from imagewatch.images import ImageVersion
+from imagewatch.intake import iso_utc
+from imagewatch.observability import count, logger, task
+
+
+@task
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Takes Image, Record (what validation learned) and Findings (what the branches brought); returns Stored and Findings.
+
+    Findings come back in the record's form, so that nothing later has to know of branches that failed.
+    """
+    image = ImageVersion.from_state(event["Image"])
+    found = findings.combine(event["Findings"])
+    attributes = {
+        **event["Record"],
+        **found,
+        "Status": "ANALYZED",
+        "MatchedRules": [],
+        "AnalyzedAt": iso_utc(datetime.now(UTC)),
+    }
+    stored = records.store(image, attributes, found["Labels"])
+    logger.info("Analysis stored." if stored else "Not stored: a newer version has taken over.")
+    count("ImagesAnalyzed")
+    if found["Moderation"]["Status"] == findings.NOT_CHECKED:
+        count("ModerationMissing")
+    return {"Stored": stored, "Findings": {"Labels": found["Labels"], "Moderation": found["Moderation"]}}

@@ -1,0 +1,32 @@
+"""Validate Image: reads the object once, proves by its bytes that it is an image, and makes what later steps need of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from imagewatch import pictures
+from imagewatch.aws import objects
+from imagewatch.images import ImageVersion
+from imagewatch.observability import logger, task
+
+
+@task
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Takes Image; returns what the record says of the picture, and `Object`: where Rekognition finds what it can read."""
+    image = ImageVersion.from_state(event["Image"])
+    pictures.refuse_size(image.size)
+    picture = pictures.examine(objects.read(image))
+    objects.write_rendition(image.thumbnail_key, picture.thumbnail)
+    record = {
+        "Format": picture.format,
+        "Width": picture.width,
+        "Height": picture.height,
+        "Sha256": picture.sha256,
+        "Thumbnail": image.thumbnail_key,
+    }
+    to_analyze = {"Bucket": image.bucket, "Key": image.key, "VersionId": image.version_id}
+    if picture.converted:
+        to_analyze = objects.write_rendition(image.analysis_key, picture.converted)
+        record |= {"AnalysisCopy": image.analysis_key, "Conversion": picture.conversion}
+    logger.info("Image is valid.", format=picture.format, width=picture.width, height=picture.height)
+    return {"Object": to_analyze, "Record": record}
