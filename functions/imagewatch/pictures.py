@@ -5,6 +5,7 @@ Decided by content, never by name. Source of Rekognition's limits: its developer
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import io
 import math
@@ -239,10 +240,10 @@ def _other_kind(data: bytes) -> str | None:
     if head[:1] in (b"<", b"{", b"["):
         return "a text document"
     try:
-        text = head.decode("utf-8")
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # the cut may fall into a character
     except UnicodeDecodeError:
         return None
-    return "text" if text and text.isprintable() else None
+    return "text" if text and all(c.isprintable() or c.isspace() for c in text) else None
 
 
 def _brief(error: BaseException) -> str:

@@ -25,6 +25,7 @@ _THROTTLES = {
     "RequestThrottled",
     "RequestThrottledException",
     "SlowDown",
+    "Throttled",  # what SNS calls it
     "ThrottledException",
     "Throttling",
     "ThrottlingException",

@@ -1,0 +1,189 @@
+"""The handlers on moto: tables, buckets, queue and topic are made from template.yaml, and each function gets exactly the
+environment that the template gives it, so that a variable or an index missing there breaks a test here."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from moto import mock_aws
+
+from imagewatch.aws import clients, records
+from imagewatch.aws.items import from_item, to_item
+from imagewatch.images import ImageVersion, comparable_sequencer
+from local.intrinsics import Resolver
+from local.template import Template, load_template
+
+ROOT = Path(__file__).parents[2]
+REGION = "us-east-1"
+CONTEXT = SimpleNamespace(aws_request_id="request-1", function_name="function-under-test")
+Event = dict[str, Any]
+
+
+@dataclass
+class Stack:
+    """The deployed resources that handlers use, and the handlers themselves."""
+
+    template: Template
+    monkeypatch: pytest.MonkeyPatch
+    names: dict[str, str] = field(default_factory=dict)
+
+    def name(self, logical_id: str) -> str:
+        return self.names.get(logical_id, logical_id)
+
+    def resolve(self, value: Any) -> Any:
+        attributes = {"Arn": lambda logical_id: f"arn:aws:local:::{logical_id}"}
+        return Resolver(
+            self.template, REGION, self.name, lambda logical_id, name: attributes.get(name, lambda i: f"{i}.{name}")(logical_id)
+        ).resolve(value)
+
+    def handler(self, function: str) -> Callable[[Event], Any]:
+        """The handler of one of the template's functions, in the environment that the template gives it and nothing else."""
+        properties = self.template.resources[f"{function}Function"]["Properties"]
+        for variable in ("IMAGES_TABLE", "LABEL_INDEX_TABLE", "RENDITIONS_BUCKET", "WATCHLIST_TABLE", "ALERTS_TABLE"):
+            self.monkeypatch.delenv(variable, raising=False)
+        for name, value in self.resolve(properties["Environment"]["Variables"]).items():
+            self.monkeypatch.setenv(name, str(value))
+        module, _, attribute = properties["Handler"].rpartition(".")
+        function_handler = getattr(importlib.import_module(module), attribute)
+        return lambda event: function_handler(event, CONTEXT)
+
+    def client(self, service: str) -> Any:
+        return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        return [from_item(item) for item in self.client("dynamodb").scan(TableName=self.name(table))["Items"]]
+
+    def put_item(self, table: str, item: dict[str, Any]) -> None:
+        self.client("dynamodb").put_item(TableName=self.name(table), Item=to_item(item))
+
+    def record(self, image_id: str) -> dict[str, Any] | None:
+        item = self.client("dynamodb").get_item(TableName=self.name("ImagesTable"), Key={"ImageId": {"S": image_id}})
+        return from_item(item["Item"]) if "Item" in item else None
+
+    def keys(self, bucket: str) -> list[str]:
+        listed = self.client("s3").list_objects_v2(Bucket=self.name(bucket))
+        return [entry["Key"] for entry in listed.get("Contents", [])]
+
+    def mailbox(self) -> list[str]:
+        """Bodies of the messages published to the alerts topic."""
+        received = []
+        queue = self.name("MailboxQueue")
+        while messages := self.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            received += [json.loads(message["Body"]) for message in messages]
+            for message in messages:
+                self.client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return received
+
+
+@pytest.fixture(scope="session")
+def template() -> Template:
+    return load_template(ROOT / "template.yaml", {})
+
+
+@pytest.fixture
+def stack(template: Template, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+    }.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        clients.client.cache_clear()
+        stack = Stack(template, monkeypatch)
+        _create(stack)
+        yield stack
+        clients.client.cache_clear()
+
+
+def _create(stack: Stack) -> None:
+    for logical_id, resource in stack.template.resources.items():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::DynamoDB::Table":
+            wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+            definition = {name: properties[name] for name in wanted if name in properties}
+            stack.client("dynamodb").create_table(TableName=logical_id, **definition)
+        elif resource["Type"] == "AWS::S3::Bucket":
+            bucket = stack.names[logical_id] = stack.resolve(properties["BucketName"])
+            stack.client("s3").create_bucket(Bucket=bucket)
+            if "VersioningConfiguration" in properties:
+                stack.client("s3").put_bucket_versioning(
+                    Bucket=bucket, VersioningConfiguration=properties["VersioningConfiguration"]
+                )
+        elif resource["Type"] == "AWS::SNS::Topic":
+            stack.names[logical_id] = stack.client("sns").create_topic(Name=logical_id)["TopicArn"]
+    _create_workflow(stack)
+    _create_mailbox(stack)
+
+
+def _create_workflow(stack: Stack) -> None:
+    machine = stack.client("stepfunctions").create_state_machine(
+        name="AnalyzeImageStateMachine",
+        definition='{"StartAt": "Wait", "States": {"Wait": {"Type": "Succeed"}}}',
+        roleArn="arn:aws:iam::123456789012:role/workflow",
+    )
+    stack.names["AnalyzeImageStateMachine"] = machine["stateMachineArn"]
+
+
+def _create_mailbox(stack: Stack) -> None:
+    sqs = stack.client("sqs")
+    queue = stack.names["MailboxQueue"] = sqs.create_queue(QueueName="mailbox")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    stack.client("sns").subscribe(TopicArn=stack.name("AlertsTopic"), Protocol="sqs", Endpoint=arn)
+
+
+def sample_event(name: str) -> Event:
+    """One of events/*.json, fresh."""
+    event: Event = json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8"))
+    return event
+
+
+@pytest.fixture
+def sample() -> Callable[[str], Event]:
+    return sample_event
+
+
+@pytest.fixture
+def uploaded(stack: Stack) -> Event:
+    """The sample events' image lies in the images bucket; its state form, with the version id that S3 gave it."""
+    image: Event = sample_event("validate_image")["Image"]
+    body = (ROOT / "samples" / "astronaut-portrait.jpg").read_bytes()
+    answer = stack.client("s3").put_object(Bucket=stack.name("ImagesBucket"), Key=image["Key"], Body=body)
+    return {**image, "VersionId": answer["VersionId"]}
+
+
+def claimed(stack: Stack, image: Event) -> Event:
+    """The image's record as Start Analysis leaves it: claimed for this version, ANALYZING."""
+    stack.handler("StartAnalysis")
+    records.claim(ImageVersion.from_state(image), {"ExecutionArn": "arn", "ReceivedAt": "2026-11-20T09:30:16.000Z"})
+    return image
+
+
+@pytest.fixture
+def announced(stack: Stack, uploaded: Event) -> Event:
+    """The uploaded image, with its record claimed."""
+    return claimed(stack, uploaded)
+
+
+def newer(image: Event) -> Event:
+    """A later version of the same image."""
+    state = {**image, "VersionId": "a-later-version", "Sequencer": comparable_sequencer("0065A1B2C3D4E5F602"), "ETag": "later"}
+    return ImageVersion.from_state(state).to_state()
+
+
+@pytest.fixture
+def rekognition(stack: Stack) -> Iterator[Stubber]:
+    """Rekognition answers what the test says; a call that it didn't announce fails."""
+    with Stubber(clients.client("rekognition")) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()

@@ -1,0 +1,30 @@
+"""Record Failure on moto: a reason that a person understands, and no image left in progress."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .conftest import Event, Stack
+
+
+def test_the_record_says_what_failed(stack: Stack, announced: Event, sample: Any) -> None:
+    answer = stack.handler("RecordFailure")({**sample("record_failure"), "Image": announced})
+    record = stack.record(announced["ImageId"])
+    assert record is not None
+    assert record["Status"] == "FAILED"
+    assert record["Reason"] == answer["Reason"]
+    assert record["Reason"].startswith("AWS kept asking us to slow down, for longer than we wait.")
+
+
+def test_findings_that_were_stored_stay_findable_when_a_later_step_fails(stack: Stack, announced: Event, sample: Any) -> None:
+    stack.handler("StoreAnalysis")({**sample("store_analysis"), "Image": announced})
+    stack.handler("RecordFailure")({**sample("record_failure"), "Image": announced})
+    record = stack.record(announced["ImageId"])
+    assert record is not None
+    assert (record["Status"], len(record["Labels"])) == ("FAILED", 3)
+    assert len(stack.items("LabelIndexTable")) == 3
+
+
+def test_an_image_removed_meanwhile_is_not_brought_back(stack: Stack, uploaded: Event, sample: Any) -> None:
+    stack.handler("RecordFailure")({**sample("record_failure"), "Image": uploaded})
+    assert stack.items("ImagesTable") == []

@@ -1,0 +1,40 @@
+"""Record Rejection on moto: the record says why, and an image that is gone leaves none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .conftest import Event, Stack, claimed, newer
+
+
+def test_the_record_says_why_the_image_was_rejected(stack: Stack, announced: Event, sample: Any) -> None:
+    answer = stack.handler("RecordRejection")({**sample("record_rejection"), "Image": announced})
+    record = stack.record(announced["ImageId"])
+    assert record is not None
+    assert record["Status"] == answer["Status"] == "REJECTED"
+    assert record["Reason"] == "The image is 60 x 60 pixels; both sides must have at least 80 for anything to be recognised."
+
+
+def test_an_image_that_is_gone_leaves_no_record(stack: Stack, announced: Event, sample: Any) -> None:
+    error = {"Error": "ImageGone", "Cause": '{"errorMessage": "The image was removed.", "errorType": "ImageGone"}'}
+    answer = stack.handler("RecordRejection")({**sample("record_rejection"), "Image": announced, "Error": error})
+    assert answer["Status"] == "GONE"
+    assert stack.items("ImagesTable") == []
+
+
+def test_a_rejected_version_clears_what_the_version_before_it_left(stack: Stack, announced: Event, sample: Any) -> None:
+    stack.handler("StoreAnalysis")({**sample("store_analysis"), "Image": announced})
+    later = claimed(stack, newer(announced))
+    stack.handler("RecordRejection")({**sample("record_rejection"), "Image": later})
+    assert stack.items("LabelIndexTable") == []
+    record = stack.record(announced["ImageId"])
+    assert record is not None
+    assert "Labels" not in record
+
+
+def test_an_overtaken_rejection_leaves_the_newer_record_alone(stack: Stack, announced: Event, sample: Any) -> None:
+    claimed(stack, newer(announced))
+    stack.handler("RecordRejection")({**sample("record_rejection"), "Image": announced})
+    record = stack.record(announced["ImageId"])
+    assert record is not None
+    assert record["Status"] == "ANALYZING"

@@ -1,0 +1,194 @@
+"""Start Analysis on moto: what each event on the queue does to the record and to the workflow."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+from botocore.stub import Stubber
+
+from imagewatch import pacing
+from imagewatch.aws import clients, pace_table
+from imagewatch.images import ImageVersion
+
+from .conftest import Event, Stack, sample_event
+
+
+def s3_event(key: str, sequencer: str, *, name: str = "ObjectCreated:Put", version: str = "", size: int = 1000) -> Event:
+    record = json.loads(sample_event("start_analysis")["Records"][0]["body"])["Records"][0]
+    record["eventName"] = name
+    record["s3"]["object"] = {"key": quote_plus(key), "sequencer": sequencer, "versionId": version, "eTag": f"etag-{version}"}
+    if name.startswith("ObjectCreated"):
+        record["s3"]["object"]["size"] = size
+    return record
+
+
+def messages(*bodies: Any) -> Event:
+    texts = [body if isinstance(body, str) else json.dumps(body) for body in bodies]
+    return {"Records": [{"messageId": f"m{n}", "body": text} for n, text in enumerate(texts)]}
+
+
+def executions(stack: Stack) -> list[dict[str, Any]]:
+    machine = stack.name("AnalyzeImageStateMachine")
+    sfn = stack.client("stepfunctions")
+    listed = sfn.list_executions(stateMachineArn=machine)["executions"]
+    return [sfn.describe_execution(executionArn=execution["executionArn"]) for execution in listed]
+
+
+def test_starts_one_execution_for_the_sample_event_and_shows_the_image_as_analyzing(stack: Stack) -> None:
+    assert stack.handler("StartAnalysis")(sample_event("start_analysis")) == {"batchItemFailures": []}
+
+    (execution,) = executions(stack)
+    image = json.loads(execution["input"])["image"]
+    record = stack.record(image["ImageId"])
+    assert record is not None
+    assert record["Status"] == "ANALYZING"
+    assert record["ExecutionArn"] == execution["executionArn"]
+    assert record["ExecutionArn"] in record["ExecutionUrl"]
+    assert record["Owner"] == "samples"
+
+
+def test_a_duplicated_event_starts_nothing_more(stack: Stack) -> None:
+    event = messages({"Records": [s3_event("uploads/a.jpg", "01", version="v1")]})
+    for _ in range(3):
+        assert stack.handler("StartAnalysis")(event) == {"batchItemFailures": []}
+    assert len(executions(stack)) == 1
+
+
+def test_an_older_version_that_is_announced_late_is_analysed_but_does_not_take_the_record_back(stack: Stack) -> None:
+    handler = stack.handler("StartAnalysis")
+    handler(messages({"Records": [s3_event("uploads/a.jpg", "02", version="v2")]}))
+    handler(messages({"Records": [s3_event("uploads/a.jpg", "01", version="v1")]}))
+
+    assert len(executions(stack)) == 2
+    (record,) = stack.items("ImagesTable")
+    assert record["VersionId"] == "v2"
+
+
+def test_reads_all_records_of_a_message(stack: Stack) -> None:
+    body = {"Records": [s3_event("uploads/a.jpg", "01"), s3_event("uploads/b.jpg", "02")]}
+    stack.handler("StartAnalysis")(messages(body))
+    assert {record["Key"] for record in stack.items("ImagesTable")} == {"uploads/a.jpg", "uploads/b.jpg"}
+
+
+def test_only_the_message_that_cannot_be_read_comes_back(stack: Stack) -> None:
+    event = messages({"Records": [s3_event("uploads/a.jpg", "01")]}, "this is not JSON", {"hello": "world"})
+    answer = stack.handler("StartAnalysis")(event)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}, {"itemIdentifier": "m2"}]}
+    assert len(executions(stack)) == 1
+
+
+@pytest.mark.parametrize(("key", "size"), [("uploads/folder/", 0), ("uploads/empty.jpg", 0), ("thumbnails/abc/def.jpg", 1000)])
+def test_ignores_folders_empty_objects_and_keys_outside_uploads(stack: Stack, key: str, size: int) -> None:
+    stack.handler("StartAnalysis")(messages({"Records": [s3_event(key, "01", size=size)]}))
+    assert stack.items("ImagesTable") == []
+    assert executions(stack) == []
+
+
+@pytest.mark.parametrize("key", ["uploads/a+b c%20d#?&=.JPG", "uploads//../x.jpg", "uploads/caf\u00e9 \U0001f600.jpg"])
+def test_keeps_hard_keys_as_they_are(stack: Stack, key: str) -> None:
+    stack.handler("StartAnalysis")(messages({"Records": [s3_event(key, "01")]}))
+    (record,) = stack.items("ImagesTable")
+    assert record["Key"] == key
+    assert json.loads(executions(stack)[0]["input"])["image"]["Key"] == key
+
+
+def test_a_removed_object_takes_its_record_rows_and_renditions_with_it(stack: Stack, announced: Event, sample: Any) -> None:
+    stack.client("s3").put_object(
+        Bucket=stack.name("RenditionsBucket"), Key=ImageVersion.from_state(announced).thumbnail_key, Body=b"x"
+    )
+    stack.handler("StoreAnalysis")({**sample("store_analysis"), "Image": announced})
+    assert stack.items("LabelIndexTable")
+
+    removal = s3_event(announced["Key"], "FF", name="ObjectRemoved:DeleteMarkerCreated", version="marker")
+    stack.handler("StartAnalysis")(messages({"Records": [removal]}))
+
+    assert stack.items("ImagesTable") == []
+    assert stack.items("LabelIndexTable") == []
+    assert stack.keys("RenditionsBucket") == []
+
+
+def test_a_removal_that_arrives_after_a_newer_upload_changes_nothing(stack: Stack) -> None:
+    handler = stack.handler("StartAnalysis")
+    handler(messages({"Records": [s3_event("uploads/a.jpg", "05", version="v5")]}))
+    handler(messages({"Records": [s3_event("uploads/a.jpg", "03", name="ObjectRemoved:DeleteMarkerCreated", version="m")]}))
+    (record,) = stack.items("ImagesTable")
+    assert record["VersionId"] == "v5"
+
+
+def test_deleting_an_old_version_for_good_leaves_the_current_one_alone(stack: Stack, announced: Event) -> None:
+    removal = s3_event(announced["Key"], "FF", name="ObjectRemoved:Delete", version="an-old-version")
+    stack.handler("StartAnalysis")(messages({"Records": [removal]}))
+    assert stack.record(announced["ImageId"]) is not None
+
+
+def test_deleting_the_newest_version_for_good_analyses_the_one_that_comes_to_light(stack: Stack) -> None:
+    s3, bucket = stack.client("s3"), stack.name("ImagesBucket")
+    old = s3.put_object(Bucket=bucket, Key="uploads/a.jpg", Body=b"old")["VersionId"]
+    new = s3.put_object(Bucket=bucket, Key="uploads/a.jpg", Body=b"new")["VersionId"]
+    handler = stack.handler("StartAnalysis")
+    handler(messages({"Records": [s3_event("uploads/a.jpg", "01", version=old), s3_event("uploads/a.jpg", "02", version=new)]}))
+    s3.delete_object(Bucket=bucket, Key="uploads/a.jpg", VersionId=new)
+
+    removal = messages({"Records": [s3_event("uploads/a.jpg", "03", name="ObjectRemoved:Delete", version=new)]})
+    for _ in range(2):
+        assert handler(removal) == {"batchItemFailures": []}
+
+    (record,) = stack.items("ImagesTable")
+    assert record["VersionId"] == old
+    assert record["Status"] == "ANALYZING"
+    assert len(executions(stack)) == 3
+
+
+def test_a_throttled_start_brings_the_message_back_and_the_next_delivery_heals_it(stack: Stack) -> None:
+    handler = stack.handler("StartAnalysis")
+    event = messages({"Records": [s3_event("uploads/a.jpg", "01", version="v1")]})
+    with Stubber(clients.client("stepfunctions")) as stub:
+        stub.add_client_error("start_execution", "ThrottlingException", "Rate exceeded", 400)
+        assert handler(event) == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
+    assert executions(stack) == []
+
+    assert handler(event) == {"batchItemFailures": []}
+    assert len(executions(stack)) == 1
+
+
+def test_starts_are_spread_over_time_by_the_shared_clock(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.handler("StartAnalysis")
+    monkeypatch.setenv("MAX_IMAGES_PER_SECOND", "5")
+    now = 1_000_000_000
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        slept.append(seconds)
+        now += round(seconds * 1_000_000)
+
+    monkeypatch.setattr(pace_table, "_now", lambda: now)
+    monkeypatch.setattr(pace_table.time, "sleep", sleep)
+    starts = []
+    for _ in range(12):
+        pace_table.wait_for_slot()
+        starts.append(now)
+
+    assert slept[0] == pytest.approx(pacing.slot_spacing(5) / 1_000_000)
+    assert all(sum(begin <= other < begin + 1_000_000 for other in starts) <= 5 for begin in starts)
+
+
+def test_a_start_that_misses_its_slot_takes_another(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.handler("StartAnalysis")
+    now = 1_000_000_000
+    monkeypatch.setattr(pace_table, "_now", lambda: now)
+    pace_table.wait_for_slot()
+    overslept = iter([0.5, 0.0])
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += round((seconds + next(overslept)) * 1_000_000)
+
+    monkeypatch.setattr(pace_table.time, "sleep", sleep)
+    before = now
+    pace_table.wait_for_slot()
+    spacing = pacing.slot_spacing(float(stack.template.parameters["MaxImagesPerSecond"]))
+    assert now - before >= spacing + 500_000

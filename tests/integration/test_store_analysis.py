@@ -1,0 +1,156 @@
+"""Store Analysis on moto: one record and its rows, whatever came before, between or after."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from imagewatch.aws import label_index
+from imagewatch.errors import AnalysisIncomplete, ImageRejected
+from imagewatch.images import ImageVersion
+
+from .conftest import Event, Stack, claimed, newer, sample_event
+
+
+def store(stack: Stack, image: Event, **findings: Any) -> dict[str, Any]:
+    event = sample_event("store_analysis")
+    answer: dict[str, Any] = stack.handler("StoreAnalysis")(
+        {**event, "Image": image, "Findings": {**event["Findings"], **findings}}
+    )
+    return answer
+
+
+def unavailable(error: str, message: str) -> Event:
+    return {"Unavailable": {"Error": error, "Cause": f'{{"errorMessage": "{message}", "errorType": "{error}"}}'}}
+
+
+def labels(*names: str) -> Event:
+    template = sample_event("store_analysis")["Findings"]["Labels"]["Labels"][0]
+    return {"Labels": [{**template, "Name": name} for name in names], "ModelVersion": "3.0"}
+
+
+def rendition(stack: Stack, image: Event) -> str:
+    key = ImageVersion.from_state(image).thumbnail_key
+    stack.client("s3").put_object(Bucket=stack.name("RenditionsBucket"), Key=key, Body=b"thumbnail")
+    return key
+
+
+def test_writes_the_record_and_a_row_for_each_label(stack: Stack, announced: Event) -> None:
+    answer = store(stack, announced)
+
+    record = stack.record(announced["ImageId"])
+    assert record is not None
+    assert answer["Stored"] is True
+    assert record["Status"] == "ANALYZED"
+    assert record["ModelVersions"] == {"Labels": "3.0", "Moderation": "7.0"}
+    assert record["Labels"][0]["Instances"][0]["BoundingBox"]["Left"] == pytest.approx(0.3359)
+    assert record["MatchedRules"] == []
+    assert {row["Label"] for row in stack.items("LabelIndexTable")} == {"person", "face", "head"}
+    assert {row["ImageId"] for row in stack.items("LabelIndexTable")} == {announced["ImageId"]}
+
+
+def test_storing_again_changes_nothing(stack: Stack, announced: Event) -> None:
+    store(stack, announced)
+    rows = stack.items("LabelIndexTable")
+    assert store(stack, announced)["Stored"] is True
+    assert stack.items("LabelIndexTable") == rows
+
+
+def test_an_image_without_any_label_is_still_analyzed(stack: Stack, announced: Event) -> None:
+    store(stack, announced, Labels=labels())
+    record = stack.record(announced["ImageId"])
+    assert record is not None
+    assert (record["Status"], record["Labels"]) == ("ANALYZED", [])
+    assert stack.items("LabelIndexTable") == []
+
+
+def test_a_newer_version_replaces_rows_and_renditions_of_the_older(stack: Stack, announced: Event) -> None:
+    rendition(stack, announced)
+    store(stack, announced, Labels=labels("Cat", "Animal"))
+    later = claimed(stack, newer(announced))
+    kept = rendition(stack, later)
+
+    store(stack, later, Labels=labels("Dog", "Animal"))
+
+    assert sorted(row["Label"] for row in stack.items("LabelIndexTable")) == ["animal", "dog"]
+    assert stack.keys("RenditionsBucket") == [kept]
+    record = stack.record(announced["ImageId"])
+    assert record is not None
+    assert "Stale" not in record
+
+
+def test_an_older_version_never_overwrites_a_newer_one_and_leaves_nothing_behind(stack: Stack, announced: Event) -> None:
+    later = claimed(stack, newer(announced))
+    store(stack, later, Labels=labels("Dog"))
+    rendition(stack, announced)
+
+    answer = store(stack, announced, Labels=labels("Cat"))
+
+    assert answer["Stored"] is False
+    assert answer["Findings"]["Labels"][0]["Name"] == "Cat"  # it is still held against the watchlist
+    assert [row["Label"] for row in stack.items("LabelIndexTable")] == ["dog"]
+    assert stack.keys("RenditionsBucket") == []
+
+
+def test_a_removal_between_the_record_and_its_rows_leaves_no_rows(
+    stack: Stack, announced: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = label_index.put
+
+    def put_after_a_removal(rows: Any) -> None:
+        stack.client("dynamodb").delete_item(TableName=stack.name("ImagesTable"), Key={"ImageId": {"S": announced["ImageId"]}})
+        put(rows)
+
+    monkeypatch.setattr(label_index, "put", put_after_a_removal)
+    assert store(stack, announced)["Stored"] is False
+    assert stack.items("LabelIndexTable") == []
+    assert stack.record(announced["ImageId"]) is None
+
+
+def test_a_crash_between_the_record_and_its_rows_is_healed_by_the_retry(
+    stack: Stack, announced: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as crash:
+        crash.setattr(label_index, "put", lambda rows: (_ for _ in ()).throw(SystemError("crash")))
+        with pytest.raises(SystemError):
+            store(stack, announced)
+    assert stack.items("LabelIndexTable") == []
+    store(stack, announced)
+    assert len(stack.items("LabelIndexTable")) == 3
+
+
+def test_more_rows_than_one_batch_takes_are_all_written(stack: Stack, announced: Event) -> None:
+    store(stack, announced, Labels=labels(*(f"Label {n}" for n in range(60))))
+    assert len(stack.items("LabelIndexTable")) == 60
+
+
+def test_without_moderation_the_labels_are_kept_and_the_record_says_what_is_missing(stack: Stack, announced: Event) -> None:
+    store(stack, announced, Moderation=unavailable("Throttled", "Provisioned Rate exceeded"))
+    record = stack.record(announced["ImageId"])
+    assert record is not None
+    assert record["Status"] == "ANALYZED"
+    assert record["Labels"]
+    assert record["Moderation"]["Status"] == "NOT_CHECKED"
+    assert "Moderation could not be checked" in record["Moderation"]["Reason"]
+
+
+def test_without_labels_there_is_nothing_to_store(stack: Stack, announced: Event) -> None:
+    with pytest.raises(AnalysisIncomplete, match="Labels could not be detected"):
+        store(stack, announced, Labels=unavailable("Throttled", "Provisioned Rate exceeded"))
+
+
+def test_an_image_that_rekognition_refused_is_rejected(stack: Stack, announced: Event) -> None:
+    with pytest.raises(ImageRejected, match="could not read the image"):
+        store(stack, announced, Labels=unavailable("ImageRejected", "Rekognition could not read the image"))
+
+
+def test_text_is_stored_when_it_was_detected(stack: Stack, announced: Event) -> None:
+    text = [
+        {"Text": "VISITORS", "Type": "LINE", "Confidence": 90.5, "BoundingBox": {"Left": 0, "Top": 0, "Width": 1, "Height": 1}}
+    ]
+    store(stack, announced, Text={"Text": text, "ModelVersion": "3.0"})
+    record = stack.record(announced["ImageId"])
+    assert record is not None
+    assert record["Text"][0]["Text"] == "VISITORS"
+    assert record["ModelVersions"]["Text"] == "3.0"
