@@ -1,0 +1,147 @@
+"""The template: the numbers that AWS's documentation asks for, and permissions that say exactly what is allowed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from local.template import Template
+
+from .conftest import ROOT, functions
+
+SOURCE = (ROOT / "template.yaml").read_text(encoding="utf-8")
+
+
+def resource(template: Template, logical_id: str) -> dict[str, Any]:
+    properties: dict[str, Any] = template.resources[logical_id]["Properties"]
+    return properties
+
+
+def of_type(template: Template, kind: str) -> dict[str, dict[str, Any]]:
+    return {name: r.get("Properties", {}) for name, r in template.resources.items() if r["Type"] == kind}
+
+
+def statements(template: Template) -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        found += [(name, s) for policy in role.get("Policies", []) for s in policy["PolicyDocument"]["Statement"]]
+    for name, policy in of_type(template, "AWS::IAM::ManagedPolicy").items():
+        found += [(name, s) for s in policy["PolicyDocument"]["Statement"]]
+    return found
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_a_message_stays_hidden_six_times_as_long_as_the_function_may_take(template: Template) -> None:
+    timeout = functions(template)["StartAnalysisFunction"]["Timeout"]
+    assert resource(template, "IntakeQueue")["VisibilityTimeout"] >= 6 * timeout
+
+
+def test_no_message_is_given_up_before_five_tries_or_fourteen_days(template: Template) -> None:
+    for queue in ("IntakeQueue", "DeadLetterQueue"):
+        assert resource(template, queue)["MessageRetentionPeriod"] == 14 * 24 * 3600
+    assert resource(template, "IntakeQueue")["RedrivePolicy"]["maxReceiveCount"] == 5
+
+
+def test_one_bad_message_does_not_bring_its_neighbours_back(template: Template) -> None:
+    (mapping,) = of_type(template, "AWS::Lambda::EventSourceMapping").values()
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["ScalingConfig"]["MaximumConcurrency"] >= 2
+
+
+def test_the_bucket_announces_creations_and_removals_by_prefix_and_never_by_suffix(template: Template) -> None:
+    configurations = resource(template, "ImagesBucket")["NotificationConfiguration"]["QueueConfigurations"]
+    assert {entry["Event"] for entry in configurations} >= {"s3:ObjectCreated:*", "s3:ObjectRemoved:*"}
+    for entry in configurations:
+        assert entry["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "uploads/"}]
+
+
+def test_what_is_written_can_never_start_the_workflow_again(template: Template) -> None:
+    assert "NotificationConfiguration" not in resource(template, "RenditionsBucket")
+    for name, statement in statements(template):
+        if "s3:PutObject" in as_list(statement["Action"]):
+            assert "ImagesBucket" not in str(statement["Resource"]), name
+
+
+def test_s3_may_send_before_the_notification_is_created(template: Template) -> None:
+    assert "IntakeQueuePolicy" in as_list(template.resources["ImagesBucket"]["DependsOn"])
+
+
+def test_buckets_are_private_encrypted_and_reached_by_tls_only(template: Template) -> None:
+    policies = {policy["Bucket"]["Ref"]: policy for policy in of_type(template, "AWS::S3::BucketPolicy").values()}
+    for name, bucket in of_type(template, "AWS::S3::Bucket").items():
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}, name
+        assert bucket["BucketEncryption"], name
+        (deny,) = policies[name]["PolicyDocument"]["Statement"]
+        assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}}), name
+
+
+def test_tables_that_hold_peoples_data_can_be_restored_to_any_moment(template: Template) -> None:
+    tables = of_type(template, "AWS::DynamoDB::Table")
+    for name, table in tables.items():
+        assert table["SSESpecification"] == {"SSEEnabled": True}, name
+        if name != "IntakePaceTable":  # a clock: nothing to restore
+            assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
+
+
+def test_data_outlives_the_stack(template: Template) -> None:
+    for name, entry in template.resources.items():
+        if entry["Type"] in ("AWS::S3::Bucket", "AWS::DynamoDB::Table") and name != "IntakePaceTable":
+            assert (entry["DeletionPolicy"], entry["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain"), name
+
+
+def test_each_function_has_a_role_of_its_own(template: Template) -> None:
+    roles = [str(properties["Role"]) for properties in functions(template).values()]
+    assert len(roles) == len(set(roles))
+
+
+def test_no_action_is_a_wildcard(template: Template) -> None:
+    for name, statement in statements(template):
+        assert not any("*" in action for action in as_list(statement["Action"])), name
+
+
+def test_each_wildcard_resource_has_its_reason_beside_it() -> None:
+    statement = re.compile(r"- Effect: Allow(?P<reason> # .+)?\n(?:(?!\s+- Effect).*\n)*?\s+Resource: \"\*\"")
+    found = list(statement.finditer(SOURCE))
+    assert len(found) == len(re.findall(r'Resource: "\*"', SOURCE))
+    assert all(match["reason"] for match in found)
+
+
+def test_every_function_traces_and_logs_json_into_the_shared_log(template: Template) -> None:
+    for name, properties in functions(template).items():
+        assert properties["TracingConfig"] == {"Mode": "Active"}, name
+        assert properties["LoggingConfig"]["LogFormat"] == "JSON", name
+        assert properties["LoggingConfig"]["LogGroup"] == {"Ref": "FunctionsLogGroup"}, name
+        assert properties["Runtime"] == "python3.13", name
+
+
+def test_the_alarms_that_operators_rely_on_reach_the_operations_topic(template: Template) -> None:
+    alarms = of_type(template, "AWS::CloudWatch::Alarm")
+    watched = {(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms.values()}
+    assert watched >= {
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
+        ("AWS/States", "ExecutionsFailed"),
+    }
+    for name, alarm in alarms.items():
+        assert alarm["AlarmActions"] == [{"Ref": "OperationsTopic"}], name
+
+
+def test_eventbridge_tells_of_every_end_that_no_catch_sees(template: Template) -> None:
+    (rule,) = of_type(template, "AWS::Events::Rule").values()
+    assert set(rule["EventPattern"]["detail"]["status"]) >= {"TIMED_OUT", "ABORTED", "FAILED"}
+
+
+def test_every_environment_variable_that_is_set_is_read_and_every_one_that_is_read_is_set(template: Template) -> None:
+    read = set()
+    for path in (ROOT / "functions").rglob("*.py"):
+        read |= set(re.findall(r'setting\("(\w+)"\)', path.read_text(encoding="utf-8")))
+    given = {name for properties in functions(template).values() for name in properties["Environment"]["Variables"]}
+    assert {name for name in given if not name.startswith("POWERTOOLS_")} == read - {"AWS_REGION"}
+
+
+def test_every_parameter_explains_itself(template: Template) -> None:
+    for name, parameter in template.body["Parameters"].items():
+        assert parameter.get("Description", "").endswith((".", ")")), name
