@@ -31,3 +31,29 @@ $(VENV)/.dev-installed: $(VENV)/.local-installed requirements/dev.txt
 	@echo "Installing what the tests need into $(VENV) ..."
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
+
+up: $(VENV)/.local-installed  ## run Imagewatch on this machine, with sample photos through the whole pipeline (PORT, WEB_PORT, SAMPLES=0)
+	@$(BIN)/python -m local --detach
+	@if [ "$(SAMPLES)" != 0 ]; then $(BIN)/python -m local.samples; fi
+
+down: $(VENV)/.local-installed  ## stop what `make up` started
+	@$(BIN)/python -m local --stop
+
+test: $(VENV)/.dev-installed  ## every test that needs neither an AWS account nor a container engine
+	@$(BIN)/pytest
+
+check: $(VENV)/.dev-installed  ## the gate for every commit: lint, types, template, contract
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy
+	@AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint
+	@$(BIN)/python docs/draw.py --check
+	@$(BIN)/pytest -q tests/contract
+
+lock: $(BIN)/uv  ## pin the requirements anew, with hashes and without addresses
+	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header requirements/dev.in -o requirements/dev.txt
+	@for name in requirements/local functions/requirements; do \
+	  $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -c requirements/dev.txt $$name.in -o $$name.txt; done
+
+clean: down  ## remove everything that was installed or built here
+	@rm -rf $(VENV) .aws-sam .local .pytest_cache .ruff_cache .mypy_cache .hypothesis

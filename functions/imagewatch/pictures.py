@@ -115,9 +115,10 @@ def examine(data: bytes) -> Picture:
         elif name == "JPEG":
             image.draft(None, (COPY_SIDE, COPY_SIDE))
         with _decoding(name):
-            upright = _flattened(ImageOps.exif_transpose(image))
-            # A drafted JPEG reports the size that it was decoded at; whether it was turned shows in its EXIF.
+            # A drafted JPEG reports the size that it was decoded at; whether it is to be turned shows in its EXIF.
             turned = name == "JPEG" and image.getexif().get(ORIENTATION) in (5, 6, 7, 8)
+            ImageOps.exif_transpose(image, in_place=True)
+            upright = _flattened(image)
             width, height = (full_size[::-1] if turned else full_size) if name == "JPEG" else upright.size
             return Picture(
                 format=name,
@@ -181,14 +182,15 @@ def _why_convert(image: Image.Image, name: str, data: bytes) -> str | None:
 
 
 def _flattened(image: Image.Image) -> Image.Image:
-    """The first frame as 8-bit RGB, with transparency on white."""
+    """The first frame as 8-bit RGB, with transparency on white. Makes few copies: each can be as large as the decoded image."""
     image.load()
     if image.mode in _SIXTEEN_BIT_MODES:
         image = _eight_bit(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image)
+        return white
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
@@ -223,7 +225,8 @@ def _jpeg(image: Image.Image, side: int, quality: int) -> bytes:
         scale = side / max(image.size)
         copy = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))), reducing_gap=2.0)
     buffer = io.BytesIO()
-    copy.save(buffer, "JPEG", quality=quality, exif=b"", icc_profile=None)
+    # Comments would be carried over from the original; they are metadata too.
+    copy.save(buffer, "JPEG", quality=quality, exif=b"", icc_profile=None, comment=b"", xmp=b"")
     return buffer.getvalue()
 
 

@@ -56,6 +56,11 @@ MAILS = [
 ]
 
 
+class CapturedMails:
+    def list(self) -> list[dict[str, str]]:
+        return MAILS
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test", "DEFAULT_REGION": "us-east-1"}.items():
@@ -68,7 +73,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def browser(aws: None) -> Client:
     boto3.client("cloudformation").create_stack(StackName="imagewatch", TemplateBody=json.dumps(TEMPLATE))
-    return Client(make_app(None, mailbox=lambda: MAILS))
+    return Client(make_app(None, mailbox=CapturedMails()))
 
 
 def store(key: str, *, at: str = "2026-03-01T10:00:00.000Z", body: bytes = b"bytes", **attributes: Any) -> str:

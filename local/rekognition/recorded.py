@@ -1,0 +1,98 @@
+"""Recorded answers: real Rekognition answers, kept by the SHA-256 of the image and replayed without looking at it.
+
+A file `<sha256>.json` holds `{"DetectLabels": {...}, "DetectModerationLabels": {...}, "source": "..."}`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+from pathlib import Path
+from typing import Any
+
+from local.rekognition.errors import EngineSetup, InternalFailure
+from local.rekognition.filtering import FILTERS
+from local.rekognition.validation import answer_problems
+
+FILE_NAME = re.compile(r"[0-9a-f]{64}")
+NOT_ANSWERS = {"source"}
+
+Answers = dict[str, dict[str, Any]]
+
+
+class BadRecording(ValueError):
+    """A recording that can't be replayed; the message names the file and what is wrong with it."""
+
+
+def load(path: Path) -> Answers:
+    """The answers of one file, by operation, each checked against botocore's output model. Raises BadRecording."""
+    if not FILE_NAME.fullmatch(path.stem):
+        raise BadRecording(f"{path}: a recording is named after the SHA-256 of its image, 64 hexadecimal digits")
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BadRecording(f"{path}: {error}") from error
+    if not isinstance(content, dict):
+        raise BadRecording(f"{path}: must hold a JSON object of answers by operation")
+    answers: Answers = {}
+    for operation, answer in content.items():
+        if operation in NOT_ANSWERS:
+            continue
+        answers[operation] = _checked(path, operation, answer)
+    return answers
+
+
+def _checked(path: Path, operation: str, answer: object) -> dict[str, Any]:
+    if operation not in FILTERS:
+        known = ", ".join([*FILTERS, *NOT_ANSWERS])
+        raise BadRecording(f"{path}: {operation!r} is not replayed; known are {known}")
+    if isinstance(answer, dict):
+        answer = {key: value for key, value in answer.items() if key != "ResponseMetadata"}  # as boto3 prints it
+    problems = answer_problems(operation, answer)
+    problems += [] if problems or not isinstance(answer, dict) else _without_confidence(operation, answer)
+    if problems or not isinstance(answer, dict):
+        raise BadRecording(f"{path}: {operation}: {'; '.join(problems[:3])}")
+    return answer
+
+
+def _without_confidence(operation: str, answer: dict[str, Any]) -> list[str]:
+    """Every member of an output is optional in the model; without these, an answer can't be filtered."""
+    needed = {"DetectLabels": ("Labels", "Name"), "DetectModerationLabels": ("ModerationLabels", "Name")}
+    findings, name = needed.get(operation, ("TextDetections" if operation == "DetectText" else "FaceDetails", None))
+    return [
+        f"{findings}[{place}] has no {member}"
+        for place, each in enumerate(answer.get(findings, []))
+        for member in ("Confidence", name)
+        if member and member not in each
+    ]
+
+
+class Recordings:
+    """The recordings of one directory. Files added later are found too; thread-safe."""
+
+    def __init__(self, directory: Path) -> None:
+        """Load all of them, so that a bad file stops the start. Raises EngineSetup naming it."""
+        if not directory.is_dir():
+            raise EngineSetup(f"{directory} is not a directory of recorded answers.")
+        self._directory = directory
+        self._lock = threading.Lock()
+        try:
+            self._answers = {path.stem: load(path) for path in sorted(directory.glob("*.json"))}
+        except BadRecording as error:
+            raise EngineSetup(f"A recorded answer can't be replayed. {error}") from error
+
+    def answer(self, operation: str, content: bytes) -> dict[str, Any] | None:
+        """What was recorded for these image bytes and operation, or None. Raises InternalFailure for a bad new file."""
+        name = hashlib.sha256(content).hexdigest()
+        with self._lock:
+            if name not in self._answers:
+                path = self._directory / f"{name}.json"
+                if not path.exists():
+                    return None
+                try:
+                    self._answers[name] = load(path)
+                except BadRecording as error:
+                    raise InternalFailure(f"A recorded answer can't be replayed. {error}") from error
+            return self._answers[name].get(operation)

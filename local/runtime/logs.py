@@ -1,0 +1,99 @@
+"""Carries what workers print, and the platform's own lines, into CloudWatch Logs: one thread, many pipes, batches."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+LogEvent = tuple[int, str]
+Deliver = Callable[[str, str, list[LogEvent]], None]
+BATCH_SECONDS = 0.2
+LONGEST_LINE = 262_144
+
+
+@dataclass
+class _Source:
+    group: str
+    stream: str
+    partial: bytes = b""
+
+
+class LogCollector:
+    """`deliver(group, stream, [(epoch milliseconds, message)])` is called every 0.2 s with whatever came in."""
+
+    def __init__(self, deliver: Deliver) -> None:
+        self._deliver = deliver
+        self._selector = selectors.DefaultSelector()
+        self._batches: dict[tuple[str, str], list[LogEvent]] = defaultdict(list)
+        self._lock = threading.Lock()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="log-collector", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._thread.join(timeout=2)
+
+    def attach(self, group: str, stream: str) -> int:
+        """A new pipe for one worker's output; returns its writing end, which the caller closes after handing it on."""
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        with self._lock:
+            self._selector.register(reading, selectors.EVENT_READ, _Source(group, stream))
+        return writing
+
+    def add(self, group: str, stream: str, message: str) -> None:
+        with self._lock:
+            self._batches[group, stream].append((int(time.time() * 1000), message))
+
+    def _run(self) -> None:
+        while not self._stopping:
+            time.sleep(BATCH_SECONDS)
+            self._collect()
+            self.flush()
+
+    def _collect(self) -> None:
+        with self._lock:
+            ready = self._selector.select(timeout=0) if self._selector.get_map() else []
+        for key, _ in ready:
+            data = self._drain(key.fd)
+            if data is None:
+                with self._lock:
+                    self._selector.unregister(key.fd)
+                os.close(key.fd)
+                continue
+            self._split(key.data, data)
+
+    @staticmethod
+    def _drain(descriptor: int) -> bytes | None:
+        """Everything the pipe holds; None at its end."""
+        chunks: list[bytes] = []
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(descriptor, 65536):
+                chunks.append(chunk)
+            return b"".join(chunks) or None
+        return b"".join(chunks)
+
+    def _split(self, source: _Source, data: bytes) -> None:
+        *lines, source.partial = (source.partial + data).split(b"\n")
+        if len(source.partial) > LONGEST_LINE:
+            lines, source.partial = [*lines, source.partial], b""
+        now = int(time.time() * 1000)
+        events = [(now, line.decode("utf-8", "replace")) for line in lines if line.strip()]
+        with self._lock:
+            self._batches[source.group, source.stream] += events
+
+    def flush(self) -> None:
+        with self._lock:
+            batches, self._batches = self._batches, defaultdict(list)
+        for (group, stream), events in batches.items():
+            if events:
+                self._deliver(group, stream, events)

@@ -1,0 +1,53 @@
+"""Reads an S3 form upload (POST with multipart/form-data), the browser's way to upload with a presigned policy."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+from werkzeug.formparser import parse_form_data
+
+
+@dataclass(frozen=True, slots=True)
+class PostForm:
+    """A form upload. Field names are lower case, as S3 compares them; `size` is in bytes, None without a file."""
+
+    fields: dict[str, str]
+    filename: str
+    size: int | None
+
+    @property
+    def key(self) -> str:
+        """The object's key: S3 replaces ${filename} by the last part of the uploaded file's name."""
+        name = self.filename.replace("\\", "/").rpartition("/")[2]
+        return self.fields.get("key", "").replace("${filename}", name)
+
+    @property
+    def access_key(self) -> str | None:
+        credential = self.fields.get("x-amz-credential") or self.fields.get("awsaccesskeyid") or ""
+        return credential.partition("/")[0] or None
+
+
+def is_form_upload(method: str, content_type: str) -> bool:
+    return method == "POST" and content_type.lower().startswith("multipart/form-data")
+
+
+def read_form(content_type: str, body: bytes) -> PostForm:
+    """Parse the form; S3 ignores fields that come after the file, werkzeug (and so moto) doesn't."""
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": "POST",
+        "CONTENT_TYPE": content_type,
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+    }
+    _, form, files = parse_form_data(environ, silent=True)
+    fields = {name.lower(): value for name, value in form.items()}
+    upload = files.get("file")
+    if upload is None:
+        inline = fields.pop("file", None)
+        return PostForm(fields, "", None if inline is None else len(inline.encode()))
+    size = upload.stream.seek(0, io.SEEK_END)
+    filename = upload.filename or ""
+    upload.close()
+    return PostForm(fields, filename, size)

@@ -1,0 +1,138 @@
+"""What a person reads once the samples are through: a table, the newest alert, and where to look next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from local.viewer.stack import Stack
+from uploader.findings import label_words, moderation_words, rule_words, status_words
+from uploader.report import analysis_lines, printable
+
+if TYPE_CHECKING:
+    from local.samples import Loaded
+    from uploader.screen import Screen
+    from uploader.wait import Analysis
+
+_MARGIN = ("  │ ", "cyan")
+
+
+def say_all(
+    screen: Screen, loaded: Loaded, mails: list[dict[str, Any]], endpoint_url: str, web_url: str, groups: list[str]
+) -> None:
+    """Prints everything that `make up` ends with on stdout."""
+    screen.say("", findings_table(loaded.analyses), "")
+    screen.say(*reasons(loaded.analyses), *analysis_lines(loaded.analyses), "")
+    screen.say(*newest_mail(mails), "")
+    screen.say(*where_next(loaded, endpoint_url, web_url, groups))
+
+
+def findings_table(analyses: Sequence[Analysis]) -> Table:
+    """A row for each sample, with its name in one piece; reasons stand below, where they have the whole width."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table.add_column("Image", no_wrap=True)
+    table.add_column("Status", no_wrap=True)
+    for heading in ("Labels", "Moderation", "Rules matched"):
+        table.add_column(heading, overflow="fold")
+    for analysis in analyses:
+        found = ("", "", "")
+        if analysis.status == "ANALYZED":
+            found = (label_words(analysis.record), moderation_words(analysis.record), rule_words(analysis.record))
+        name = printable(analysis.upload.path.name)
+        table.add_row(Text(name), Text(*status_words(analysis)), *(Text(printable(cell)) for cell in found))
+    return table
+
+
+def reasons(analyses: Sequence[Analysis]) -> Iterator[Text]:
+    """Why an image wasn't analyzed, a sentence for each."""
+    for analysis in analyses:
+        if analysis.status != "ANALYZED":
+            why = (analysis.reason or "the reason is not known").rstrip(".")
+            yield Text(printable(f"{analysis.upload.path.name}: {why}."), style="yellow")
+
+
+def newest_mail(mails: list[dict[str, Any]]) -> Iterator[Text]:
+    """The newest alert e-mail in full, or a sentence that there is none. Lines stay whole, so that links work."""
+    if not mails:
+        yield Text("No alert e-mail was sent.")
+        return
+    mail = mails[-1]
+    count = "1 e-mail" if len(mails) == 1 else f"{len(mails)} e-mails"
+    yield Text(f"The newest alert, of {count} in the mailbox:", style="bold")
+    yield Text("")
+    yield Text.assemble(_MARGIN, ("To:      ", "dim"), printable(mail["to"]))
+    yield Text.assemble(_MARGIN, ("Subject: ", "dim"), (printable(mail["subject"]), "bold"))
+    yield Text.assemble(_MARGIN)
+    for line in mail["body"].strip().splitlines():
+        yield Text.assemble(_MARGIN, printable(line))
+
+
+def where_next(loaded: Loaded, endpoint_url: str, web_url: str, groups: list[str]) -> Iterator[Text]:
+    """Addresses and commands to go on with; each command stands alone on its line, so that it can be copied."""
+    yield Text("Where to look next", style="bold")
+    yield _place("The page", f"{web_url}/")
+    yield _place("The mailbox", f"{web_url}/mailbox   (JSON: {endpoint_url}/_local/mailbox, files: .local/mailbox/)")
+    aws = f"aws --endpoint-url {endpoint_url}"
+    arn = _an_execution(loaded)
+    if arn:
+        yield _place("One image, step by step", f"{web_url}/executions/{arn}")
+        yield _command(f"{aws} stepfunctions get-execution-history --execution-arn {arn} --query 'events[].type'")
+    yield _place("What is stored", "")
+    yield _command(f"{aws} cloudformation describe-stacks --stack-name imagewatch --query 'Stacks[0].Outputs'")
+    yield _place("Your own photos", "drop them on the page, or:")
+    yield _command(f".venv/bin/imagewatch upload ~/Pictures --recursive --wait --endpoint-url {endpoint_url}")
+    yield _place("Logs", "")
+    yield _command(f"{aws} logs tail {groups[0]} --since 1h" if groups else f"{aws} logs describe-log-groups")
+    yield _place("Stop", "make down")
+    yield Text("")
+    yield Text("The AWS CLI needs some credentials and a region, and any will do here:", style="dim")
+    yield _command("export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1")
+
+
+def log_groups(stack: Stack) -> list[str]:
+    """The stack's log groups, those of its functions' first."""
+    groups = stack.client("logs").describe_log_groups()["logGroups"]
+    names = [group["logGroupName"] for group in groups if "imagewatch" in group["logGroupName"].lower()]
+    return sorted(names, key=lambda name: ("function" not in name.lower(), "states" in name.lower(), name))
+
+
+def document(loaded: Loaded, mails: list[dict[str, Any]]) -> dict[str, Any]:
+    """The same for a program: rules added, each image with what was found, and the newest e-mail (null: none)."""
+    return {
+        "rulesAdded": loaded.rules_added,
+        "uploaded": loaded.sent,
+        "images": [
+            {
+                "file": analysis.upload.path.name,
+                "key": analysis.upload.key,
+                "imageId": analysis.upload.image_id,
+                "status": analysis.status,
+                "reason": analysis.reason,
+                "labels": analysis.record.get("Labels", []),
+                "moderation": analysis.record.get("Moderation"),
+                "matchedRules": analysis.record.get("MatchedRules", []),
+                "executionArn": analysis.record.get("ExecutionArn"),
+            }
+            for analysis in loaded.analyses
+        ],
+        "newestMail": mails[-1] if mails else None,
+        "trouble": loaded.trouble,
+    }
+
+
+def _an_execution(loaded: Loaded) -> str | None:
+    """Of a sample that matched a rule, if one did: its story is the longest."""
+    by_rules = sorted(loaded.analyses, key=lambda one: -len(one.record.get("MatchedRules", [])))
+    return next((one.record["ExecutionArn"] for one in by_rules if one.record.get("ExecutionArn")), None)
+
+
+def _place(what: str, where: str) -> Text:
+    return Text.assemble("  ", (f"{what:<25}", "bold cyan"), where)
+
+
+def _command(line: str) -> Text:
+    return Text("    " + line)

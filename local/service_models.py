@@ -1,0 +1,108 @@
+"""What botocore's own service models say about operations, REST routes and errors, loaded when first asked for."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from botocore.model import ServiceModel
+
+BOTOCORE_NAMES = {
+    "s3": "s3",
+    "dynamodb": "dynamodb",
+    "sqs": "sqs",
+    "sns": "sns",
+    "states": "stepfunctions",
+    "lambda": "lambda",
+    "rekognition": "rekognition",
+    "logs": "logs",
+    "events": "events",
+    "cloudformation": "cloudformation",
+    "ssm": "ssm",
+    "sts": "sts",
+    "iam": "iam",
+    "cloudwatch": "cloudwatch",
+    "cognito-idp": "cognito-idp",
+    "xray": "xray",
+    "kms": "kms",
+    "scheduler": "scheduler",
+}
+
+# Errors that the services answer without declaring them in their models, with their HTTP status.
+_COMMON_ERRORS = {
+    "AccessDenied": 403,
+    "AccessDeniedException": 400,
+    "InternalError": 500,
+    "InternalFailure": 500,
+    "InternalServerError": 500,
+    "RequestLimitExceeded": 400,
+    "RequestTimeout": 400,
+    "ServiceUnavailable": 503,
+    "ServiceUnavailableException": 503,
+    "SlowDown": 503,
+    "Throttling": 400,
+    "ThrottlingException": 400,
+    "TooManyRequestsException": 429,
+}
+
+
+@lru_cache(maxsize=1)
+def _session() -> object:
+    import botocore.session
+
+    return botocore.session.get_session()
+
+
+@lru_cache(maxsize=32)
+def service_model(service: str) -> ServiceModel:
+    """The botocore model of a service by its signing name; KeyError when the name isn't one of BOTOCORE_NAMES."""
+    return _session().get_service_model(BOTOCORE_NAMES[service])  # type: ignore[attr-defined,no-any-return]
+
+
+@lru_cache(maxsize=32)
+def _errors(service: str) -> dict[str, tuple[str, int]]:
+    """Shape name and wire code of each modelled error -> (wire code, HTTP status)."""
+    known: dict[str, tuple[str, int]] = {}
+    shapes: list[Any] = list(service_model(service).error_shapes)
+    for shape in shapes:
+        raw = shape._shape_model  # shape.metadata leaves "fault" out
+        status = shape.metadata.get("error", {}).get("httpStatusCode") or (500 if raw.get("fault") else 400)
+        known[shape.name] = known[shape.error_code] = (shape.error_code, int(status))
+    return known
+
+
+def wire_error(service: str, name: str) -> tuple[str, int]:
+    """(code on the wire, HTTP status) of an error named by its model's shape or by its code.
+
+    An error that neither the model nor AWS's common errors know keeps its name, with status 400.
+    """
+    if service in BOTOCORE_NAMES and name in (known := _errors(service)):
+        return known[name]
+    return name, _COMMON_ERRORS.get(name, 400)
+
+
+def operations(service: str) -> frozenset[str]:
+    return frozenset(service_model(service).operation_names)
+
+
+@lru_cache(maxsize=8)
+def _routes(service: str) -> list[tuple[str, re.Pattern[str], str]]:
+    model, routes = service_model(service), []
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(http["requestUri"].split("?")[0].rstrip("/")))
+        pattern = re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", pattern)
+        routes.append((http["method"], re.compile(pattern + "/?"), name))
+    return sorted(routes, key=lambda route: route[1].pattern.count("(?P"))
+
+
+@lru_cache(maxsize=2048)
+def rest_operation(service: str, method: str, path: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """(operation, fields of the path, decoded) of a REST-JSON request; ("Unknown", ()) when no route fits."""
+    for verb, pattern, name in _routes(service):
+        if verb == method and (found := pattern.fullmatch(path)):
+            return name, tuple((field, unquote(value)) for field, value in found.groupdict().items())
+    return "Unknown", ()

@@ -1,0 +1,179 @@
+"""Puts the local stack together: the endpoint, the mock services behind it, the template deployed on them, the workers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local import asl_interpreter, s3_events
+from local.cloudformation import StackRecord
+from local.deploy import Deployment
+from local.event_bus import EventBus
+from local.event_sources import QueuePoller
+from local.faults import Faults
+from local.gateway import Gateway
+from local.http_server import HttpServer
+from local.identities import Identities
+from local.log_store import LogStore
+from local.mailbox import Mailbox, install_sns_capture
+from local.mock_services import MockServices
+from local.owner import owner_clients
+from local.rekognition import Engine
+from local.runtime.fork_client import ForkServerClient
+from local.runtime.logs import LogCollector
+from local.runtime.runner import InvokeFault, LambdaRunner
+from local.runtime.workers import Host, Result
+from local.stepfunctions import Executions
+from local.template import ACCOUNT_ID, Template, load_template
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to start. Port 0 takes any free one; `parameters` are the template's."""
+
+    template: Path
+    state: Path
+    host: str = "127.0.0.1"
+    port: int = 4566
+    web_port: int = 8080
+    region: str = "us-east-1"
+    recorded: Path | None = None
+    model: Path | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+class LocalStack:
+    """The running stack. `forks` is started by the caller as early as possible: it takes a second to get ready."""
+
+    def __init__(self, options: Options, forks: ForkServerClient) -> None:
+        # moto looks the account up for each request otherwise.
+        os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT_ID
+        self._options = options
+        self._forks = forks
+        self._started = time.monotonic()
+        self._pollers: list[QueuePoller] = []
+        self.status = "starting"
+        self.faults = Faults()
+        self.mailbox = Mailbox(options.state / "mailbox")
+        self.identities = Identities(options.region)
+        self.logs = LogCollector(LogStore(options.region).deliver)
+        self.engine = Engine(options.recorded, options.model)
+        self.mock = MockServices()
+        gateway = Gateway(
+            self.mock, self.identities, self.faults, self.mailbox, self.engine, self.health, options.region
+        )
+        self.gateway = gateway
+        self.server = HttpServer(options.host, options.port, gateway)
+        self.mock.port = self.server.port
+        self.endpoint = f"http://localhost:{self.server.port}"
+        self.runner = LambdaRunner(self._worker_host(), self.faults)
+        self.bus = EventBus(options.region, self.runner, lambda: self.deployment.permissions)
+        self.executions = Executions(self.bus.publish, self.logs.add)
+
+    def _worker_host(self) -> Host:
+        return Host(self._forks, self.logs, self.identities.credentials, self._options.region, self.endpoint)
+
+    def start(self) -> None:
+        """Serve, deploy, warm up; returns when everything is ready. Raises TemplateError when the template can't run."""
+        self.logs.start()
+        self.server.start("endpoint")
+        template = load_template(self._options.template, self._options.parameters)
+        self._install()
+        self.deployment = self._deploy(template)
+        self._start_pollers()
+        if not self._forks.wait_ready(30):
+            raise RuntimeError("the fork server for the functions didn't start; its error is above")
+        self.runner.warm()
+        threading.Thread(target=self.engine.prepare, name="prepare-engine", daemon=True).start()
+        self.status = "ok"
+        log.info("ready after %.1f s", time.monotonic() - self._started)
+
+    def _install(self) -> None:
+        asl_interpreter.install(self._invoke_for_state_machine, lambda arn: self.runner.function(arn).timeout)
+        self.executions.install()
+        self.bus.install()
+        s3_events.install(self._send_to_queue)
+        install_sns_capture(self.mailbox)
+        _keep_containers_away(self.runner)
+
+    def _deploy(self, template: Template) -> Deployment:
+        clients = owner_clients(self.endpoint, self._options.region)
+        deployment = Deployment(template, self._options.region, self.endpoint, clients)
+        deployment.deploy()
+        self.identities.load(deployment.roles, list(deployment.functions.values()))
+        for function in deployment.functions.values():
+            self.runner.add(function)
+        self.gateway.attach(self.runner, StackRecord(deployment))
+        return deployment
+
+    def _start_pollers(self) -> None:
+        for mapping in self.deployment.mappings:
+            poller = QueuePoller(mapping, self.runner, self._options.region, self.identities.refusal)
+            self._pollers.append(poller)
+            poller.start()
+
+    def _send_to_queue(self, queue_arn: str, body: str) -> None:
+        from moto.sqs.models import sqs_backends
+
+        sqs_backends[ACCOUNT_ID][self._options.region].send_message(queue_arn.rsplit(":", 1)[-1], body)
+
+    def _invoke_for_state_machine(self, role_arn: str, function_arn: str, event: bytes) -> Result:
+        if reason := self.identities.refusal(role_arn, "lambda:InvokeFunction", function_arn):
+            cause = f"{reason} (Service: Lambda, Status Code: 403)"
+            raise asl_interpreter.LambdaRefused("Lambda.AWSLambdaException", cause)
+        try:
+            return self.runner.invoke(function_arn, event)
+        except InvokeFault as refused:
+            raise asl_interpreter.LambdaRefused(f"Lambda.{refused.fault.code}", refused.fault.message) from refused
+
+    def health(self) -> tuple[int, dict[str, Any]]:
+        """The answer of /_local/health: 200 when everything runs, 503 while it starts or when a part is down."""
+        parts: dict[str, Any] = {
+            "workers": "ok" if self._forks.alive() and self._forks.ready else "starting",
+            "queues": {p.mapping.function_name: p.problem or "ok" for p in self._pollers},
+            "functions": self.runner.counts(),
+            "executions": self.executions.counts(),
+        }
+        problems = [reason for reason in parts["queues"].values() if reason != "ok"]
+        if not self._forks.alive():
+            problems.append("the fork server has ended")
+            parts["workers"] = "down"
+        status = "degraded" if self.status == "ok" and problems else self.status
+        body = {
+            "status": status,
+            "endpoint": self.endpoint,
+            "web": f"http://localhost:{self._options.web_port}",
+            "pid": os.getpid(),
+            "fork_server_pid": self._forks.pid,
+            "uptime_seconds": round(time.monotonic() - self._started, 1),
+            "problems": problems,
+            "components": parts,
+        }
+        return (200 if status == "ok" else 503), body
+
+    def stop(self) -> None:
+        """End the workers and the endpoint."""
+        self.status = "stopping"
+        for poller in self._pollers:
+            poller.stop()
+        self.runner.stop()
+        self.server.stop()
+
+
+def _keep_containers_away(runner: LambdaRunner) -> None:
+    """moto would run functions in containers when S3, SNS or a log subscription triggers one: use our workers."""
+    from moto.awslambda.models import LambdaFunction
+
+    def invoke(function: LambdaFunction, event: str | None = None) -> tuple[str, bool, str]:
+        result = runner.invoke(function.function_name, (event or "{}").encode())
+        return result.payload.decode(), result.error is not None, ""
+
+    LambdaFunction._invoke_lambda = invoke
+    os.environ["DOCKER_HOST"] = "tcp://127.0.0.1:1"  # nothing listens there

@@ -1,0 +1,197 @@
+"""The viewer's WSGI app: one page, a few JSON answers, pictures, and an upload; everything else is read-only."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+from wsgiref.types import WSGIApplication
+
+from botocore.exceptions import BotoCoreError, ClientError
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, RequestEntityTooLarge
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+from local.viewer import history, pictures
+from local.viewer.records import ImageRecords, Position
+from local.viewer.stack import Stack, StackNotReadyError
+from uploader.identity import image_id as id_of
+
+STATIC = Path(__file__).parent / "static"
+STATIC_FILES = {
+    "index.html": "text/html; charset=utf-8",
+    "viewer.css": "text/css; charset=utf-8",
+    "viewer.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+LARGEST_UPLOAD = 60 * 1024 * 1024
+UPLOAD_FOLDER = "uploads/browser/"
+PAGE_POLICY = (
+    "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+PICTURE_POLICY = "default-src 'none'; sandbox"
+
+
+class Mailbox(Protocol):
+    """What holds the captured e-mails, oldest first, each {to, subject, body, at}."""
+
+    def list(self) -> Sequence[Mapping[str, Any]]: ...
+
+
+def make_app(endpoint_url: str | None, *, mailbox: Mailbox | None = None) -> WSGIApplication:
+    """The page for the stack at `endpoint_url`; without a `mailbox`, the endpoint is asked for its e-mails."""
+    return _Viewer(Stack(endpoint_url), mailbox)
+
+
+class _Viewer:
+    def __init__(self, stack: Stack, mailbox: Mailbox | None) -> None:
+        self.stack = stack
+        self.images = ImageRecords(stack)
+        self.read_mailbox = mailbox.list if mailbox else stack.mailbox
+        self.routes = Map(
+            [
+                Rule("/", endpoint=self.page),
+                Rule("/mailbox", endpoint=self.page),
+                Rule("/mailbox/<int:_number>", endpoint=self.page),
+                Rule("/executions/<path:_arn>", endpoint=self.page),
+                Rule("/images/<image_id>", endpoint=self.image_page),
+                Rule("/static/<name>", endpoint=self.static),
+                Rule("/favicon.ico", endpoint=self.icon),
+                Rule("/api/images", endpoint=self.list_images),
+                Rule("/api/images/<image_id>", endpoint=self.show_image),
+                Rule("/api/executions/<path:arn>", endpoint=self.show_execution),
+                Rule("/api/mailbox", endpoint=self.list_mail),
+                Rule("/api/uploads/<path:name>", endpoint=self.upload, methods=["PUT"]),
+                Rule("/thumbnails/<image_id>", endpoint=self.thumbnail),
+                Rule("/pictures/<image_id>", endpoint=self.picture),
+            ],
+            merge_slashes=False,
+        )
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        request = Request(environ)
+        try:
+            endpoint, arguments = self.routes.bind_to_environ(environ).match()
+            response = endpoint(request, **arguments)
+        except StackNotReadyError as error:
+            response = _answer({"error": str(error)}, 503)
+        except HTTPException as error:
+            response = _answer({"error": error.description}, error.code or 500)
+        except ClientError as error:
+            response = _answer({"error": f"The local stack refused: {error}"}, 502)
+        except BotoCoreError as error:
+            response = _answer({"error": f"The local stack doesn't answer. Is it running? ({error})"}, 503)
+        response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response(environ, start_response)
+
+    def page(self, request: Request, _number: int = 0, _arn: str = "") -> Response:
+        return self.static(request, "index.html")
+
+    def image_page(self, request: Request, image_id: str) -> Response:
+        """The page itself, also for an image that isn't there: it then says so, and the status does too."""
+        response = self.static(request, "index.html")
+        if self.images.one(image_id) is None:
+            response.status_code = 404
+        return response
+
+    def static(self, _request: Request, name: str) -> Response:
+        if name not in STATIC_FILES:
+            raise NotFound("There is no such file.")
+        return Response((STATIC / name).read_bytes(), content_type=STATIC_FILES[name])
+
+    def icon(self, request: Request) -> Response:
+        return self.static(request, "icon.svg")
+
+    def list_images(self, request: Request) -> Response:
+        cards, position = self.images.page(_limit(request), _after(request))
+        return _answer(
+            {
+                "images": cards,
+                "next": ".".join(position) if position else None,
+                "total": self.images.total(),
+            }
+        )
+
+    def show_image(self, _request: Request, image_id: str) -> Response:
+        return _answer(self._record(image_id))
+
+    def show_execution(self, _request: Request, arn: str) -> Response:
+        told = history.execution(self.stack, arn)
+        if told is None:
+            raise NotFound(f"There is no execution {arn}; its history may be from before the stack was started anew.")
+        return _answer(told)
+
+    def list_mail(self, _request: Request) -> Response:
+        mails = [{"number": number, **mail} for number, mail in enumerate(self.read_mailbox(), start=1)]
+        return _answer({"mails": mails[::-1]})
+
+    def upload(self, request: Request, name: str) -> Response:
+        """Stores the request's body under uploads/browser/. The header keeps other sites' pages from doing it."""
+        if request.headers.get("X-Imagewatch") != "upload":
+            raise Forbidden("An upload must come from this page (the header X-Imagewatch: upload is missing).")
+        if not request.content_length:
+            raise BadRequest(f"{name} is empty.")
+        if request.content_length > LARGEST_UPLOAD:
+            raise RequestEntityTooLarge(f"{name} is larger than {LARGEST_UPLOAD // 2**20} MB.")
+        bucket, key = self.stack.outputs["ImagesBucketName"], UPLOAD_FOLDER + _file_name(name)
+        content_type = mimetypes.guess_type(key)[0] or "application/octet-stream"
+        self.stack.client("s3").put_object(Bucket=bucket, Key=key, Body=request.get_data(), ContentType=content_type)
+        return _answer({"Key": key, "ImageId": id_of(bucket, key)}, 201)
+
+    def thumbnail(self, request: Request, image_id: str) -> Response:
+        return self._shown(request, pictures.thumbnail(self.stack, self._record(image_id)))
+
+    def picture(self, request: Request, image_id: str) -> Response:
+        return self._shown(request, pictures.picture(self.stack, self._record(image_id)))
+
+    def _record(self, image_id: str) -> dict[str, Any]:
+        record = self.images.one(image_id)
+        if record is None:
+            raise NotFound(f"There is no image {image_id}. It may have been deleted, or the stack was started anew.")
+        return record
+
+    def _shown(self, request: Request, shown: pictures.Picture | None) -> Response:
+        if shown is None:
+            raise NotFound("There is no picture to show for this image.")
+        response = Response(shown.body, content_type=shown.content_type)
+        response.headers["Content-Security-Policy"] = PICTURE_POLICY
+        # The page asks for ?v=<version>, so that what it names never changes.
+        response.headers["Cache-Control"] = "private, max-age=86400" if request.args.get("v") else "no-cache"
+        return response
+
+
+def _limit(request: Request) -> int:
+    try:
+        return int(request.args.get("limit", "60"))
+    except ValueError:
+        raise BadRequest("limit must be a number.") from None
+
+
+def _after(request: Request) -> Position | None:
+    given = request.args.get("after")
+    if not given:
+        return None
+    uploaded_at, dot, image_id = given.rpartition(".")
+    if not dot:
+        raise BadRequest("after must be what an earlier answer gave as next.")
+    return Position(uploaded_at, image_id)
+
+
+def _file_name(name: str) -> str:
+    """The last part of a path, in one Unicode form, without control characters; the rest is the user's own business."""
+    last = unicodedata.normalize("NFC", name.replace("\\", "/").rsplit("/", 1)[-1])
+    kept = "".join(c for c in last if unicodedata.category(c) not in ("Cc", "Cf", "Cs")).strip()
+    if not kept or set(kept) == {"."}:
+        raise BadRequest("That file has no name.")
+    return kept[-200:]
+
+
+def _answer(content: dict[str, Any], status: int = 200) -> Response:
+    return Response(json.dumps(content, ensure_ascii=False), status=status, content_type="application/json")

@@ -1,0 +1,156 @@
+"""An execution told as a story: its states in order with durations, attempts and errors, out of its history."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local.viewer.stack import Stack
+
+MOST_EVENTS = 3000
+_FAILED = ("TaskFailed", "TaskTimedOut", "LambdaFunctionFailed", "LambdaFunctionTimedOut", "TaskStartFailed")
+_ATTEMPT = ("TaskScheduled", "LambdaFunctionScheduled")
+
+
+def execution(stack: Stack, arn: str) -> dict[str, Any] | None:
+    """The execution with its `Steps` (states) and `Events`, or None where it isn't known.
+
+    Times are ISO 8601, names ending in Ms are milliseconds.
+    """
+    client = stack.client("stepfunctions")
+    try:
+        described = client.describe_execution(executionArn=arn)
+        events = _events(client, arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("ExecutionDoesNotExist", "InvalidArn", "ValidationException"):
+            return None
+        raise
+    told = {
+        "Arn": arn,
+        "EndpointUrl": stack.endpoint_url,
+        "Name": described["name"],
+        "Status": described["status"],
+        "StartedAt": _iso(described.get("startDate")),
+        "StoppedAt": _iso(described.get("stopDate")),
+        "DurationMs": _milliseconds(described.get("startDate"), described.get("stopDate")),
+        "Error": described.get("error"),
+        "Cause": _cause(described.get("cause")),
+        "ImageId": _image_id(described.get("input")),
+        "Steps": steps(events),
+        "Events": [_told(event, events[0]["timestamp"]) for event in events],
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _events(client: Any, arn: str) -> list[dict[str, Any]]:
+    pages = client.get_paginator("get_execution_history").paginate(
+        executionArn=arn, PaginationConfig={"PageSize": 1000, "MaxItems": MOST_EVENTS}
+    )
+    return [event for page in pages for event in page["events"]]
+
+
+def steps(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One entry for each state entered: State, Type, Within (names of open branches), times, Attempts with errors."""
+    found: dict[int, dict[str, Any]] = {}
+    state_of_event: dict[int, int] = {}
+    for event in events:
+        before = state_of_event.get(event.get("previousEventId", 0))
+        if event["type"].endswith("StateEntered"):
+            found[event["id"]] = _entered(event, found[before] if before else None)
+            state_of_event[event["id"]] = event["id"]
+        elif state := _left(event, found) or before:
+            state_of_event[event["id"]] = state
+            _record(event, found[state])
+    return list(found.values())
+
+
+def _entered(event: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        "State": event["stateEnteredEventDetails"]["name"],
+        "Type": event["type"].removesuffix("StateEntered"),
+        "Within": _within(before),
+        "EnteredAt": _iso(event["timestamp"]),
+        "Input": event["stateEnteredEventDetails"].get("input"),
+        "Attempts": [],
+    }
+
+
+def _within(before: dict[str, Any] | None) -> list[str]:
+    """Inside the state before when that is a Parallel or Map still open, else beside it."""
+    if before is None:
+        return []
+    inside = before["Type"] in ("Parallel", "Map") and "ExitedAt" not in before
+    return [*before["Within"], before["State"]] if inside else list(before["Within"])
+
+
+def _left(event: dict[str, Any], found: dict[int, dict[str, Any]]) -> int | None:
+    """Which state an exit event closes: branches run side by side, so the name decides and not the order."""
+    if not event["type"].endswith("StateExited"):
+        return None
+    name = event["stateExitedEventDetails"]["name"]
+    return next((n for n, s in found.items() if s["State"] == name and "ExitedAt" not in s), None)
+
+
+def _record(event: dict[str, Any], step: dict[str, Any]) -> None:
+    kind = event["type"]
+    details = _details(event)
+    if kind.endswith("StateExited"):
+        step["ExitedAt"] = _iso(event["timestamp"])
+        step["DurationMs"] = _between(step["EnteredAt"], step["ExitedAt"])
+        step["Output"] = details.get("output")
+    elif kind in _ATTEMPT:
+        step["Attempts"].append({"At": _iso(event["timestamp"])})
+    elif kind in _FAILED:
+        attempt = step["Attempts"][-1] if step["Attempts"] else step
+        attempt["Error"] = details.get("error")
+        attempt["Cause"] = _cause(details.get("cause"))
+        attempt["DurationMs"] = _between(attempt.get("At", step["EnteredAt"]), _iso(event["timestamp"]))
+
+
+def _details(event: dict[str, Any]) -> dict[str, Any]:
+    return next((value for name, value in event.items() if name.endswith("EventDetails")), {})
+
+
+def _told(event: dict[str, Any], start: datetime) -> dict[str, Any]:
+    details = _details(event)
+    return {
+        "Id": event["id"],
+        "Type": event["type"],
+        "At": _iso(event["timestamp"]),
+        "AfterMs": _milliseconds(start, event["timestamp"]),
+        "State": details.get("name"),
+        "Details": json.dumps(details, indent=2, ensure_ascii=False, default=str) if details else None,
+    }
+
+
+def _cause(cause: str | None) -> str | None:
+    """A Lambda's cause is JSON with an errorMessage and a stack trace; the message is what a reader wants."""
+    if not cause:
+        return None
+    try:
+        told = json.loads(cause)
+    except ValueError:
+        return cause
+    return str(told["errorMessage"]) if isinstance(told, dict) and told.get("errorMessage") else cause
+
+
+def _image_id(given: str | None) -> str | None:
+    try:
+        return str(json.loads(given or "")["image"]["ImageId"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="milliseconds") if moment else None
+
+
+def _milliseconds(start: datetime | None, end: datetime | None) -> int | None:
+    return round((end - start).total_seconds() * 1000) if start and end else None
+
+
+def _between(start: str | None, end: str | None) -> int | None:
+    return _milliseconds(datetime.fromisoformat(start), datetime.fromisoformat(end)) if start and end else None

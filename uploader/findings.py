@@ -1,0 +1,63 @@
+"""Says in a few words what was found in an image; what wasn't looked at is never called safe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from uploader.records import Record
+from uploader.wait import REMOVED, REPLACED, Analysis
+
+LABELS_SHOWN = 4
+
+Finding = Mapping[str, Any]
+"""A label or a moderation label: Name, Confidence (0-100), Parents (names)."""
+
+_STATUS_WORDS = {
+    "ANALYZED": ("analyzed", "green"),
+    "REJECTED": ("rejected", "yellow"),
+    "FAILED": ("failed", "red"),
+    "ANALYZING": ("not finished", "red"),
+    REPLACED: ("replaced", "dim"),
+    REMOVED: ("removed", "yellow"),
+}
+
+
+def status_words(analysis: Analysis) -> tuple[str, str]:
+    """The status as a person says it, and the style to print it in."""
+    if analysis.status is None:
+        return "no record", "red"
+    return _STATUS_WORDS.get(analysis.status, (analysis.status.lower(), "red"))
+
+
+def label_words(record: Record) -> str:
+    """The surest labels; an ancestor of another label (Animal, Mammal for a Dog) says nothing new."""
+    labels = most_specific(record.get("Labels", []))
+    shown = ", ".join(_with_confidence(label) for label in labels[:LABELS_SHOWN])
+    more = len(labels) - LABELS_SHOWN
+    return f"{shown}, and {more} more" if more > 0 else shown or "none found"
+
+
+def moderation_words(record: Record) -> str:
+    """What moderation found, "nothing found", or "not checked": an empty list is only good news when it was checked."""
+    moderation = record.get("Moderation") or {}
+    if moderation.get("Status") != "CHECKED":
+        return "not checked"
+    labels = most_specific(moderation.get("Labels", []))
+    return ", ".join(_with_confidence(label) for label in labels) or "nothing found"
+
+
+def rule_words(record: Record) -> str:
+    """The names of the watchlist's rules that matched."""
+    return ", ".join(str(rule.get("Name", rule.get("RuleId", "?"))) for rule in record.get("MatchedRules", []))
+
+
+def most_specific(labels: Sequence[Finding]) -> list[Finding]:
+    """The labels that are no parent of another one, the surest first."""
+    parents = {parent for label in labels for parent in label.get("Parents", [])}
+    specific = [label for label in labels if label["Name"] not in parents]
+    return sorted(specific, key=lambda label: (-label["Confidence"], label["Name"]))
+
+
+def _with_confidence(label: Finding) -> str:
+    return f"{label['Name']} {int(label['Confidence'])} %"

@@ -1,0 +1,124 @@
+"""What a person reads at the end of an upload: a line for each failure, a summary, and a table of what was found."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from uploader.files import EMPTY, HIDDEN, NOT_AN_IMAGE, LeftOut
+from uploader.findings import label_words, moderation_words, rule_words, status_words
+from uploader.results import Results
+from uploader.wait import Analysis
+
+NAMES_SHOWN = 5
+ROWS_SHOWN = 500
+
+_ADVICE = {NOT_AN_IMAGE: " (use --all to send them too)"}
+_PLURALS = {NOT_AN_IMAGE: "not images", HIDDEN: "hidden", EMPTY: "empty"}
+
+
+def failure_line(failure: LeftOut) -> Text:
+    return Text.assemble(("failed", "bold red"), f"  {printable(failure.path)}: {printable(failure.reason)}")
+
+
+def summary_lines(results: Results, bucket: str, seconds: float) -> Iterator[Text]:
+    """How many were uploaded, how many weren't, and why. `bucket` is empty when nothing was to be sent."""
+    if results.uploaded:
+        yield _uploaded_line(results, bucket, seconds)
+    elif not results.failed and not results.never_sent:
+        yield Text("Nothing was uploaded: no images were found.")
+    if results.failed:
+        yield Text(f"{_files(len(results.failed))} failed.", style="bold red")
+    if results.never_sent:
+        yield _not_uploaded_line(results)
+    yield from _skipped_lines(results.skipped)
+
+
+def analysis_table(analyses: Sequence[Analysis], prefix: str) -> Table:
+    """A row for each image: its key below `prefix`, its status and what was found in it, or why nothing was."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("Image", overflow="fold", max_width=40)
+    table.add_column("Status", no_wrap=True)
+    table.add_column("Labels", overflow="fold")
+    table.add_column("Moderation", overflow="fold")
+    table.add_column("Rules matched", overflow="fold")
+    for analysis in analyses[:ROWS_SHOWN]:
+        image = Text(printable(analysis.upload.key.removeprefix(prefix)))
+        table.add_row(image, Text(*status_words(analysis)), *_found_cells(analysis))
+    return table
+
+
+def analysis_lines(analyses: Sequence[Analysis]) -> Iterator[Text]:
+    """The sentences below the table: how they ended, what wasn't checked and why."""
+    if len(analyses) > ROWS_SHOWN:
+        yield Text(f"... and {len(analyses) - ROWS_SHOWN:,} more; --json lists all of them.")
+    counts: dict[str, int] = defaultdict(int)
+    for analysis in analyses:
+        counts["without a record" if analysis.status is None else status_words(analysis)[0]] += 1
+    yield Text(", ".join(f"{count:,} {word}" for word, count in counts.items()) + ".")
+    unchecked = [analysis.record.get("Moderation") or {} for analysis in analyses if analysis.status == "ANALYZED"]
+    reasons = sorted({str(item.get("Reason", "")) for item in unchecked if item.get("Status") != "CHECKED"} - {""})
+    for reason in reasons:
+        yield Text(f"Moderation was not checked: {printable(reason)}", style="yellow")
+    for analysis in analyses[ROWS_SHOWN:]:
+        if not analysis.fine:
+            yield failure_line(LeftOut(analysis.upload.key, analysis.reason))
+
+
+def printable(text: str) -> str:
+    """The text with control characters spelled out, so that no file name can command the terminal."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _found_cells(analysis: Analysis) -> tuple[Text, Text, Text]:
+    if analysis.status != "ANALYZED":
+        return Text(printable(analysis.reason)), Text(""), Text("")
+    record = analysis.record
+    moderation = moderation_words(record)
+    style = {"not checked": "yellow", "nothing found": ""}.get(moderation, "bold red")
+    return (
+        Text(printable(label_words(record))),
+        Text(printable(moderation), style=style),
+        Text(printable(rule_words(record)), style="bold"),
+    )
+
+
+def _uploaded_line(results: Results, bucket: str, seconds: float) -> Text:
+    uploaded = results.uploaded
+    if len(uploaded) == 1:
+        return Text(f"Uploaded {printable(str(uploaded[0].path))} to s3://{bucket}/{uploaded[0].key}")
+    size = sum(upload.size for upload in uploaded)
+    folder = "/".join(uploaded[0].key.split("/")[:2])
+    return Text(f"Uploaded {_files(len(uploaded))} ({_bytes(size)}) to s3://{bucket}/{folder}/ in {seconds:.1f} s.")
+
+
+def _not_uploaded_line(results: Results) -> Text:
+    left = results.never_sent
+    return Text(f"{_files(len(left))} not uploaded: {printable(left[0].reason)}", style="bold red")
+
+
+def _skipped_lines(skipped: Iterable[LeftOut]) -> Iterator[Text]:
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for left in skipped:
+        by_reason[left.reason].append(printable(left.path))
+    for reason, names in by_reason.items():
+        said = _PLURALS.get(reason, reason) if len(names) > 1 else reason
+        more = f", and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
+        shown = ", ".join(names[:NAMES_SHOWN])
+        yield Text(f"{_files(len(names))} skipped: {said}{_ADVICE.get(reason, '')}: {shown}{more}", style="dim")
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file" if count == 1 else f"{count:,} files"
+
+
+def _bytes(count: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

@@ -1,0 +1,64 @@
+"""Finds the bucket and the tables of a deployment through its CloudFormation stack's outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from uploader.errors import CommandError
+from uploader.reasons import AWS_ERRORS, explain
+from uploader.session import LOCAL_ENDPOINT, Aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
+
+DEFAULT_STACK = "imagewatch"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The names that a command needs of a deployed stack."""
+
+    images_bucket: str
+    images_table: str
+    renditions_bucket: str
+
+
+def find_stack(aws: Aws, name: str) -> Stack:
+    """The outputs of the stack `name`; raises CommandError, saying what to do, when it or one of them is missing."""
+    outputs = {item["OutputKey"]: item["OutputValue"] for item in _describe(aws, name).get("Outputs", [])}
+    wanted = ("ImagesBucketName", "ImagesTableName", "RenditionsBucketName")
+    missing = [output for output in wanted if not outputs.get(output)]
+    if missing:
+        raise CommandError(
+            f"the stack {name} has no output {' and no '.join(missing)}, so it isn't a finished deployment of "
+            "Imagewatch. Deploy it (`sam build && sam deploy`), or name the right one with --stack."
+        )
+    return Stack(*(outputs[output] for output in wanted))
+
+
+def _describe(aws: Aws, name: str) -> StackTypeDef:
+    try:
+        return aws.cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    except AWS_ERRORS as error:
+        if _says_there_is_none(error):
+            raise CommandError(_no_stack(aws, name)) from error
+        raise CommandError(explain(error, f"read the stack {name} (cloudformation:DescribeStacks)").text) from error
+    except ValueError as error:  # botocore: an endpoint that is no URL
+        raise CommandError(f"{error}. Give it like --endpoint-url {LOCAL_ENDPOINT}.") from error
+
+
+def _says_there_is_none(error: Exception) -> bool:
+    """CloudFormation has no error code of its own for it: it answers ValidationError "... does not exist"."""
+    return isinstance(error, ClientError) and "does not exist" in error.response["Error"].get("Message", "")
+
+
+def _no_stack(aws: Aws, name: str) -> str:
+    where = aws.endpoint or f"the region {aws.cloudformation.meta.region_name}"
+    local = "" if aws.endpoint else f" For the local stack, use --endpoint-url {LOCAL_ENDPOINT} or AWS_ENDPOINT_URL."
+    return (
+        f"there is no stack named {name} at {where}. Deploy it (`sam build && sam deploy --guided`), name another with "
+        f"--stack, or look in another place with --region or --profile.{local}"
+    )

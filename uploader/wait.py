@@ -1,0 +1,154 @@
+"""Waits for the pipeline's verdict on exactly the object versions that were uploaded."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from uploader.errors import CommandError
+from uploader.reasons import AWS_ERRORS, explain
+from uploader.records import Record
+from uploader.upload import Uploaded
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+REPLACED = "REPLACED"
+"""Not a status of the record: a newer upload of the same key has taken this one's place."""
+REMOVED = "REMOVED"
+"""Not a status of the record: the object was removed before its analysis ended."""
+
+FIRST_INTERVAL = 0.25
+LONGEST_INTERVAL = 5.0
+"""Seconds between two looks; the interval grows while nothing happens."""
+
+_IMAGES_PER_ROUND = 1000
+_CHECKS_PER_ROUND = 20
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What became of an upload: the record's status, REPLACED or REMOVED, or None when there is no record of it."""
+
+    upload: Uploaded
+    status: str | None
+    reason: str = ""
+    record: Record = field(default_factory=dict)
+    ended: bool = True
+
+    @property
+    def fine(self) -> bool:
+        return self.ended and self.status in {"ANALYZED", REPLACED}
+
+
+class Follower:
+    """Follows uploads until each has ended.
+
+    `read` gives the records by ImageId; `current_version` the version that S3 serves for an upload's key, None when
+    the object is gone, and the upload's own when that can't be told.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Sequence[str]], Mapping[str, Record]],
+        current_version: Callable[[Uploaded], str | None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._read, self._current_version = read, current_version
+        self._clock, self._sleep = clock, sleep
+        self._last: dict[str, Analysis] = {}
+        self._known_older: set[tuple[str, str]] = set()
+        self._trouble = ""
+
+    def follow(self, uploads: Sequence[Uploaded], timeout: float) -> Iterator[Analysis]:
+        """The analysis of each upload as it ends, and after `timeout` seconds those that haven't.
+
+        Raises CommandError when the records can't be read at all.
+        """
+        pending = deque(uploads)
+        deadline, interval = self._clock() + timeout, FIRST_INTERVAL
+        while pending:
+            last_round = self._clock() >= deadline
+            before = len(pending)
+            yield from self._round(pending, before if last_round else _IMAGES_PER_ROUND)
+            if last_round:
+                break
+            interval = FIRST_INTERVAL if len(pending) < before else min(interval * 1.5, LONGEST_INTERVAL)
+            if pending:
+                self._sleep(max(0.0, min(interval, deadline - self._clock())))
+        for upload in pending:
+            yield self._not_in_time(upload, timeout)
+
+    def _round(self, pending: deque[Uploaded], most: int) -> Iterator[Analysis]:
+        """Looks at the next `most` uploads; those that haven't ended go to the back of the line."""
+        group = [pending.popleft() for _ in range(min(most, len(pending)))]
+        records = self._read_patiently([upload.image_id for upload in group])
+        checks = _CHECKS_PER_ROUND
+        for upload in group:
+            analysis, checked = self._judge(upload, records.get(upload.image_id), may_check=checks > 0)
+            checks -= checked
+            if analysis.ended:
+                yield analysis
+            else:
+                self._last[upload.key] = analysis
+                pending.append(upload)
+
+    def _read_patiently(self, image_ids: Sequence[str]) -> Mapping[str, Record]:
+        try:
+            records = self._read(image_ids)
+        except AWS_ERRORS as error:
+            reason = explain(error, "read the images table (dynamodb:BatchGetItem)")
+            if not reason.passing:
+                raise CommandError(reason.text) from error
+            self._trouble = reason.text
+            return {}
+        self._trouble = ""
+        return records
+
+    def _judge(self, upload: Uploaded, record: Record | None, *, may_check: bool) -> tuple[Analysis, bool]:
+        """What the record says about this very version, and whether S3 had to be asked for that."""
+        if upload.version_id is None:
+            return Analysis(upload, None, "the bucket keeps no versions, so it can't be followed"), False
+        if record is None:
+            return Analysis(upload, None, ended=False), False
+        recorded = record.get("VersionId", "")
+        if recorded == upload.version_id:
+            status = record.get("Status")
+            ended = status not in {None, "ANALYZING"}
+            return Analysis(upload, status, record.get("Reason", ""), record, ended=ended), False
+        # Another version's record: an older one that ours will replace, or a newer one. Version ids have no order.
+        if (upload.key, recorded) in self._known_older or not may_check:
+            return Analysis(upload, None, ended=False), False
+        return self._compare(upload, recorded), True
+
+    def _compare(self, upload: Uploaded, recorded: str) -> Analysis:
+        current = self._current_version(upload)
+        if current is None:
+            return Analysis(upload, REMOVED, "the object was removed before its analysis ended")
+        if current != upload.version_id:
+            return Analysis(upload, REPLACED, "a newer upload of the same key has replaced it")
+        self._known_older.add((upload.key, recorded))
+        return Analysis(upload, None, ended=False)
+
+    def _not_in_time(self, upload: Uploaded, timeout: float) -> Analysis:
+        seen = self._last.get(upload.key)
+        status = seen.status if seen else None
+        what = "its analysis hasn't ended" if status else "the pipeline has no record of it yet"
+        trouble = f" ({self._trouble})" if self._trouble else ""
+        return Analysis(upload, status, f"{what} after {timeout:g} seconds{trouble}", ended=False)
+
+
+def current_version(s3: S3Client, upload: Uploaded) -> str | None:
+    """The version that S3 serves for this key now; None when it is gone; the upload's own when S3 won't tell."""
+    try:
+        return s3.head_object(Bucket=upload.bucket, Key=upload.key).get("VersionId")
+    except AWS_ERRORS as error:
+        gone = isinstance(error, ClientError) and error.response["Error"].get("Code") in {"404", "NoSuchKey"}
+        return None if gone else upload.version_id
