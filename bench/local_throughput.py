@@ -30,10 +30,6 @@ import boto3
 from PIL import Image
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY))
-
-from local.http_server import free_port  # noqa: E402
-
 CREDENTIALS = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "us-east-1"}
 
 
@@ -93,15 +89,16 @@ def record_answers(images: list[bytes], folder: Path) -> None:
 
 
 def start_stack(root: Path) -> tuple[subprocess.Popen[bytes], str, float]:
-    port = free_port()
     started = time.monotonic()
-    command = [sys.executable, "-m", "local", "--port", str(port), "--web-port", "0", "--state", str(root / "state")]
+    command = [sys.executable, "-m", "local", "--port", "0", "--web-port", "0", "--state", str(root / "state")]
     process = subprocess.Popen([*command, "--recorded", str(root / "recorded")], cwd=REPOSITORY)
-    endpoint = f"http://127.0.0.1:{port}"
-    while (health(endpoint) or {}).get("status") != "ok":
+    endpoint = ""
+    while not endpoint or (health(endpoint) or {}).get("status") != "ok":
         if process.poll() is not None or time.monotonic() - started > 60:
             raise SystemExit("the local stack didn't start")
         time.sleep(0.05)
+        written = root / "state" / "endpoint"
+        endpoint = written.read_text(encoding="utf-8") if written.exists() else ""
     return process, endpoint, time.monotonic() - started
 
 
@@ -131,9 +128,9 @@ def measure(endpoint: str, images: list[bytes], uploads: int, pid: int, ready_se
     uploaded = time.monotonic() - started
     wait_for_executions(endpoint, len(images) + 1)
     took = time.monotonic() - started
-    cpu = cpu_seconds(pid) - cpu_before
+    server, others = (after - before for before, after in zip(cpu_before, cpu_seconds(pid), strict=True))
     records = table_rows(client("dynamodb", endpoint_url=endpoint), outputs["ImagesTableName"])
-    report(records, len(images), took, uploaded, first_seconds, ready_seconds, cpu, memory(pid))
+    report(records, len(images), took, uploaded, first_seconds, ready_seconds, (server, others), memory(pid))
     return 0 if sum(row["Status"]["S"] == "ANALYZED" for row in records) == len(images) + 1 else 1
 
 
@@ -179,13 +176,14 @@ def memory(pid: int) -> dict[str, float]:
     return totals
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time of every process of the stack, in seconds."""
-    ticks = 0
+def cpu_seconds(pid: int) -> tuple[float, float]:
+    """User and system time in seconds: the server's, and that of all other processes of the stack."""
+    server = others = 0
     for process in processes(pid):
         fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+        ticks = int(fields[11]) + int(fields[12])
+        server, others = (server + ticks, others) if process == pid else (server, others + ticks)
+    return server / os.sysconf("SC_CLK_TCK"), others / os.sysconf("SC_CLK_TCK")
 
 
 def report(
@@ -195,7 +193,7 @@ def report(
     uploaded: float,
     first: float,
     ready: float,
-    cpu: float,
+    cpu: tuple[float, float],
     pss: dict[str, float],
 ) -> None:
     done = [row for row in records if "AnalyzedAt" in row]
@@ -205,7 +203,7 @@ def report(
         ("first image", f"{first:.2f} s"),
         ("burst", f"{count} images in {took:.1f} s (uploads took {uploaded:.1f} s)"),
         ("throughput", f"{count / took:.1f} images/s"),
-        ("CPU of the stack", f"{1000 * cpu / count:.0f} ms an image"),
+        ("CPU, server / workers", f"{1000 * cpu[0] / count:.0f} / {1000 * cpu[1] / count:.0f} ms an image"),
         ("latency p50 / p95 in the burst", f"{statistics.median(latencies):.2f} s / {latencies[len(latencies) * 95 // 100]:.2f} s"),
         ("memory, server", f"{pss['server']:.0f} MB"),
         ("memory, fork server", f"{pss['fork server']:.0f} MB"),

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from imagewatch import alerts
-from imagewatch.aws import alerts_table, alerts_topic, executions, links
+from imagewatch.aws import alerts_table, alerts_topic, links
 from imagewatch.errors import ImagewatchError
 from imagewatch.images import ImageVersion
 from imagewatch.intake import iso_utc
@@ -25,9 +25,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     image = ImageVersion.from_state(event["Image"])
     delayed: list[ImagewatchError] = []
     outcome = {"Sent": 0, "SentBefore": 0, "Failed": 0}
-    console = executions.execution_url(event["ExecutionArn"])
+    history = links.history_url(event["ExecutionArn"])
     for rule in event["Rules"]:
-        alert = alerts.compose(image, rule, event["Moderation"], links.image_url(image), console)
+        alert = alerts.compose(image, rule, event["Moderation"], links.image_url(image), history)
         try:
             outcome[send(alert, image, rule)] += 1
         except ImagewatchError as error:

@@ -89,7 +89,9 @@ def serve(options: argparse.Namespace, background: Background) -> int:
 
 def _run(options: argparse.Namespace, forks: object, stopping: threading.Event, background: Background) -> int:
     from local.light_moto import spare_batch
+    from local.thrift import save_memory
 
+    save_memory()
     spare_batch()
     from local.stack import LocalStack, Options
     from local.template import TemplateError
@@ -108,7 +110,7 @@ def _run(options: argparse.Namespace, forks: object, stopping: threading.Event, 
         )
         stack = LocalStack(chosen, forks)  # type: ignore[arg-type]
         web = WebServer(options.host, options.web_port, stack.endpoint, stack.mailbox)
-        background.remember()
+        background.remember(stack.endpoint)
         stack.start()
         web.start()
     except (TemplateError, ValueError, OSError) as error:

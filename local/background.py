@@ -28,9 +28,11 @@ class Background:
         self._pid_file = state / "pid"
         self._log = state / "stack.log"
 
-    def remember(self) -> None:
+    def remember(self, endpoint: str) -> None:
+        """Leave our pid, and the endpoint for whoever started us with port 0."""
         self._state.mkdir(parents=True, exist_ok=True)
         self._pid_file.write_text(str(os.getpid()), encoding="utf-8")
+        (self._state / "endpoint").write_text(endpoint, encoding="utf-8")
 
     def forget(self) -> None:
         if self._pid() == os.getpid():

@@ -24,7 +24,7 @@ from local.runtime.workers import Result
 
 log = logging.getLogger(__name__)
 
-LONG_POLL_SECONDS = 5
+LONG_POLL_SECONDS = 1
 ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 Refusal = Callable[[str, str, str], str | None]
 

@@ -211,8 +211,3 @@ def wsgi_environ(request: Request, port: int) -> dict[str, object]:
             environ["HTTP_" + name.upper().replace("-", "_")] = value
     return environ
 
-
-def free_port() -> int:
-    """A port that nobody uses at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])

@@ -5,13 +5,16 @@ The straight way leaves out Flask, its URL map and the search for the service (w
 
 from __future__ import annotations
 
+import functools
 import io
+import threading
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any
 
-from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, environ_key_for_header
+from moto.core import responses
+from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, environ_key_for_header, should_preserve_original_header_name
 from moto.core.request import Request as MotoRequest
-from moto.core.request import should_preserve_original_header_name
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 from moto.server import DomainDispatcherApplication, create_backend_app
@@ -38,10 +41,17 @@ class MockServices:
         self.port = 0
         self._flask = PostPolicyMiddleware(DomainDispatcherApplication(create_backend_app))
         self._dispatchers: dict[str, Dispatch] = {}
+        # DynamoDB's single-item writes are atomic; moto checks the condition, then makes the item, then fills it in.
+        self._turns: dict[str, threading.Lock] = {"dynamodb": threading.Lock()}
         # moto reads bucket policies without their conditions; the gateway has already asked them.
         FakeBucket.get_permission = lambda bucket, action, resource: PermissionResult.NEUTRAL
+        responses.method_names_from_class = functools.cache(responses.method_names_from_class)
 
     def handle(self, request: Request, service: str) -> Response:
+        with self._turns.get(service, nullcontext()):
+            return self._handle(request, service)
+
+    def _handle(self, request: Request, service: str) -> Response:
         environ = wsgi_environ(request, self.port)
         _keep_header_names(environ, request.header_list)
         dispatch = self._dispatcher(request, service)

@@ -86,7 +86,10 @@ def where_next(loaded: Loaded, endpoint_url: str, web_url: str, groups: list[str
     yield _place("Your own photos", "drop them on the page, or:")
     yield _command(f".venv/bin/imagewatch upload ~/Pictures --recursive --wait --endpoint-url {endpoint_url}")
     yield _place("Logs", "")
-    yield _command(f"{aws} logs tail {groups[0]} --since 1h" if groups else f"{aws} logs describe-log-groups")
+    # Not `logs tail`, which only the second version of the AWS CLI has.
+    messages = "--query 'events[].message' --output text"
+    read = f"filter-log-events --log-group-name {groups[0]} {messages}" if groups else "describe-log-groups"
+    yield _command(f"{aws} logs {read}")
     yield _place("Stop", "make down")
     yield Text("")
     yield Text("The AWS CLI needs some credentials and a region, and any will do here:", style="dim")

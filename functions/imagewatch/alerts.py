@@ -14,7 +14,9 @@ SENT = "SENT"
 FAILED = "FAILED"
 
 MAX_SUBJECT = 99  # SNS refuses subjects of 100 characters and more
+_MAX_NAME = 40  # of a rule in the subject, so that what was found is in it too
 _MAX_LINE = 400
+_MAX_MATCHES = 20  # lines in one message; the record has them all
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,12 @@ def compose(image: ImageVersion, rule: Mapping[str, Any], moderation: Mapping[st
     """The alert for one matched rule (as `watchlist.evaluate` returns it); safe to publish whatever the file is called."""
     best = rule["Matches"][0]
     name = one_line(rule["Name"])
-    subject = f"{name}: {one_line(best['Label'])} {_percent(best['Confidence'])} in {one_line(_file_name(image.key))}"
+    subject = f"{_shortened(name, _MAX_NAME)}: {_what(best)} {_percent(best['Confidence'])} in {one_line(_file_name(image.key))}"
     lines = [
         f'Your rule "{name}" matched an image.',
         "",
-        *(_match_line(match) for match in rule["Matches"]),
+        *(_match_line(match) for match in rule["Matches"][:_MAX_MATCHES]),
+        *([f"  and {more} more"] if (more := len(rule["Matches"]) - _MAX_MATCHES) > 0 else []),
         "",
         f"Image:      {one_line(image.key)}",
         f"From:       {one_line(image.source)}",
@@ -70,8 +73,13 @@ def one_line(text: str) -> str:
 
 def _match_line(match: Mapping[str, Any]) -> str:
     several = f", {match['Count']} of them" if match["Count"] > 1 else ""
-    because = "" if match["Kind"] == "name" else f' (found by "{one_line(match["Term"])}", {match["Kind"]})'
-    return f"  {one_line(match['Label'])}, {_percent(match['Confidence'])} sure{several}{because}"
+    return f"  {_what(match)}, {_percent(match['Confidence'])} sure{several}"
+
+
+def _what(match: Mapping[str, Any]) -> str:
+    """What the rule asked for, and what was found where that is something more specific: "vehicle (Car)"."""
+    term, label = one_line(match["Term"]), one_line(match["Label"])
+    return label if term.casefold() == label.casefold() else f"{term} ({label})"
 
 
 def _percent(confidence: float) -> str:
@@ -84,4 +92,6 @@ def _file_name(key: str) -> str:
 
 
 def _shortened(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+    # Counted in UTF-16 units: SNS doesn't say how it counts an emoji, and two is the most that it can be.
+    units = text.encode("utf-16-le")
+    return text if len(units) <= 2 * limit else units[: 2 * (limit - 1)].decode("utf-16-le", "ignore").rstrip() + "…"

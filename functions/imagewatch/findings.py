@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from imagewatch.errors import AnalysisIncomplete, ImageRejected
@@ -104,6 +105,7 @@ def combine(findings: Mapping[str, Any]) -> dict[str, Any]:
         record["TextUnavailable"] = f"Text could not be read: {explain(text['Unavailable'])}"
     elif text is not None:
         record["Text"] = text["Text"]
+        record |= {"TextOmitted": text["Omitted"]} if text.get("Omitted") else {}
         record["ModelVersions"]["Text"] = text["ModelVersion"]
     return record
 
@@ -113,7 +115,8 @@ def _names(label: Mapping[str, Any], field: str) -> list[str]:
 
 
 def _confidence(entry: Mapping[str, Any]) -> float:
-    return round(float(entry.get("Confidence") or 0), 2)
+    # Two decimals, never rounded up: 79.996 must not come to match a rule that asks for 80.
+    return float(Decimal(str(entry.get("Confidence") or 0)).quantize(Decimal("0.01"), ROUND_DOWN))
 
 
 def _instance(instance: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,9 +135,10 @@ def _ratio(value: float) -> float:
 
 
 def _chain(name: str, parent_of: Mapping[str, str]) -> list[str]:
+    # Older taxonomies have a child of the same name as its parent (Gambling): nobody is his own ancestor.
     chain: list[str] = []
     parent = parent_of.get(name, "")
-    while parent and parent not in chain:
+    while parent and parent not in (name, *chain):
         chain.append(parent)
         parent = parent_of.get(parent, "")
     return chain

@@ -35,7 +35,7 @@ def parse_message(body: str) -> list[ObjectEvent]:
     """
     try:
         message = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnreadableMessage(f"The message is not JSON ({error}); only S3 event notifications belong here.") from error
     if isinstance(message, dict) and message.get("Event") == "s3:TestEvent":
         return []
@@ -53,16 +53,16 @@ def _parse_record(record: Any) -> ObjectEvent:
             raise UnreadableMessage(f"The event {record['eventName']!r} is neither a creation nor a removal.")
         s3_object = record["s3"]["object"]
         image = ImageVersion(
-            bucket=record["s3"]["bucket"]["name"],
+            bucket=_text(record["s3"]["bucket"]["name"]),
             # Keys in S3 notifications are form-URL-encoded; this is the one place where they are decoded.
-            key=unquote_plus(s3_object["key"], errors="strict"),
-            version_id=s3_object.get("versionId") or "",
-            etag=s3_object.get("eTag") or "",
-            sequencer=comparable_sequencer(s3_object["sequencer"]),
+            key=unquote_plus(_text(s3_object["key"]), errors="strict"),
+            version_id=_text(s3_object.get("versionId") or ""),
+            etag=_text(s3_object.get("eTag") or ""),
+            sequencer=comparable_sequencer(_text(s3_object["sequencer"])),
             size=int(s3_object.get("size") or 0),
             uploaded_at=_milliseconds(record["eventTime"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UnreadableMessage(f"The record is not an S3 event: {type(error).__name__} {error}.") from error
     removed = category != "ObjectCreated"
     return ObjectEvent(image, removed=removed, permanent=removed and kind != "DeleteMarkerCreated")
@@ -74,4 +74,13 @@ def iso_utc(moment: datetime) -> str:
 
 
 def _milliseconds(timestamp: str) -> str:
-    return iso_utc(datetime.fromisoformat(timestamp))
+    moment = datetime.fromisoformat(timestamp)
+    return iso_utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def _text(value: Any) -> str:
+    """The value, if it is text that can be stored (half of a surrogate pair can't)."""
+    if not isinstance(value, str):
+        raise TypeError(f"where text was expected: {value!r}")
+    value.encode()
+    return value

@@ -17,8 +17,8 @@ def slot_spacing(images_per_second: float) -> int:
 
     With every start at most LATENESS after its slot, one second holds at most (1 s + LATENESS) / spacing starts.
     """
-    if images_per_second <= 0:
-        raise ValueError(f"MaxImagesPerSecond must be above 0, not {images_per_second:g}.")
+    if not 0 < images_per_second < math.inf:
+        raise ValueError(f"MaxImagesPerSecond must be a number above 0, not {images_per_second:g}.")
     return math.ceil((_SECOND + LATENESS_MICROSECONDS) / images_per_second)
 
 

@@ -20,6 +20,8 @@ _MEANINGS = {
     "States.Runtime": "The workflow's definition could not be carried out on this input.",
 }
 
+_LONGEST = 600  # characters of a message that a person still reads
+
 
 def explain(error: Mapping[str, Any]) -> str:
     """A sentence for {Error, Cause} as a Catch receives it; Cause is Lambda's JSON or plain text."""
@@ -27,7 +29,7 @@ def explain(error: Mapping[str, Any]) -> str:
     message = message_of(str(error.get("Cause") or ""))
     meaning = _MEANINGS.get(name)
     if meaning is None:
-        return _sentence(message or name or "The reason is not known.")
+        return _sentence(message or name)
     return f"{meaning} Details: {_sentence(message)}" if message and message != meaning else meaning
 
 
@@ -35,10 +37,10 @@ def message_of(cause: str) -> str:
     """The message in a Cause: Lambda's errorMessage where it is Lambda's JSON, else the text itself."""
     try:
         parsed = json.loads(cause)
-    except ValueError:
+    except (ValueError, RecursionError):
         return cause.strip()
     if isinstance(parsed, dict) and "errorMessage" in parsed:
-        return str(parsed["errorMessage"]).strip()
+        return str(parsed["errorMessage"] or "").strip()
     return cause.strip()
 
 
@@ -47,10 +49,12 @@ def interruption(status: str, error: str, cause: str) -> str:
     if status == "TIMED_OUT":
         return "The analysis took longer than it may and was stopped."
     if status == "ABORTED":
-        return f"The analysis was stopped by hand: {_sentence(cause)}" if cause else "The analysis was stopped by hand."
+        return f"The analysis was stopped by hand: {_sentence(cause)}" if cause.strip() else "The analysis was stopped by hand."
     return explain({"Error": error, "Cause": cause})
 
 
 def _sentence(text: str) -> str:
-    text = " ".join(text.split())[:600]
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+    text = " ".join(text.split()) or "The reason is not known"
+    if len(text) > _LONGEST:
+        text = text[: _LONGEST - 1].rstrip() + "…"
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,8 +66,8 @@ def _term(rule_id: str, number: int, term: Any) -> Term:
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """The words of a name in a form that compares: any case, any punctuation between them."""
-    return tuple(re.findall(r"\w+", text.casefold()))
+    """The words of a name in a form that compares: any case, any punctuation between them, accents however they are typed."""
+    return tuple(re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold()))
 
 
 def evaluate(rules: Iterable[Rule], findings: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -140,7 +141,7 @@ def _matches(rule: Rule, candidates: Sequence[_Candidate]) -> list[dict[str, Any
             kind, term = min(hits, key=lambda hit: _KINSHIP.index(hit[0]))
             found.append((candidate, kind, term))
     # One object comes with all its ancestors (a Car is a Vehicle too): only the most specific label is the match.
-    ancestors = {ancestor for candidate, _, _ in found for ancestor in candidate.ancestors}
+    ancestors = {ancestor for candidate, _, _ in found for ancestor in candidate.ancestors - {candidate.label}}
     specific = [entry for entry in found if entry[0].label not in ancestors]
     specific.sort(key=lambda entry: (-entry[0].confidence, entry[0].label))
     return [

@@ -12,6 +12,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+# glibc gives what a worker has freed (decoded images) back to the system, instead of keeping it for next time.
+THRIFT = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "262144", "MALLOC_MMAP_THRESHOLD_": "262144"}
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -20,7 +22,7 @@ class ForkServerClient:
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "AWS_EC2_METADATA_DISABLED": "true"}
+        environment = {**os.environ, **THRIFT, "PYTHONPATH": str(REPOSITORY), "AWS_EC2_METADATA_DISABLED": "true"}
         for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
             environment.pop(name, None)
         self._process = subprocess.Popen(

@@ -13,7 +13,8 @@ from local.runtime.workers import FunctionPool, Host, Result
 
 log = logging.getLogger(__name__)
 
-WORKERS_PER_FUNCTION = 4
+# Handlers that wait for the one server gain little from company; each further worker costs some 20 MB.
+WORKERS_PER_FUNCTION = 2
 # Lambda waits one and two minutes before it repeats a failed asynchronous invocation; a laptop need not.
 ASYNC_RETRY_SECONDS = (1.0, 2.0)
 

@@ -18,6 +18,8 @@ import sys
 import time
 from typing import Any
 
+from local.thrift import share_service_models
+
 PRELOADED = (
     "boto3.dynamodb.conditions",
     "boto3.dynamodb.types",
@@ -41,11 +43,9 @@ def preload() -> None:
     """Import the shared modules and read the service models, so that every worker finds them in memory."""
     for name in PRELOADED:
         importlib.import_module(name)
-    import botocore.loaders
     import botocore.session
 
-    loader = botocore.loaders.create_loader()
-    botocore.loaders.create_loader = lambda search_path_string=None: loader
+    share_service_models()
     session = botocore.session.Session()
     for service in SERVICES:
         # A throw-away client fills the shared loader's cache and imports what clients import late.

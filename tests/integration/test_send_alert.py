@@ -22,7 +22,7 @@ def test_sends_one_message_and_keeps_it_on_record(stack: Stack, sample: Any) -> 
     assert send(stack, sample("send_alert")) == {"Sent": 1, "SentBefore": 0, "Failed": 0}
 
     (message,) = stack.mailbox()
-    assert message["Subject"] == "Person at the door: Face 97.3 % in astronaut-portrait.jpg"
+    assert message["Subject"] == "Person at the door: person (Face) 97.3 % in astronaut-portrait.jpg"
     assert "uploads/samples/astronaut-portrait.jpg" in message["Message"]
     (alert,) = stack.items("AlertsTable")
     assert (alert["Status"], alert["RuleId"]) == ("SENT", "person-at-the-door")

@@ -1,10 +1,11 @@
-"""Links for people: to the image in the web app, or in the S3 console where the stack has no web app."""
+"""Links for people: into the web app, or into the AWS console where the stack has no web app."""
 
 from __future__ import annotations
 
 from urllib.parse import urlencode
 
 from imagewatch.aws.environment import setting
+from imagewatch.aws.executions import execution_url
 from imagewatch.images import ImageVersion
 
 
@@ -17,3 +18,9 @@ def image_url(image: ImageVersion) -> str:
     if image.version_id:
         query["versionId"] = image.version_id
     return f"https://{region}.console.aws.amazon.com/s3/object/{image.bucket}?{urlencode(query)}"
+
+
+def history_url(execution_arn: str) -> str:
+    """Where a person can follow how the image was analysed, step by step."""
+    web_url = setting("WEB_URL")
+    return f"{web_url.rstrip('/')}/executions/{execution_arn}" if web_url else execution_url(execution_arn)

@@ -459,7 +459,7 @@ function drawLabels(record, list, overlay, scale) {
 
 function box(name, instance, hue) {
   const { Left = 0, Top = 0, Width = 0, Height = 0 } = instance.BoundingBox;
-  const node = el("div", { class: "box" }, el("span", {}, `${name} ${Math.round(instance.Confidence ?? 0)} %`));
+  const node = el("div", { class: "box" }, el("span", {}, `${name} ${Math.floor(instance.Confidence ?? 0)} %`));
   const inside = (ratio) => `${Math.min(Math.max(ratio, 0), 1) * 100}%`;
   node.style.left = inside(Left);
   node.style.top = inside(Top);

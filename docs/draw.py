@@ -1,0 +1,57 @@
+"""Draws docs/workflow.svg and docs/system.svg from the workflow's definition and the template: `python docs/draw.py`.
+
+With --check, nothing is written: it ends with 1 when a picture no longer shows what is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # so that `python docs/draw.py` finds docs.drawing and local
+
+from docs.drawing.workflow_graph import DrawingError, options_of  # noqa: E402
+from docs.drawing.workflow_picture import draw_workflow  # noqa: E402
+from local.template import load_template  # noqa: E402
+
+STATE_MACHINE = "AnalyzeImageStateMachine"
+
+
+def pictures() -> dict[Path, str]:
+    """Each picture's path and what it must contain now. Raises DrawingError for what can't be drawn."""
+    definition = json.loads((ROOT / "statemachine" / "analyze_image.asl.json").read_text(encoding="utf-8"))
+    template = load_template(ROOT / "template.yaml", {})
+    return {
+        ROOT / "docs" / "workflow.svg": draw_workflow(definition, options_of(template.body, STATE_MACHINE)),
+    }
+
+
+def outdated() -> list[str]:
+    """The names of the pictures that don't show what is there."""
+    return [path.name for path, drawn in pictures().items() if not path.exists() or path.read_text(encoding="utf-8") != drawn]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Draw the documentation's pictures from the workflow and the template.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a picture is out of date")
+    arguments = parser.parse_args()
+    try:
+        if not arguments.check:
+            for path, drawn in pictures().items():
+                path.write_text(drawn, encoding="utf-8")
+                print(f"docs/{path.name}")
+            return 0
+        old = outdated()
+    except DrawingError as error:
+        print(f"docs/draw.py: {error}", file=sys.stderr)
+        return 1
+    for name in old:
+        print(f"docs/{name} is out of date: run python docs/draw.py", file=sys.stderr)
+    return 1 if old else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
