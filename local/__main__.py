@@ -13,6 +13,7 @@ from pathlib import Path
 from local.background import Background
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+SWITCH_SECONDS = float(os.environ.get("SWI","0.005"))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -93,6 +94,7 @@ def _run(options: argparse.Namespace, forks: object, stopping: threading.Event, 
 
     save_memory()
     spare_batch()
+    sys.setswitchinterval(SWITCH_SECONDS)
     from local.stack import LocalStack, Options
     from local.template import TemplateError
     from local.web import WebServer

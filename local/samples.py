@@ -30,7 +30,7 @@ from uploader.pool import Uploads
 from uploader.records import ImageRecords as UploadedRecords
 from uploader.screen import Screen
 from uploader.upload import Uploaded, Uploader
-from uploader.wait import Analysis, Follower, current_version
+from uploader.wait import Analysis, Follower, current_version, still_running
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 SOURCE = "samples"
@@ -90,10 +90,7 @@ def load_samples(
     sent, trouble = _send(stack, screen, missing)
     uploads = sorted([*there, *sent], key=lambda upload: upload.key)
     analyses = _follow(stack, screen, uploads, deadline - time.monotonic(), sleep)
-    unended = _wait_for_executions(stack, [one for one in analyses if one.ended], deadline, sleep)
     trouble += [f"{one.upload.path.name}: {one.reason}." for one in analyses if not one.ended]
-    if unended:
-        trouble.append(f"The execution of {', '.join(unended)} was still running after {timeout:g} seconds.")
     return Loaded(rules, [_with_whole_record(stack, one) for one in analyses], len(sent), trouble)
 
 
@@ -168,36 +165,18 @@ def _follow(
     if not uploads:
         return []
     records = UploadedRecords(stack.client("dynamodb"), stack.outputs["ImagesTableName"])
-    follower = Follower(records.read, lambda upload: current_version(stack.client("s3"), upload), sleep=sleep)
+    follower = Follower(
+        records.read,
+        lambda upload: current_version(stack.client("s3"), upload),
+        lambda record: still_running(stack.client("stepfunctions"), record),
+        sleep=sleep,
+    )
     analyses = []
     with screen.waiting_bar(len(uploads)) as bar:
         for analysis in follower.follow(uploads, max(timeout, 0.0)):
             analyses.append(analysis)
             bar.image_ended()
     return sorted(analyses, key=lambda analysis: analysis.upload.key)
-
-
-def _wait_for_executions(stack: Stack, analyses: list[Analysis], deadline: float, sleep: Callable[[float], None]) -> list[str]:
-    """Waits until the alerts are sent too: a record says ANALYZED as soon as the findings are stored.
-
-    Gives the names of the samples whose execution was still running at the deadline.
-    """
-    unended = []
-    for analysis in analyses:
-        record = ImageRecords(stack).one(analysis.upload.image_id) or {}
-        while _running(stack, record.get("ExecutionArn")):
-            if time.monotonic() >= deadline:
-                unended.append(analysis.upload.path.name)
-                break
-            sleep(0.1)
-    return unended
-
-
-def _running(stack: Stack, arn: str | None) -> bool:
-    if not arn:
-        return False
-    status: str = stack.client("stepfunctions").describe_execution(executionArn=arn)["status"]
-    return status == "RUNNING"
 
 
 def _with_whole_record(stack: Stack, analysis: Analysis) -> Analysis:

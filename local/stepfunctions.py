@@ -12,10 +12,13 @@ import heapq
 import itertools
 import json
 import logging
+import pickle
 import threading
 import time
 import uuid
+import zlib
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from moto.core.config import default_user_config
@@ -142,6 +145,7 @@ class Executions:
                 execution.error = state.error.get("error")
                 execution.cause = state.error.get("cause")
                 self._close(execution, ExecutionStatus.FAILED)
+        execution.exec_worker.env = _archived(execution.exec_worker.env)
 
     def _close(self, execution: Execution, status: ExecutionStatus) -> None:
         env = execution.exec_worker.env
@@ -305,6 +309,26 @@ def _install_responses(executions: Executions) -> None:
     StepFunctionResponse.stop_execution = stop_execution
     StepFunctionResponse.get_execution_history = get_execution_history
     StepFunctionResponse.describe_execution = describe_execution
+
+
+class _Archive:
+    """The history of a closed execution, compressed: its events repeat the same input and output many times over."""
+
+    def __init__(self, manager: EventManager) -> None:
+        self._content = zlib.compress(pickle.dumps(manager.get_event_history()), 1)
+
+    def get_event_history(self) -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = pickle.loads(zlib.decompress(self._content))  # noqa: S301 - our own bytes
+        return events
+
+
+def _archived(env: Any) -> SimpleNamespace:
+    """What is still asked of an execution's environment when it has ended; the rest is let go."""
+    return SimpleNamespace(
+        event_manager=_Archive(env.event_manager),
+        callback_pool_manager=env.callback_pool_manager,
+        map_run_record_pool_manager=env.map_run_record_pool_manager,
+    )
 
 
 class Watchdog:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 BATCH_SIZE = 100
 """The most keys that one BatchGetItem takes (DynamoDB API reference)."""
 
-_FIELDS = ("ImageId", "VersionId", "Status", "Reason", "Labels", "Moderation", "MatchedRules")
+_FIELDS = ("ImageId", "VersionId", "Status", "Reason", "Labels", "Moderation", "MatchedRules", "ExecutionArn")
 
 Record = Mapping[str, Any]
 

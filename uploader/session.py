@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_stepfunctions import SFNClient
 
 LOCAL_ENDPOINT = "http://localhost:4566"
 """Where the local stack answers unless it was told otherwise (`make up`)."""
@@ -53,6 +54,10 @@ class Aws:
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
         return self._session.client("cloudformation", endpoint_url=self._connection.endpoint_url, config=self._config)
+
+    @cached_property
+    def stepfunctions(self) -> SFNClient:
+        return self._session.client("stepfunctions", endpoint_url=self._connection.endpoint_url, config=self._config)
 
     @cached_property
     def _session(self) -> boto3.Session:

@@ -17,6 +17,7 @@ from uploader.upload import Uploaded
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_stepfunctions import SFNClient
 
 REPLACED = "REPLACED"
 """Not a status of the record: a newer upload of the same key has taken this one's place."""
@@ -50,21 +51,24 @@ class Follower:
     """Follows uploads until each has ended.
 
     `read` gives the records by ImageId; `current_version` the version that S3 serves for an upload's key, None when
-    the object is gone, and the upload's own when that can't be told.
+    the object is gone, and the upload's own when that can't be told; `still_running` whether a record's execution goes on,
+    which decides when the rules are known: a record says ANALYZED as soon as the findings are stored.
     """
 
     def __init__(
         self,
         read: Callable[[Sequence[str]], Mapping[str, Record]],
         current_version: Callable[[Uploaded], str | None],
+        still_running: Callable[[Record], bool] | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._read, self._current_version = read, current_version
+        self._read, self._current_version, self._still_running = read, current_version, still_running
         self._clock, self._sleep = clock, sleep
         self._last: dict[str, Analysis] = {}
         self._known_older: set[tuple[str, str]] = set()
+        self._known_over: set[tuple[str, str]] = set()
         self._trouble = ""
 
     def follow(self, uploads: Sequence[Uploaded], timeout: float) -> Iterator[Analysis]:
@@ -120,13 +124,23 @@ class Follower:
             return Analysis(upload, None, ended=False), False
         recorded = record.get("VersionId", "")
         if recorded == upload.version_id:
-            status = record.get("Status")
-            ended = status not in {None, "ANALYZING"}
-            return Analysis(upload, status, record.get("Reason", ""), record, ended=ended), False
+            return self._own(upload, record, may_check=may_check)
         # Another version's record: an older one that ours will replace, or a newer one. Version ids have no order.
         if (upload.key, recorded) in self._known_older or not may_check:
             return Analysis(upload, None, ended=False), False
         return self._compare(upload, recorded), True
+
+    def _own(self, upload: Uploaded, record: Record, *, may_check: bool) -> tuple[Analysis, bool]:
+        """What a record of this very version says, and whether Step Functions had to be asked."""
+        status, version = record.get("Status"), (upload.key, record["VersionId"])
+        ended = status not in {None, "ANALYZING"}
+        checked = False
+        if status == "ANALYZED" and self._still_running and version not in self._known_over:
+            # Only a record that is read after the execution's end has all its rules: so look once more.
+            ended, checked = False, may_check
+            if may_check and not self._still_running(record):
+                self._known_over.add(version)
+        return Analysis(upload, status, record.get("Reason", ""), record, ended=ended), checked
 
     def _compare(self, upload: Uploaded, recorded: str) -> Analysis:
         current = self._current_version(upload)
@@ -152,3 +166,14 @@ def current_version(s3: S3Client, upload: Uploaded) -> str | None:
     except AWS_ERRORS as error:
         gone = isinstance(error, ClientError) and error.response["Error"].get("Code") in {"404", "NoSuchKey"}
         return None if gone else upload.version_id
+
+
+def still_running(stepfunctions: SFNClient, record: Record) -> bool:
+    """Whether the record's execution goes on; False when that can't be told (no permission, an execution long gone)."""
+    arn = record.get("ExecutionArn")
+    if not arn:
+        return False
+    try:
+        return stepfunctions.describe_execution(executionArn=arn)["status"] == "RUNNING"
+    except AWS_ERRORS:
+        return False

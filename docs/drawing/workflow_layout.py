@@ -132,9 +132,11 @@ def _place_blocks(plan: Plan) -> None:
         block.trunk = trunk
         trunk += TRUNK
     left, free = trunk + 16, TOP - 20.0
+    rows = [layer for block in plan.blocks for layer in ([block.head], *block.layers)]
+    width = max((_row_width(plan, row) for row in rows), default=0)
     for block in plan.blocks:
         head = plan.boxes[block.head]
-        head.width = max(head.width, *(_row_width(plan, layer) for layer in block.layers))
+        head.width = width
         beside = plan.sources(block)[-1 if block is plan.blocks[-1] else 0]  # the last one stands low: errors fall down to it
         head.place(left, max(plan.ports[beside.source, block.head] - head.height / 2, free))
         free = _place_layers(plan, block, head) + GAP

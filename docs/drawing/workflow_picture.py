@@ -60,10 +60,10 @@ def _lines(wires: list[Wire]) -> list[str]:
     return parts
 
 
-def _label(wire: Wire) -> list[str]:
+def _label(wire: Wire, css: str = "label") -> list[str]:
     x, y = wire.at
     above = len(wire.labels) - 1
-    return [text(x, y - NOTE_LEADING * (above - row), words, "label", wire.anchor) for row, words in enumerate(wire.labels)]
+    return [text(x, y - NOTE_LEADING * (above - row), words, css, wire.anchor) for row, words in enumerate(wire.labels)]
 
 
 def _state(box: Box) -> list[str]:
@@ -99,7 +99,7 @@ def _frame(box: Box) -> list[str]:
     return [
         rect(box.x, box.y, box.width, box.height, "inset", 12),
         text(box.x + 16, box.y + 26, box.state.name, "name", aside=aside),
-        *(part for wire in box.wires for part in (line(wire.points, wire.kind, wire.head), *_label(wire))),
+        *(part for wire in box.wires for part in (line(wire.points, wire.kind, wire.head), *_label(wire, "note"))),
         *(part for inner in box.inner for part in _state(inner)),
     ]
 

@@ -78,7 +78,7 @@ def _gather(plan: Plan, block: Block) -> Iterator[Wire]:
     kind = "catch" if all(arrow.kind == "catch" for arrow in arrows) else "next"
     heights = [plan.ports[arrow.source, block.head] for arrow in arrows]
     bent = [y for y in heights if abs(y - head.cy) > 1]
-    for reach in (min(bent, default=head.cy), max(bent, default=head.cy)):
+    for reach in {min([*bent, head.cy]): None, max([*bent, head.cy]): None}:
         if abs(reach - head.cy) > 2 * CORNER:
             away = CORNER if reach < head.cy else -CORNER
             yield Wire([(trunk, reach + away), (trunk, head.cy), (trunk + 2 * CORNER, head.cy)], kind, head=False, bundle=block.head)

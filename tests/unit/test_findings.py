@@ -22,7 +22,11 @@ TEXT = text_found({"TextDetections": [{"DetectedText": "STOP", "Type": "LINE", "
 
 def label(name: str = "Car", confidence: float = 90.0, instances: int = 0, **more: Any) -> dict[str, Any]:
     found = [{"Confidence": 88.12345, "BoundingBox": BOX, "DominantColors": [{"Red": 1}]}] * instances
-    names = {"Parents": [{"Name": "Vehicle"}], "Aliases": [{"Name": "Automobile"}], "Categories": [{"Name": "Vehicles and Automotive"}]}
+    names = {
+        "Parents": [{"Name": "Vehicle"}],
+        "Aliases": [{"Name": "Automobile"}],
+        "Categories": [{"Name": "Vehicles and Automotive"}],
+    }
     return {"Name": name, "Confidence": confidence, "Instances": found, **names, **more}
 
 
@@ -64,7 +68,9 @@ def test_labels_come_surest_first_and_equals_keep_their_order() -> None:
     assert [entry["Name"] for entry in found] == ["D", "B", "A", "C"]
 
 
-@pytest.mark.parametrize(("given_by_service", "stored"), [(79.99999, 79.99), (79.996, 79.99), (80, 80.0), (91.3, 91.3), (99.99881744384766, 99.99)])
+@pytest.mark.parametrize(
+    ("given_by_service", "stored"), [(79.99999, 79.99), (79.996, 79.99), (80, 80.0), (91.3, 91.3), (99.99881744384766, 99.99)]
+)
 def test_confidence_is_never_rounded_up_over_a_threshold(given_by_service: float, stored: float) -> None:
     assert labels_found({"Labels": [label(confidence=given_by_service)]})["Labels"][0]["Confidence"] == stored
 
@@ -151,7 +157,9 @@ def test_nothing_found_by_a_model_is_checked() -> None:
     assert MODERATION == {"Status": "CHECKED", "Labels": [], "ModelVersion": "7.0"}
 
 
-@pytest.mark.parametrize("version", [{"ModerationModelVersion": "none"}, {"ModerationModelVersion": ""}, {"ModerationModelVersion": None}, {}])
+@pytest.mark.parametrize(
+    "version", [{"ModerationModelVersion": "none"}, {"ModerationModelVersion": ""}, {"ModerationModelVersion": None}, {}]
+)
 def test_nothing_found_by_no_model_is_not_checked(version: dict[str, Any]) -> None:
     found = moderation_found({"ModerationLabels": [], **version})
     assert found == {
@@ -198,10 +206,13 @@ def test_the_least_sure_labels_are_the_ones_left_out() -> None:
     assert found["Omitted"] == 1000 - len(kept)
 
 
+@pytest.fixture(scope="module")
 def worst_case() -> dict[str, Any]:
+    """1,000 labels with 100 instances each, 1,000 moderation labels three levels deep, 200 long words."""
     names = [{"Name": f"{n} " + "ñ" * 48} for n in range(10)]
     crowd = label("ñ" * 50, 99.99, instances=100, Parents=names, Aliases=names, Categories=names)
-    chain = [{"Name": f"{n} " + "Exposed" * 6, "ParentName": f"{n - 1} " + "Exposed" * 6, "Confidence": 99.99} for n in range(1000)]
+    long = [f"{n} " + "Exposed " * 6 for n in range(1000)]
+    chain = [{"Name": long[n], "ParentName": long[n - 1] if n % 3 else "", "Confidence": 99.99} for n in range(1000)]
     words = [{"DetectedText": "字" * 500, "Type": "WORD", "Confidence": 99.99, "Geometry": {"BoundingBox": BOX}}] * 200
     return {
         "Labels": labels_found({"Labels": [crowd] * 1000, "LabelModelVersion": "3.0"}),
@@ -210,14 +221,13 @@ def worst_case() -> dict[str, Any]:
     }
 
 
-def test_the_largest_findings_together_fit_into_a_state() -> None:
-    findings = worst_case()
-    assert all(findings[branch]["Omitted"] > 0 for branch in findings)
-    assert len(json.dumps(findings).encode()) < STATE_BYTES - 20_000  # the image and what validation learned travel along
+def test_the_largest_findings_together_fit_into_a_state(worst_case: dict[str, Any]) -> None:
+    assert all(worst_case[branch]["Omitted"] > 0 for branch in worst_case)
+    assert len(json.dumps(worst_case).encode()) < STATE_BYTES - 20_000  # the image and what validation learned travel along
 
 
-def test_findings_survive_json() -> None:
-    findings = {"Labels": LABELS, "Moderation": MODERATION, "Text": TEXT, "Worst": worst_case()}
+def test_findings_survive_json(worst_case: dict[str, Any]) -> None:
+    findings = {"Labels": LABELS, "Moderation": MODERATION, "Text": TEXT, "Worst": worst_case}
     assert json.loads(json.dumps(findings, allow_nan=False)) == findings
 
 
@@ -236,16 +246,17 @@ def test_text_is_part_of_the_record_when_it_was_asked_for() -> None:
     assert record["ModelVersions"] == {"Labels": "3.0", "Moderation": "7.0", "Text": "3.0"}
 
 
-def test_what_was_left_out_is_said_in_the_record() -> None:
-    findings = worst_case()
-    record = combine(findings)
-    assert record["LabelsOmitted"] == findings["Labels"]["Omitted"]
-    assert record["Moderation"]["Omitted"] == findings["Moderation"]["Omitted"]
-    assert record["TextOmitted"] == findings["Text"]["Omitted"]
+def test_what_was_left_out_is_said_in_the_record(worst_case: dict[str, Any]) -> None:
+    record = combine(worst_case)
+    assert record["LabelsOmitted"] == worst_case["Labels"]["Omitted"]
+    assert record["Moderation"]["Omitted"] == worst_case["Moderation"]["Omitted"]
+    assert record["TextOmitted"] == worst_case["Text"]["Omitted"]
 
 
 def test_without_labels_there_is_nothing_to_store() -> None:
-    with pytest.raises(AnalysisIncomplete, match=r"^Labels could not be detected: AWS kept asking us to slow down.+Rate exceeded\.$"):
+    with pytest.raises(
+        AnalysisIncomplete, match=r"^Labels could not be detected: AWS kept asking us to slow down.+Rate exceeded\.$"
+    ):
         combine({"Labels": unavailable(), "Moderation": MODERATION})
 
 

@@ -145,7 +145,17 @@ def test_a_record_of_another_shape_is_unreadable(value: Any) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["eventSource", "eventName", "eventTime", "s3", "s3.bucket", "s3.bucket.name", "s3.object", "s3.object.key", "s3.object.sequencer"],
+    [
+        "eventSource",
+        "eventName",
+        "eventTime",
+        "s3",
+        "s3.bucket",
+        "s3.bucket.name",
+        "s3.object",
+        "s3.object.key",
+        "s3.object.sequencer",
+    ],
 )
 def test_a_missing_field_is_named(path: str) -> None:
     *parents, field = path.split(".")
@@ -190,7 +200,9 @@ JSON = st.recursive(
 )
 
 
-@given(st.sampled_from(["eventSource", "eventTime", "eventName", "bucket", "key", "size", "eTag", "versionId", "sequencer"]), JSON)
+@given(
+    st.sampled_from(["eventSource", "eventTime", "eventName", "bucket", "key", "size", "eTag", "versionId", "sequencer"]), JSON
+)
 def test_whatever_stands_in_a_field_is_read_or_unreadable(field: str, value: Any) -> None:
     try:
         event = only(message(record(**{field: value})))

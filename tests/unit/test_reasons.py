@@ -49,7 +49,17 @@ def test_plain_text_is_taken_as_it_is() -> None:
     assert explain({"Error": "Custom", "Cause": " stopped \n by\thand "}) == "stopped by hand."
 
 
-@pytest.mark.parametrize("error", [{}, {"Error": ""}, {"Error": None, "Cause": None}, {"Cause": lambda_cause("")}, {"Cause": lambda_cause(None)}, {"Error": " "}])
+@pytest.mark.parametrize(
+    "error",
+    [
+        {},
+        {"Error": ""},
+        {"Error": None, "Cause": None},
+        {"Cause": lambda_cause("")},
+        {"Cause": lambda_cause(None)},
+        {"Error": " "},
+    ],
+)
 def test_an_error_without_words_still_gets_a_sentence(error: dict[str, str | None]) -> None:
     assert explain(error) == "The reason is not known."
 

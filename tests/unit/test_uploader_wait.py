@@ -135,3 +135,13 @@ def test_a_bucket_without_versions_cannot_be_followed() -> None:
     (analysis,) = World({"id-a": record("ANALYZED")}).follow(upload(version=None))
     assert not analysis.fine
     assert "no versions" in analysis.reason
+
+
+def test_an_analysed_image_has_ended_only_when_its_execution_has_too_because_rules_come_last() -> None:
+    bare, complete = record("ANALYZED", MatchedRules=[]), record("ANALYZED", MatchedRules=[{"Name": "Person"}])
+    world = World({"id-a": bare}, {"id-a": bare}, {"id-a": complete})
+    running = iter([True, False])
+    follower = Follower(world.read, world.head, lambda _: next(running), clock=lambda: world.now, sleep=world.sleep)
+    (analysis,) = follower.follow([upload()], 60)
+    assert analysis.record["MatchedRules"] == [{"Name": "Person"}]
+    assert len(world.looks) == 3

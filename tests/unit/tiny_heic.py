@@ -19,7 +19,9 @@ Colour = tuple[int, int, int]
 """Y, Cb, Cr, each 0-255."""
 
 
-def heic(columns: int, rows: int, colour_of: Callable[[int, int], Colour], quarter_turns: int = 0, brand: bytes = b"heic") -> bytes:
+def heic(
+    columns: int, rows: int, colour_of: Callable[[int, int], Colour], quarter_turns: int = 0, brand: bytes = b"heic"
+) -> bytes:
     """A HEIC of columns x rows blocks in plain colours, to be shown after quarter_turns anticlockwise."""
     width, height = columns * BLOCK, rows * BLOCK
     slices = [_slice(n, columns * rows, colour_of(n % columns, n // columns)) for n in range(columns * rows)]
@@ -50,20 +52,20 @@ def _decoder_configuration(width: int, height: int) -> bytes:
 
 
 def _video_parameters() -> bytes:
-    return _nal(32, "0000" "1" "1" "000000" "000" "1" + "1" * 16 + _PROFILE + "1" + _ue(0) * 3 + "000000" + _ue(0) + "00")
+    return _nal(32, "0000110000000001" + "1" * 16 + _PROFILE + "1" + _ue(0) * 3 + "000000" + _ue(0) + "00")
 
 
 def _sequence_parameters(width: int, height: int) -> bytes:
-    bits = "0000" "000" "1" + _PROFILE + _ue(0) + _ue(1) + _ue(width) + _ue(height) + "0" + _ue(0) + _ue(0) + _ue(0)
+    bits = "00000001" + _PROFILE + _ue(0) + _ue(1) + _ue(width) + _ue(height) + "0" + _ue(0) + _ue(0) + _ue(0)
     bits += "1" + _ue(0) * 3  # one picture, no reordering
     bits += _ue(2) + _ue(0) + _ue(0) + _ue(3) + _ue(0) + _ue(0)  # blocks of 32, transforms of 4 to 32, never split
-    bits += "0" "0" "0" "1" "0111" "0111" + _ue(2) + _ue(0) + "1"  # uncompressed blocks of 32, 8 bits a sample
-    return _nal(33, bits + _ue(0) + "0" "0" "0" "0" "0")
+    bits += "000101110111" + _ue(2) + _ue(0) + "1"  # uncompressed blocks of 32, 8 bits a sample
+    return _nal(33, bits + _ue(0) + "00000")
 
 
 def _picture_parameters() -> bytes:
-    bits = _ue(0) + _ue(0) + "0" "0" "000" "0" "0" + _ue(0) + _ue(0) + _ue(0) + "0" "0" "0" + _ue(0) + _ue(0) + "0" "0" "0" "0" "0" "0"
-    return _nal(34, bits + "0" "1" "0" "1" "0" "0" + _ue(0) + "0" "0")  # no deblocking
+    bits = _ue(0) + _ue(0) + "0000000" + _ue(0) + _ue(0) + _ue(0) + "000" + _ue(0) + _ue(0) + "000000"
+    return _nal(34, bits + "010100" + _ue(0) + "00")  # no deblocking
 
 
 def _slice(number: int, count: int, colour: Colour) -> bytes:

@@ -19,7 +19,7 @@ from uploader.screen import Screen
 from uploader.session import Aws
 from uploader.stack import Stack, find_stack
 from uploader.upload import NotUploaded, Outcome, Uploader
-from uploader.wait import Follower, current_version
+from uploader.wait import Follower, current_version, still_running
 
 SUMMARY = "Upload images, and with --wait show what was found in them."
 DESCRIPTION = """\
@@ -124,7 +124,11 @@ def _take(outcome: Outcome, screen: Screen, results: Results) -> str:
 
 def _wait(screen: Screen, aws: Aws, stack: Stack, results: Results, timeout: float) -> None:
     records = ImageRecords(aws.dynamodb, stack.images_table)
-    follower = Follower(records.read, lambda upload: current_version(aws.s3, upload))
+    follower = Follower(
+        records.read,
+        lambda upload: current_version(aws.s3, upload),
+        lambda record: still_running(aws.stepfunctions, record),
+    )
     try:
         with screen.waiting_bar(len(results.uploaded)) as bar:
             for analysis in follower.follow(results.uploaded, timeout):

@@ -1,0 +1,209 @@
+"""What an alert says: safe to publish whatever a file is called, exact about how sure, and one for each rule and version."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagewatch.alerts import MAX_SUBJECT, Alert, compose, moderation_line, one_line
+from imagewatch.images import ImageVersion
+
+IMAGE = ImageVersion("photos", "uploads/front-door/car 1.jpg", "v1", "e1", "00AA", 1000, "2026-11-20T16:05:09.123Z")
+CLEAN = {"Status": "CHECKED", "Labels": [], "ModelVersion": "7.0"}
+UNCHECKED = {"Status": "NOT_CHECKED", "Reason": "No moderation model looked at this image.", "Labels": [], "ModelVersion": "none"}
+LINK = "https://watch.example.com/images/abc"
+HISTORY = "https://watch.example.com/executions/def"
+MAX_MESSAGE_BYTES = 262_144  # SNS
+HOSTILE = [
+    "a\r\nBcc: everyone@example.com\r\n\r\nhello.jpg",
+    "tab\there\x00\x07\x7f\x85.jpg",
+    "\u2028line\u2029paragraph.jpg",
+    "\u202egpj.exe",
+    "👩\u200d👩\u200d👧\u200d👦" * 60 + ".jpg",
+    "🦊" * 300,
+    "字" * 300 + ".jpg",
+    "e\u0301" * 200,
+    " ",
+    "\n",
+    "\ud800half.jpg",
+    "\ue000private\ufffe.jpg",
+    "%0d%0aSubject: x",
+    "…" * 120,
+]
+
+
+def match(
+    label: str = "Car", confidence: float = 91.37, term: str = "vehicle", kind: str = "parent", count: int = 1
+) -> dict[str, Any]:
+    return {"Term": term, "Label": label, "Kind": kind, "Confidence": confidence, "Count": count}
+
+
+def alert(key: str = IMAGE.key, name: str = "Night watch", rule_id: str = "rule-1", **more: Any) -> Alert:
+    rule = {"RuleId": rule_id, "Name": name, "Matches": more.get("matches") or [match()]}
+    return compose(replace(IMAGE, key=key), rule, more.get("moderation", CLEAN), LINK, HISTORY)
+
+
+def assert_safe_subject(subject: str) -> None:
+    assert 0 < len(subject) < 100
+    assert len(subject.encode("utf-16-le")) // 2 < 100  # however SNS counts an emoji
+    assert not [c for c in subject if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
+    assert subject == subject.strip()
+
+
+def assert_safe_body(body: str, lines: int) -> None:
+    assert len(body.encode()) < MAX_MESSAGE_BYTES
+    assert len(body.splitlines()) == lines
+    assert not [c for c in body.replace("\n", "") if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
+
+
+PLAIN_LINES = len(alert().body.splitlines())
+
+
+def test_an_alert_says_what_how_sure_which_image_which_rule_and_where_to_look() -> None:
+    sent = alert(matches=[match("Car", 91.37), match("Truck", 80.0, count=3), match("Vehicle", 75, term="Vehicle", kind="name")])
+    assert sent.subject == "Night watch: vehicle (Car) 91.3 % in car 1.jpg"
+    lines = sent.body.splitlines()
+    assert lines[0] == 'Your rule "Night watch" matched an image.'
+    assert lines[2:5] == [
+        "  vehicle (Car), 91.3 % sure",
+        "  vehicle (Truck), 80 % sure, 3 of them",
+        "  Vehicle, 75 % sure",
+    ]
+    assert "Image:      uploads/front-door/car 1.jpg" in lines
+    assert "From:       front-door" in lines
+    assert "Uploaded:   2026-11-20 16:05:09 UTC" in lines
+    assert "Moderation: nothing found" in lines
+    assert f"See the image:           {LINK}" in lines
+    assert f"See how it was analysed: {HISTORY}" in lines
+    assert "(id rule-1)" in lines[-1]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_file_or_rule_name_makes_a_message_that_sns_takes(text: str) -> None:
+    for sent in (
+        alert(key=f"uploads/{text}"),
+        alert(name=text),
+        alert(matches=[match(label=text, term=text)]),
+        alert(rule_id=text),
+    ):
+        assert_safe_subject(sent.subject)
+        assert_safe_body(sent.body, PLAIN_LINES)
+
+
+@given(st.text(max_size=300), st.text(max_size=300), st.text(max_size=120))
+def test_any_file_rule_and_label_makes_a_message_that_sns_takes(file_name: str, rule_name: str, label: str) -> None:
+    sent = alert(key=f"uploads/{file_name}", name=rule_name, matches=[match(label=label)])
+    assert_safe_subject(sent.subject)
+    assert_safe_body(sent.body, PLAIN_LINES)
+
+
+@given(st.text(min_size=300, max_size=400, alphabet=st.characters(min_codepoint=0x1F300, max_codepoint=0x1F5FF)))
+def test_a_long_subject_is_cut_between_characters_and_shows_it(file_name: str) -> None:
+    subject = alert(key=f"uploads/{file_name}").subject
+    assert subject.endswith("…")
+    assert len(subject.encode("utf-16-le")) // 2 >= MAX_SUBJECT - 2
+
+
+def test_a_subject_that_fits_exactly_is_not_cut() -> None:
+    short = alert(key="uploads/x").subject
+    fitting = "x" * (MAX_SUBJECT - len(short) + 1)
+    assert alert(key=f"uploads/{fitting}").subject == short + fitting[1:]
+    assert alert(key=f"uploads/{fitting}x").subject == (short + fitting[1:])[:-1] + "…"
+
+
+def test_a_long_rule_name_leaves_room_for_what_was_found() -> None:
+    subject = alert(name="A rule with a very long name " * 10).subject
+    assert "vehicle (Car) 91.3 %" in subject
+
+
+def test_many_matches_are_named_up_to_a_readable_number() -> None:
+    sent = alert(matches=[match(f"Label {n} " + "🦊" * 400, 90, term="🦊" * 500) for n in range(1000)])
+    assert "  and 980 more" in sent.body.splitlines()
+    assert len(sent.body.encode()) < MAX_MESSAGE_BYTES
+    assert "more" not in alert(matches=[match(f"Label {n}") for n in range(20)]).body.split("Image:")[0]
+
+
+@pytest.mark.parametrize(
+    ("confidence", "shown"),
+    [
+        (79.96, "79.9 %"),
+        (79.999999, "79.9 %"),
+        (80, "80 %"),
+        (80.0, "80 %"),
+        (99.99, "99.9 %"),
+        (100, "100 %"),
+        (0, "0 %"),
+        (91.3, "91.3 %"),
+    ],
+)
+def test_a_percentage_is_never_rounded_up(confidence: float, shown: str) -> None:
+    assert alert(matches=[match(confidence=confidence)]).subject == f"Night watch: vehicle (Car) {shown} in car 1.jpg"
+
+
+@given(st.floats(0, 100))
+def test_a_shown_percentage_is_at_most_a_tenth_below(confidence: float) -> None:
+    [shown] = re.findall(r"([0-9.]+) %", alert(matches=[match(confidence=confidence)]).subject)
+    assert Fraction(shown) <= Fraction(confidence) < Fraction(shown) + Fraction("0.1") + Fraction(1, 10**9)
+
+
+def test_every_stored_confidence_is_shown_without_rounding_up() -> None:
+    for hundredths in range(10_001):
+        [shown] = re.findall(
+            r"([0-9.]+) %", moderation_line({"Status": "CHECKED", "Labels": [{"Name": "A", "Confidence": hundredths / 100}]})
+        )
+        assert float(shown) == math.floor(hundredths / 10) / 10
+
+
+@pytest.mark.parametrize("reason", ["No moderation model looked at this image.", "", "a\nb"])
+def test_what_was_not_checked_is_never_called_clean(reason: str) -> None:
+    line = moderation_line(UNCHECKED | {"Reason": reason})
+    assert line == f"not checked. {' '.join(reason.split())}".strip()
+    body = alert(moderation=UNCHECKED | {"Reason": reason}).body
+    assert "Moderation: not checked" in body
+    assert not re.search(r"nothing found|clean|safe", body)
+
+
+@pytest.mark.parametrize("status", ["NOT_CHECKED", "UNAVAILABLE", "", None])
+def test_only_a_checked_status_counts_as_checked(status: str | None) -> None:
+    assert moderation_line({"Status": status, "Labels": []}) == "not checked."
+
+
+def test_moderation_names_the_three_surest() -> None:
+    labels = [{"Name": name, "Confidence": sure} for name, sure in (("A", 50.0), ("B", 99.99), ("C", 60.0), ("D", 70.0))]
+    assert moderation_line({"Status": "CHECKED", "Labels": labels}) == "B (99.9 %), D (70 %), C (60 %)"
+
+
+def test_the_same_match_is_the_same_alert_whatever_is_retried() -> None:
+    again = alert(matches=[match(confidence=50), match("Truck")], name="Renamed", moderation=UNCHECKED)
+    assert again.alert_id == alert().alert_id
+    assert re.fullmatch("[0-9a-f]{32}", again.alert_id)
+
+
+def test_each_rule_and_each_version_has_its_own_alert() -> None:
+    rule = {"RuleId": "rule-1", "Name": "N", "Matches": [match()]}
+    versions = [IMAGE, replace(IMAGE, version_id="v2"), replace(IMAGE, key="uploads/b.jpg"), replace(IMAGE, bucket="other")]
+    ids = {
+        compose(image, rule | {"RuleId": r}, CLEAN, LINK, HISTORY).alert_id for image in versions for r in ("rule-1", "rule-2")
+    }
+    assert len(ids) == 8
+
+
+@given(st.text(max_size=500))
+def test_one_line_is_one_line(text: str) -> None:
+    line = one_line(text)
+    assert len(line.splitlines()) <= 1
+    assert len(line) <= 400
+    assert one_line(line) == line
+
+
+@pytest.mark.parametrize("text", ["Tür 1.jpg", "日本 🦊.jpg", "a-b_c (1) [x] {y} #1 ?=&+%.JPG", "e\u0301"])
+def test_readable_names_stay_as_they_are(text: str) -> None:
+    assert one_line(text) == text
