@@ -204,7 +204,7 @@ def report(
         ("burst", f"{count} images in {took:.1f} s (uploads took {uploaded:.1f} s)"),
         ("throughput", f"{count / took:.1f} images/s"),
         ("CPU, server / workers", f"{1000 * cpu[0] / count:.0f} / {1000 * cpu[1] / count:.0f} ms an image"),
-        ("latency p50 / p95 in the burst", f"{statistics.median(latencies):.2f} s / {latencies[len(latencies) * 95 // 100]:.2f} s"),
+        ("latency p50 / p95", f"{statistics.median(latencies):.2f} s / {latencies[len(latencies) * 95 // 100]:.2f} s"),
         ("memory, server", f"{pss['server']:.0f} MB"),
         ("memory, fork server", f"{pss['fork server']:.0f} MB"),
         ("memory, workers", f"{pss['workers']:.0f} MB in {pss['processes'] - 2:.0f} processes"),

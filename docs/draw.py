@@ -13,20 +13,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # so that `python docs/draw.py` finds docs.drawing and local
 
-from docs.drawing.workflow_graph import DrawingError, options_of  # noqa: E402
+from docs.drawing.system_picture import draw_system  # noqa: E402
+from docs.drawing.system_table import STATE_MACHINE  # noqa: E402
+from docs.drawing.workflow_graph import DrawingError, options_of, read_machine  # noqa: E402
 from docs.drawing.workflow_picture import draw_workflow  # noqa: E402
 from local.template import load_template  # noqa: E402
-
-STATE_MACHINE = "AnalyzeImageStateMachine"
 
 
 def pictures() -> dict[Path, str]:
     """Each picture's path and what it must contain now. Raises DrawingError for what can't be drawn."""
     definition = json.loads((ROOT / "statemachine" / "analyze_image.asl.json").read_text(encoding="utf-8"))
-    template = load_template(ROOT / "template.yaml", {})
-    return {
-        ROOT / "docs" / "workflow.svg": draw_workflow(definition, options_of(template.body, STATE_MACHINE)),
-    }
+    template = load_template(ROOT / "template.yaml", {}).body
+    machine = read_machine(definition, options_of(template, STATE_MACHINE))
+    folder = ROOT / "docs"
+    return {folder / "workflow.svg": draw_workflow(machine), folder / "system.svg": draw_system(template, machine)}
 
 
 def outdated() -> list[str]:

@@ -13,7 +13,6 @@ from pathlib import Path
 from local.background import Background
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-SWITCH_SECONDS = float(os.environ.get("SWI","0.005"))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -94,7 +93,6 @@ def _run(options: argparse.Namespace, forks: object, stopping: threading.Event, 
 
     save_memory()
     spare_batch()
-    sys.setswitchinterval(SWITCH_SECONDS)
     from local.stack import LocalStack, Options
     from local.template import TemplateError
     from local.web import WebServer

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import parse_qsl
 
 from moto.core.serialize import QuerySerializer

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import logging
-import socket
 import socketserver
 import threading
 from collections.abc import Callable

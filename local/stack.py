@@ -90,7 +90,7 @@ class LocalStack:
         self._start_pollers()
         if not self._forks.wait_ready(30):
             raise RuntimeError("the fork server for the functions didn't start; its error is above")
-        self.runner.warm()
+        self.runner.warm([mapping.function_name for mapping in self.deployment.mappings])
         threading.Thread(target=self.engine.prepare, name="prepare-engine", daemon=True).start()
         self.status = "ok"
         log.info("ready after %.1f s", time.monotonic() - self._started)

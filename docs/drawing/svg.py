@@ -143,7 +143,8 @@ def _style() -> str:
         ".name{font-size:14px;font-weight:600}.small{font-size:12.5px;font-weight:600}",
         ".note{font-size:11.5px;font-weight:400}.label{font-size:11.5px;paint-order:stroke;stroke-width:4px;stroke-linejoin:round}",
         ".next,.catch,.halo,.mark{fill:none}.next{stroke-width:1.5}.catch{stroke-width:1.3;stroke-dasharray:5 4}",
-        ".halo{stroke-width:7}.mark{stroke-width:1.4;stroke-linecap:round}.optional{stroke-dasharray:1.5 3.5;stroke-linecap:round}",
+        ".halo{stroke-width:7}.mark{stroke-width:1.4;stroke-linecap:round;stroke-linejoin:round}",
+        ".optional{stroke-dasharray:1.5 3.5;stroke-linecap:round}",
     ]
     dark = "\n".join(_colours(DARK, DARK_INK))
     return "\n".join([*fixed, *_colours(LIGHT, LIGHT_INK), f"@media(prefers-color-scheme:dark){{\n{dark}\n}}"])

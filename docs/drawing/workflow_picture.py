@@ -7,7 +7,7 @@ from itertools import groupby
 
 from docs.drawing.svg import Point, document, halo, line, polygon, rect, text, text_width
 from docs.drawing.workflow_boxes import LABEL, NOTE_LEADING, Box, Wire
-from docs.drawing.workflow_graph import Json, Machine, Options, read_machine
+from docs.drawing.workflow_graph import Machine
 from docs.drawing.workflow_layout import MARGIN, TOP, Plan, arrange
 from docs.drawing.workflow_wires import connect
 
@@ -15,9 +15,9 @@ CAPTION_Y, START_Y, LEGEND = 38, 62, 62
 SHAPES = {"Choice": "choice", "Succeed": "good", "Fail": "bad", "Task": "task"}
 
 
-def draw_workflow(definition: Json, options: Options) -> str:
-    """The whole picture as SVG. `options` says where substitutions in the definition may lead (options_of)."""
-    plan = arrange(read_machine(definition, options))
+def draw_workflow(machine: Machine) -> str:
+    """The whole picture as SVG; raises DrawingError for a graph that can't be shown."""
+    plan = arrange(machine)
     connect(plan)
     boxes = list(plan.boxes.values())
     width = max([box.right for box in boxes] + [_right(wire) for wire in plan.wires]) + MARGIN

@@ -81,7 +81,8 @@ def _gather(plan: Plan, block: Block) -> Iterator[Wire]:
     for reach in {min([*bent, head.cy]): None, max([*bent, head.cy]): None}:
         if abs(reach - head.cy) > 2 * CORNER:
             away = CORNER if reach < head.cy else -CORNER
-            yield Wire([(trunk, reach + away), (trunk, head.cy), (trunk + 2 * CORNER, head.cy)], kind, head=False, bundle=block.head)
+            points = [(trunk, reach + away), (trunk, head.cy), (trunk + 2 * CORNER, head.cy)]
+            yield Wire(points, kind, head=False, bundle=block.head)
     for arrow, y in zip(arrows, heights, strict=True):
         source = plan.boxes[arrow.source]
         label, at = [arrow.label] if arrow.label else [], (source.right + 9, y - 6)

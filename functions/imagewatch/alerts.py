@@ -33,8 +33,8 @@ class Alert:
 def compose(image: ImageVersion, rule: Mapping[str, Any], moderation: Mapping[str, Any], link: str, execution_link: str) -> Alert:
     """The alert for one matched rule (as `watchlist.evaluate` returns it); safe to publish whatever the file is called."""
     best = rule["Matches"][0]
-    name = one_line(rule["Name"])
-    subject = f"{_shortened(name, _MAX_NAME)}: {_what(best)} {_percent(best['Confidence'])} in {one_line(_file_name(image.key))}"
+    name, file_name = one_line(rule["Name"]) or "Unnamed rule", one_line(_file_name(image.key)) or "a file without a name"
+    subject = f"{_shortened(name, _MAX_NAME)}: {_what(best)} {_percent(best['Confidence'])} in {file_name}"
     lines = [
         f'Your rule "{name}" matched an image.',
         "",

@@ -54,7 +54,7 @@ def _ancestors(label: str) -> tuple[str, ...]:
     found: list[str] = []
     row = list(_table()[label].get("parents", ()))
     while row:
-        found += [name for name in row if name not in found]
+        found += [name for name in dict.fromkeys(row) if name not in found]
         row = [parent for name in row for parent in _table()[name].get("parents", ())]
     return tuple(found)
 

@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 # Handlers that wait for the one server gain little from company; each further worker costs some 20 MB.
 WORKERS_PER_FUNCTION = 2
+IDLE_SECONDS = 300.0
 # Lambda waits one and two minutes before it repeats a failed asynchronous invocation; a laptop need not.
 ASYNC_RETRY_SECONDS = (1.0, 2.0)
 
@@ -45,9 +46,16 @@ class LambdaRunner:
     def add(self, function: Function) -> None:
         self._pools[function.name] = FunctionPool(function, self._host, self._limit)
 
-    def warm(self) -> None:
-        for pool in self._pools.values():
-            pool.warm()
+    def warm(self, names: list[str]) -> None:
+        """Start a worker for each of these functions now; the others start within some 30 ms when they are needed."""
+        for name in names:
+            self.pool(name).warm()
+        threading.Thread(target=self._end_idle, name="idle-workers", daemon=True).start()
+
+    def _end_idle(self) -> None:
+        while not self._stopping.wait(IDLE_SECONDS / 10):
+            for pool in self._pools.values():
+                pool.end_idle(IDLE_SECONDS)
 
     def pool(self, name_or_arn: str) -> FunctionPool:
         """By name, ARN or partial ARN, with or without the qualifier $LATEST."""

@@ -55,6 +55,7 @@ class Worker:
         self.ticket = host.forks.spawn(environment, output)
         self.invocations = 0
         self.asked_next = False
+        self.idle_since = time.monotonic()
 
     def await_next(self, deadline: float) -> RuntimeRequest | None:
         """Wait until the worker asks for work; returns its init error instead if it reports one."""
@@ -183,7 +184,17 @@ class FunctionPool:
                 self._count -= 1
             raise
 
+    def end_idle(self, seconds: float) -> None:
+        """End the workers that nobody has needed for so long, as Lambda does."""
+        limit = time.monotonic() - seconds
+        with self._free:
+            idle = [worker for worker in self._idle if worker.idle_since < limit]
+            self._idle = [worker for worker in self._idle if worker.idle_since >= limit]
+        for worker in idle:
+            self._discard(worker)
+
     def _give_back(self, worker: Worker) -> None:
+        worker.idle_since = time.monotonic()
         with self._free:
             self._idle.append(worker)
             self._free.notify()

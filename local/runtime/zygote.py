@@ -54,7 +54,7 @@ def preload() -> None:
             region_name="us-east-1",
             endpoint_url="http://localhost",
             aws_access_key_id="preload",
-            aws_secret_access_key="preload",
+            aws_secret_access_key="preload",  # noqa: S106 - never leaves this process
         )
     gc.collect()
     gc.freeze()
@@ -123,7 +123,8 @@ class ForkServer:
         for pid in self.workers:
             try:
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
+                os.waitpid(pid, 0)
+            except (ProcessLookupError, ChildProcessError):
                 continue
 
 

@@ -1,4 +1,4 @@
-"""What Rekognition found, as it is stored: boxes inside the image, nothing left out in silence, and "not checked" never "clean"."""
+"""What Rekognition found, as it is stored: boxes inside the image, nothing left out in silence, "not checked" never "clean"."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_every_box_lies_inside_the_image(left: float, top: float, width: float, 
     assert all(0 <= value <= 1 for value in box.values())
     assert box["Left"] + box["Width"] <= 1 + 1e-9
     assert box["Top"] + box["Height"] <= 1 + 1e-9
-    if 0 <= left and left + width <= 1:
+    if left >= 0 and left + width <= 1:
         assert box["Left"] == pytest.approx(left, abs=0.0001)
         assert box["Width"] == pytest.approx(width, abs=0.0002)
 

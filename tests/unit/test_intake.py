@@ -128,8 +128,20 @@ def test_a_body_that_is_not_json_is_unreadable(body: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [None, 1, "Records", [], [{"eventSource": "aws:s3"}], {}, {"Records": None}, {"Records": {}}, {"Records": []}]
-    + [{"Event": "s3:Other"}, {"Message": '{"Records": []}', "Type": "Notification"}, {"detail": {"object": {"key": "a"}}}],
+    [
+        None,
+        1,
+        "Records",
+        [],
+        [{"eventSource": "aws:s3"}],
+        {},
+        {"Records": None},
+        {"Records": {}},
+        {"Records": []},
+        {"Event": "s3:Other"},
+        {"Message": '{"Records": []}', "Type": "Notification"},
+        {"detail": {"object": {"key": "a"}}},
+    ],
     ids=str,
 )
 def test_json_without_records_is_unreadable_and_not_skipped(value: Any) -> None:
