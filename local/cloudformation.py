@@ -71,12 +71,9 @@ class StackRecord:
         self._check(form)
         deployment = self._deployment
         outputs = [
-            {"OutputKey": item.key, "OutputValue": item.value, "Description": item.description}
-            for item in deployment.outputs()
+            {"OutputKey": item.key, "OutputValue": item.value, "Description": item.description} for item in deployment.outputs()
         ]
-        parameters = [
-            {"ParameterKey": key, "ParameterValue": value} for key, value in deployment.template.parameters.items()
-        ]
+        parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in deployment.template.parameters.items()]
         stack = {
             **self._summary(),
             "Description": deployment.template.body.get("Description", ""),

@@ -209,4 +209,3 @@ def wsgi_environ(request: Request, port: int) -> dict[str, object]:
         elif name not in ("content-length", "transfer-encoding"):
             environ["HTTP_" + name.upper().replace("-", "_")] = value
     return environ
-

@@ -16,9 +16,7 @@ _PLACEHOLDER = re.compile(r"\$\{(!?)([^}]+)\}")
 class Resolver:
     """Resolves values of one template; `ref` and `attribute` look up deployed resources by logical id."""
 
-    def __init__(
-        self, template: Template, region: str, ref: Callable[[str], Any], attribute: Callable[[str, str], Any]
-    ) -> None:
+    def __init__(self, template: Template, region: str, ref: Callable[[str], Any], attribute: Callable[[str, str], Any]) -> None:
         self._template = template
         self._ref = ref
         self._attribute = attribute

@@ -66,9 +66,7 @@ class LocalStack:
         self.logs = LogCollector(LogStore(options.region).deliver)
         self.engine = Engine(options.recorded, options.model)
         self.mock = MockServices()
-        gateway = Gateway(
-            self.mock, self.identities, self.faults, self.mailbox, self.engine, self.health, options.region
-        )
+        gateway = Gateway(self.mock, self.identities, self.faults, self.mailbox, self.engine, self.health, options.region)
         self.gateway = gateway
         self.server = HttpServer(options.host, options.port, gateway)
         self.mock.port = self.server.port

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from docs.drawing.system_table import IMPLIED, LINKS, PEOPLE, PLACES, REKOGNITION, STATE_MACHINE, TASKS
+from docs.drawing.system_table import GROUPS, LINKS, PEOPLE, PLACES, REKOGNITION, STATE_MACHINE, TASKS
 from docs.drawing.workflow_graph import DrawingError, Json, Machine
 
 DRAWN_TASKS = [task for column in TASKS for task in column]
@@ -37,11 +37,15 @@ def confirm(resources: dict[str, Json], machine: Machine) -> None:
 
 def _pairs(resources: dict[str, Json]) -> list[tuple[str, str]]:
     """Who must know whom: each arrow's ends, where an arrow to a task of the workflow means the workflow."""
-    pairs = [(link.source, link.target) for link in LINKS if link.source != PEOPLE]
-    pairs = [(source, STATE_MACHINE if target in DRAWN_TASKS else target) for source, target in pairs]
+    pairs = [
+        (source, STATE_MACHINE if target in DRAWN_TASKS else target)
+        for link in LINKS
+        if link.source != PEOPLE
+        for source in next((column for column in TASKS if link.source in column), (link.source,))
+        for target in GROUPS.get(link.target, (link.target,))
+    ]
     pairs += [(STATE_MACHINE, task) for task in DRAWN_TASKS]
-    pairs += [(alarm, "OperationsTopic") for alarm in of_type(resources, "AWS::CloudWatch::Alarm")]
-    return pairs + list(IMPLIED)
+    return pairs + [(alarm, "OperationsTopic") for alarm in of_type(resources, "AWS::CloudWatch::Alarm")]
 
 
 def of_type(resources: dict[str, Json], kind: str) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
-from docs.drawing.svg import Point, document, halo, line, rect, text, wrap
+from docs.drawing.svg import Point, document, line, rect, text, wrap
 from docs.drawing.system_facts import confirm, of_type
-from docs.drawing.system_table import LINKS, PEOPLE, PLACES, REKOGNITION, STATE_MACHINE, TASKS, Link, Place
+from docs.drawing.system_table import GROUPS, LINKS, PEOPLE, PLACES, REKOGNITION, RULE, STATE_MACHINE, TASKS, Link, Place
 from docs.drawing.workflow_graph import Json, Machine
 from docs.drawing.workflow_layout import main_path
 
@@ -65,17 +66,19 @@ def draw_system(template: Json, machine: Machine) -> str:
     confirm(resources, machine)
     words = {
         "alarms": str(len(of_type(resources, "AWS::CloudWatch::Alarm"))),
+        "ends": _statuses(resources[RULE]),
         "tries": str(resources["IntakeQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]),
     }
     areas = _areas()
     body = [
         text(LEFT - 10, 38, "The way of one image: from the bucket to the e-mail.", "note"),
         rect(*FRAME, "inset", 12),
-        text(FRAME[0] + 14, FRAME[1] + 25, _name(STATE_MACHINE), "name", aside="Step Functions workflow"),
+        text(LEFT + STEP, FRAME[1] + 26, _name(STATE_MACHINE), "name", aside="Step Functions workflow"),
         rect(*STRIP, "inset", 12),
-        text(STRIP[0] + 14, STRIP[1] + 22, "When something fails or gets stuck", "small"),
-        *(part for link in LINKS for part in _link(link, areas)),
-        *(_arrow_between(areas[before[0]], areas[after[0]]) for before, after in zip(TASKS, TASKS[1:], strict=False)),
+        text(LEFT + 2 * STEP, STRIP[1] + 29, "When something fails or gets stuck", "small"),
+        *(rect(area.x, area.y, area.width, area.height, "inset", 12) for area in (areas[group] for group in GROUPS)),
+        *(line(_points(link, areas), link.kind) for link in LINKS),
+        *(_arrow_between(areas[before[0]], areas[after[0]]) for before, after in pairwise(TASKS)),
         *(part for column in TASKS for task in column for part in _task(task, areas[task], machine)),
         *(part for place in PLACES for part in _place(place, areas[place.id], resources, words)),
         *(_label(link, areas, words) for link in LINKS if link.label),
@@ -84,12 +87,21 @@ def draw_system(template: Json, machine: Machine) -> str:
     return document(WIDTH, HEIGHT, "The system", f"Resources on an image's way: {shown}.", body)
 
 
+def _statuses(rule: Json) -> str:
+    """The endings of an execution that the rule watches for, in words."""
+    statuses = [status.replace("_", " ").lower() for status in rule["Properties"]["EventPattern"]["detail"]["status"]]
+    return ", ".join(statuses)
+
+
 def _areas() -> dict[str, Area]:
     """Where everything is: the table's places, the tasks inside the workflow's frame, and the frame itself."""
     areas = {place.id: Area(LEFT + STEP * place.column, ROWS[place.row], BOX, BOX_HEIGHT) for place in PLACES}
     for column, tasks in enumerate(TASKS):
         for row, task in enumerate(tasks):
             areas[task] = Area(LEFT + STEP * column, TASK_TOP + TASK_STEP * row, BOX, TASK_HEIGHT)
+    for group, members in GROUPS.items():
+        first, last = areas[members[0]], areas[members[-1]]
+        areas[group] = Area(first.x - 9, first.y - 9, BOX + 18, last.y + BOX_HEIGHT - first.y + 18)
     return areas | {STATE_MACHINE: Area(*FRAME)}
 
 
@@ -106,20 +118,9 @@ def _points(link: Link, areas: dict[str, Area]) -> list[Point]:
     return [*points, end]
 
 
-def _link(link: Link, areas: dict[str, Area]) -> list[str]:
-    points = _points(link, areas)
-    return [line(points, link.kind)]
-
-
 def _label(link: Link, areas: dict[str, Area], words: dict[str, str]) -> str:
-    """Beside the arrow's last upright piece, or above its first level one."""
-    points = _points(link, areas)
-    level = [(a, b) for a, b in zip(points, points[1:], strict=False) if a[1] == b[1]]
-    if level:
-        (x1, y), (x2, _) = level[0]
-        return text((x1 + x2) / 2, y - 7, link.label, "label", "middle")
-    (x, _), (_, bottom) = points[-2:]
-    return text(x + 9, bottom - 14, link.label.format(**words), "label")
+    x, bottom = _points(link, areas)[-1]
+    return text(*(link.at or (x + 9, bottom - 14)), link.label.format(**words), "label", link.anchor)
 
 
 def _arrow_between(before: Area, after: Area) -> str:

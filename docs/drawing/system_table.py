@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PEOPLE, REKOGNITION = "people", "rekognition"
-STATE_MACHINE = "AnalyzeImageStateMachine"
+PEOPLE, REKOGNITION, RECORDS = "people", "rekognition", "records"
+STATE_MACHINE, RULE = "AnalyzeImageStateMachine", "RecordInterruptionFunctionExecutionEnded"
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Link:
     """An arrow between two boxes: the sides at which it leaves and arrives, and the words on it.
 
     A side is an edge (t, b, l, r), with a shift in pixels along it; `via` are the turns between, as ("x" or "y", pixels).
+    Words stand beside the arrow's end, or where `at` says. An arrow from a task speaks for its whole column in TASKS, one
+    to a group for all in it.
     """
 
     source: str
@@ -32,6 +34,8 @@ class Link:
     arrives: tuple[str, float] = ("t", 0)
     via: tuple[tuple[str, float], ...] = ()
     label: str = ""
+    at: tuple[float, float] | None = None
+    anchor: str = "start"
     kind: str = "next"
 
 
@@ -46,7 +50,7 @@ TASKS = (
 
 # Rows: 0 and 1 above the workflow, 2 and 3 below it, 4 in the strip at the bottom.
 PLACES = (
-    Place(PEOPLE, 0, 0, "Cameras, folders, people", "images of any kind"),
+    Place(PEOPLE, 0, 0, "Cameras and people", "send images"),
     Place("ImagesBucket", 1, 0),
     Place("IntakeQueue", 2, 0),
     Place("StartAnalysisFunction", 3, 0),
@@ -59,50 +63,36 @@ PLACES = (
     Place("AlertsTopic", 4, 2),
     Place("LabelIndexTable", 2, 3),
     Place("AlertsTable", 3, 3),
-    Place("AlertEmailSubscription", 4, 3, "An e-mail", "one for each match"),
-    Place("RecordInterruptionFunctionExecutionEnded", 0, 4),
+    Place("AlertEmailSubscription", 4, 3, "An e-mail", "for each match"),
+    Place(RULE, 0, 4),
     Place("RecordInterruptionFunction", 1, 4),
     Place("DeadLettersAlarm", 2, 4, "{alarms} alarms", "CloudWatch"),
     Place("OperationsTopic", 3, 4),
     Place("OperationsEmailSubscription", 4, 4, "An e-mail", "to the operators"),
 )
 
+# Boxes that an arrow reaches together.
+GROUPS = {RECORDS: ("ImagesTable", "LabelIndexTable")}
+
 RIGHT, LEFT = ("r", 0.0), ("l", 0.0)
+EXECUTION = "one execution for each version of each image"
 LINKS = (
     Link(PEOPLE, "ImagesBucket", RIGHT, LEFT),
     Link("ImagesBucket", "IntakeQueue", RIGHT, LEFT),
     Link("IntakeQueue", "StartAnalysisFunction", RIGHT, LEFT),
     Link("StartAnalysisFunction", "IntakePaceTable", RIGHT, LEFT),
     Link("IntakeQueue", "DeadLetterQueue", label="after {tries} tries", kind="catch"),
-    Link("StartAnalysisFunction", "Validate Image", via=(("y", 220),), label="one execution for each version of each image"),
-    Link("Validate Image", "RenditionsBucket", label="thumbnail, copy"),
+    Link("StartAnalysisFunction", "Validate Image", via=(("y", 224),), label=EXECUTION, at=(240, 215), anchor="middle"),
+    Link("Validate Image", "RenditionsBucket", label="thumbnail"),
     Link("Detect Text", REKOGNITION, label="what is in it?"),
-    Link("Record Failure", "ImagesTable", label="findings"),
-    Link("Record Failure", "LabelIndexTable", ("b", -52), ("l", -9), (("y", 438), ("x", 361.5))),
+    Link("Record Failure", RECORDS, label="findings"),
     Link("Evaluate Watchlist", "WatchlistTable", label="rules?"),
     Link("Send Alert", "AlertsTopic", label="match!"),
     Link("Send Alert", "AlertsTable", ("b", -52), RIGHT, (("y", 438), ("x", 699.5))),
     Link("AlertsTopic", "AlertEmailSubscription"),
-    Link(
-        STATE_MACHINE,
-        "RecordInterruptionFunctionExecutionEnded",
-        ("b", -253.5),
-        via=(("y", 668),),
-        kind="catch",
-    ),
-    Link("RecordInterruptionFunctionExecutionEnded", "RecordInterruptionFunction", RIGHT, LEFT),
-    Link("RecordInterruptionFunction", "LabelIndexTable", ("t", 0), ("l", 12)),
+    Link(STATE_MACHINE, RULE, ("b", -253.5), ("t", 0), (("y", 668),), "{ends}", (183, 578), "end", "catch"),
+    Link(RULE, "RecordInterruptionFunction", RIGHT, LEFT),
+    Link("RecordInterruptionFunction", RECORDS, ("t", 0), ("l", 44)),
     Link("DeadLettersAlarm", "OperationsTopic", RIGHT, LEFT),
     Link("OperationsTopic", "OperationsEmailSubscription", RIGHT, LEFT),
-)
-
-# Also true, and told by the arrows above together with their neighbours.
-IMPLIED = (
-    ("Detect Labels", REKOGNITION),
-    ("Detect Moderation", REKOGNITION),
-    ("Store Analysis", "ImagesTable"),
-    ("Store Analysis", "LabelIndexTable"),
-    ("Record Rejection", "ImagesTable"),
-    ("Record Rejection", "LabelIndexTable"),
-    ("RecordInterruptionFunction", "ImagesTable"),
 )

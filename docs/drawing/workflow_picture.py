@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from itertools import groupby
+from math import ceil
 
 from docs.drawing.svg import Point, document, halo, line, polygon, rect, text, text_width
 from docs.drawing.workflow_boxes import LABEL, NOTE_LEADING, Box, Wire
@@ -20,7 +21,7 @@ def draw_workflow(machine: Machine) -> str:
     plan = arrange(machine)
     connect(plan)
     boxes = list(plan.boxes.values())
-    width = max([box.right for box in boxes] + [_right(wire) for wire in plan.wires]) + MARGIN
+    width = ceil(max([box.right for box in boxes] + [_right(wire) for wire in plan.wires])) + MARGIN
     height = max(box.bottom for box in boxes) + LEGEND
     body = [
         text(MARGIN, CAPTION_Y, plan.machine.comment.split(". ")[0].rstrip(".") + ".", "note"),

@@ -30,7 +30,8 @@ def connect(plan: Plan) -> None:
         plan.wires += _inside(plan, block)
     left = min(_left(wire) for wire in plan.wires)
     left = min(left, *(box.x for box in plan.boxes.values()))
-    for thing in [*plan.boxes.values(), *plan.wires]:
+    everything: list[Box | Wire] = [*plan.boxes.values(), *plan.wires]
+    for thing in everything:
         thing.move(MARGIN - left, 0)
 
 

@@ -6,6 +6,7 @@ Metrics are EMF lines in the same log. Traces come from `Tracing: Active` withou
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,9 +16,12 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from imagewatch.errors import ImagewatchError
 
 NAMESPACE = "Imagewatch"
+_SUBJECT = ("image_id", "execution_id", "function", "request_id")
 Handler = Callable[[dict[str, Any], Any], Any]
 
 logger = Logger(service="imagewatch", use_rfc3339=True, utc=True)
+# botocore tells at INFO where it found its credentials, in lines that say nothing of the image.
+logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def about(image: Mapping[str, Any] | None, execution: str | None, context: Any = None) -> None:
@@ -54,3 +58,6 @@ def count(metric: str, number: int = 1) -> None:
     """Adds to one of the metrics that docs/operations.md lists."""
     with single_metric(name=metric, unit=MetricUnit.Count, value=number, namespace=NAMESPACE) as emitted:
         emitted.add_dimension(name="service", value="imagewatch")
+        for name, value in logger.get_current_keys().items():
+            if name in _SUBJECT:
+                emitted.add_metadata(key=name, value=value)

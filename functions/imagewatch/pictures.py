@@ -54,6 +54,7 @@ _FORMATS = (
     "HEIF",
 )
 _NAMES = {"MPO": "JPEG", "HEIF": "HEIC", "WEBP": "WebP"}
+_IMAGE_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")  # AVIF and HEIC among the MP4s
 ORIENTATION = 0x0112  # the EXIF tag that says how to turn the picture upright
 _READABLE_BY_REKOGNITION = ("JPEG", "PNG")
 _SIXTEEN_BIT_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
@@ -249,7 +250,7 @@ def _other_kind(data: bytes) -> str | None:
     for magic, kind in ((b"%PDF", "a PDF document"), (b"PK\x03\x04", "a ZIP archive"), (b"\x1aE\xdf\xa3", "a Matroska video")):
         if head.startswith(magic):
             return kind
-    if data[4:8] == b"ftyp":
+    if data[4:8] == b"ftyp" and data[8:12] not in _IMAGE_BRANDS:
         return "a video or an image of an unknown kind"
     if b"<svg" in head.lower():
         return "an SVG drawing"

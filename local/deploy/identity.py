@@ -39,9 +39,7 @@ def role(deployment: Deployment, logical_id: str, properties: Json) -> Created:
     iam = deployment.client("iam")
     name = properties.get("RoleName") or deployment.generated_name(logical_id)
     path = properties.get("Path", "/")
-    iam.create_role(
-        RoleName=name, Path=path, AssumeRolePolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"])
-    )
+    iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"]))
     statements: list[Json] = []
     for policy in properties.get("Policies", []):
         document = policy["PolicyDocument"]

@@ -60,9 +60,7 @@ def topic(deployment: Deployment, logical_id: str, properties: Json) -> Created:
 def topic_policy(deployment: Deployment, logical_id: str, properties: Json) -> Created:
     document = json.dumps(properties["PolicyDocument"])
     for arn in properties["Topics"]:
-        deployment.client("sns").set_topic_attributes(
-            TopicArn=arn, AttributeName="Policy", AttributeValue=document
-        )
+        deployment.client("sns").set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=document)
     return Created(deployment.generated_name(logical_id))
 
 

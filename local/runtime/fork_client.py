@@ -136,5 +136,3 @@ class ForkServerClient:
     def worker_pids(self) -> list[int]:
         with self._state:
             return sorted(set(self._pids.values()) - set(self._exits))
-
-

@@ -101,9 +101,7 @@ class LambdaRunner:
         if attempt >= len(ASYNC_RETRY_SECONDS):
             log.error("%s failed %d times on an asynchronous event: %s", name, attempt + 1, failure)
             return
-        timer = threading.Timer(
-            ASYNC_RETRY_SECONDS[attempt], lambda: self._async.submit(self._attempt, name, event, attempt + 1)
-        )
+        timer = threading.Timer(ASYNC_RETRY_SECONDS[attempt], lambda: self._async.submit(self._attempt, name, event, attempt + 1))
         timer.daemon = True
         timer.start()
 

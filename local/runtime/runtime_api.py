@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 
 VERSION = "/2018-06-01/runtime"
-ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{\"status\":\"OK\"}"
+ACCEPTED = b'HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{"status":"OK"}'
 
 
 class WorkerGone(Exception):

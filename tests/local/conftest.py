@@ -82,3 +82,6 @@ def wait_until_ready(stack: RunningStack, process: subprocess.Popen[bytes], outp
         except (URLError, ConnectionError):
             time.sleep(0.1)
         assert time.monotonic() < deadline, f"the stack was not ready in time: {output.read_text()}"
+
+
+from .small_stack import small  # noqa: E402, F401 - a fixture; it needs what is defined above

@@ -91,12 +91,7 @@ def animation(kind: str, **options: Any) -> bytes:
 
 def grey_16(kind: str) -> bytes:
     grey = scene().convert("L")
-    wide = Image.new("I;16", grey.size)
-    wide.putdata(
-        [value * 257 for value in grey.getdata()]
-        if not hasattr(grey, "get_flattened_data")
-        else [v * 257 for v in grey.get_flattened_data()]
-    )
+    wide = Image.frombytes("I;16", grey.size, b"".join(struct.pack("<H", value * 257) for value in grey.tobytes()))
     return encoded(wide, kind)
 
 
@@ -388,7 +383,7 @@ METADATA: dict[str, Callable[[], bytes]] = {
 def private_exif() -> Image.Exif:
     exif = Image.Exif()
     exif[0x010E] = exif[0x0110] = "secret"
-    exif[GPS] = {1: "N", 2: (52.0, 31.0, 12.0), 3: "E", 4: (13.0, 24.0, 36.0)}
+    exif.get_ifd(GPS).update({1: "N", 2: (52.0, 31.0, 12.0), 3: "E", 4: (13.0, 24.0, 36.0)})
     return exif
 
 
@@ -403,7 +398,7 @@ def private_text() -> PngImagePlugin.PngInfo:
 @pytest.mark.parametrize("kind", METADATA)
 def test_thumbnails_and_copies_carry_no_metadata(kind: str) -> None:
     data = METADATA[kind]()
-    assert b"secret" in data or kind == "PNG"
+    assert b"secret" in data
     picture = examine(data)
     for rendition in filter(None, (picture.thumbnail, picture.converted)):
         assert_plain_jpeg(rendition)

@@ -1,0 +1,59 @@
+"""The small template, running: what the local stack's own tests look at."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from .conftest import ROOT, RunningStack, started
+
+TEMPLATE = ROOT / "tests" / "local" / "small" / "template.yaml"
+
+
+class SmallStack:
+    """The running stack, its outputs, and executions of its state machine."""
+
+    def __init__(self, stack: RunningStack) -> None:
+        self.client = stack.client
+        self.endpoint = stack.endpoint
+        described = stack.client("cloudformation").describe_stacks(StackName="imagewatch")["Stacks"][0]
+        self.outputs = {entry["OutputKey"]: entry["OutputValue"] for entry in described["Outputs"]}
+        self.states = stack.client("stepfunctions")
+
+    def start(self, do: str, name: str = "") -> str:
+        """Starts an execution; returns its ARN."""
+        answer = self.states.start_execution(
+            stateMachineArn=self.outputs["MachineArn"], name=name or uuid.uuid4().hex, input=json.dumps({"do": do})
+        )
+        return str(answer["executionArn"])
+
+    def ended(self, execution: str) -> dict[str, Any]:
+        """The execution's description once it isn't running any more."""
+        eventually(lambda: self.described(execution)["status"] != "RUNNING", f"{execution} did not end")
+        return self.described(execution)
+
+    def described(self, execution: str) -> dict[str, Any]:
+        return dict(self.states.describe_execution(executionArn=execution))
+
+    def invoke(self, do: str) -> tuple[dict[str, Any], str | None]:
+        """The function `act` through the API: its payload, and the function error."""
+        answer = self.client("lambda").invoke(FunctionName="act", Payload=json.dumps({"do": do}))
+        return json.load(answer["Payload"]), answer.get("FunctionError")
+
+
+def eventually(condition: Callable[[], Any], otherwise: str, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallStack]:
+    with started(tmp_path_factory.mktemp("small"), "--template", str(TEMPLATE)) as stack:
+        yield SmallStack(stack)

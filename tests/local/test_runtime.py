@@ -1,0 +1,75 @@
+"""Functions as the local stack runs them: in their own processes, with Lambda's own answers to whatever goes wrong."""
+
+from __future__ import annotations
+
+import concurrent.futures
+
+from .small_stack import SmallStack, eventually
+
+
+def test_a_warm_worker_is_used_again(small: SmallStack) -> None:
+    first, second = small.invoke("nothing"), small.invoke("nothing")
+    assert first[0]["pid"] == second[0]["pid"]
+    assert first[1] is None
+
+
+def test_invocations_at_the_same_time_get_workers_of_their_own(small: SmallStack) -> None:
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(small.invoke, ["oversleep", "nothing"]))
+    assert answers[0][1] == "Unhandled"
+    assert answers[1][1] is None
+
+
+def test_an_exception_is_answered_with_type_message_and_trace(small: SmallStack) -> None:
+    payload, error = small.invoke("fail")
+    assert error == "Unhandled"
+    assert (payload["errorType"], payload["errorMessage"]) == ("TryAgain", "not today")
+    assert any("act.py" in line for line in payload["stackTrace"])
+
+
+def test_a_worker_that_dies_is_an_exit_error_and_the_next_call_gets_a_new_one(small: SmallStack) -> None:
+    before = small.invoke("nothing")[0]["pid"]
+    payload, error = small.invoke("crash")
+    assert error == "Unhandled"
+    assert payload["errorType"] == "Runtime.ExitError"
+    assert payload["errorMessage"].endswith("exit status 7")
+    after, error = small.invoke("nothing")
+    assert error is None
+    assert after["pid"] != before
+
+
+def test_a_function_is_stopped_at_its_timeout(small: SmallStack) -> None:
+    payload, error = small.invoke("oversleep")
+    assert error == "Unhandled"
+    assert payload["errorType"] == "Sandbox.Timedout"
+    assert payload["errorMessage"].endswith("Task timed out after 2.00 seconds")
+
+
+def test_a_function_sees_its_own_environment_and_no_one_elses(small: SmallStack) -> None:
+    environment, _ = small.invoke("environment")
+    assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "act"
+    assert environment["TABLE"] == small.outputs["TableName"]
+    assert environment["AWS_ENDPOINT_URL"] == small.endpoint
+    assert environment["AWS_REGION"] == "us-east-1"
+    assert not {"VIRTUAL_ENV", "PYTEST_CURRENT_TEST", "PWD"} & environment.keys()
+
+
+def test_what_a_function_prints_is_found_in_its_log_group(small: SmallStack) -> None:
+    small.invoke("say")
+    logs = small.client("logs")
+
+    def found() -> bool:
+        events = logs.filter_log_events(logGroupName="/small/functions", filterPattern="said")["events"]
+        return any(event["message"] == "said aloud" for event in events)
+
+    eventually(found, "the line did not arrive")
+
+
+def test_a_refused_call_names_action_and_resource(small: SmallStack) -> None:
+    role = small.client("lambda").get_function(FunctionName="act")["Configuration"]["Role"]
+    assert ":role/" in role
+    execution = small.ended(small.start("forbidden"))
+    assert execution["status"] == "FAILED"
+    assert execution["error"] == "Lambda.AWSLambdaException"
+    assert "lambda:InvokeFunction on resource" in execution["cause"]
+    assert execution["cause"].count("function:forbidden") == 1

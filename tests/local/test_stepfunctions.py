@@ -1,0 +1,81 @@
+"""Executions on the local stack: names, retries, aborts, timeouts, history, and the events that tell of their end."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+
+import pytest
+
+from .small_stack import SmallStack, eventually
+
+
+def history(small: SmallStack, execution: str) -> list[str]:
+    pages = small.states.get_paginator("get_execution_history").paginate(executionArn=execution, maxResults=5)
+    return [event["type"] for page in pages for event in page["events"]]
+
+
+def test_an_execution_goes_through_its_states_and_keeps_their_history(small: SmallStack) -> None:
+    execution = small.start("good")
+    output = json.loads(small.ended(execution)["output"])
+    assert output["other"] == "nothing"
+    assert output["acted"]["did"] == "good"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", output["acted"]["started"])
+    events = history(small, execution)
+    assert events[0] == "ExecutionStarted"
+    assert events[-1] == "ExecutionSucceeded"
+    assert len(events) > 5
+
+
+def test_a_failing_task_is_retried_and_then_fails_the_execution_with_its_own_error(small: SmallStack) -> None:
+    execution = small.start("fail")
+    ended = small.ended(execution)
+    assert (ended["status"], ended["error"]) == ("FAILED", "TryAgain")
+    assert json.loads(ended["cause"])["errorMessage"] == "not today"
+    assert history(small, execution).count("LambdaFunctionFailed") == 2
+
+
+def test_a_crash_can_be_caught_by_its_name(small: SmallStack) -> None:
+    output = json.loads(small.ended(small.start("crash"))["output"])
+    assert output["acted"]["error"]["Error"] == "Runtime.ExitError"
+
+
+def test_the_same_name_and_input_start_only_one_execution(small: SmallStack) -> None:
+    name = uuid.uuid4().hex
+    assert small.start("wait", name) == small.start("wait", name)
+    exists = small.states.exceptions.ExecutionAlreadyExists
+    with pytest.raises(exists):
+        small.start("other", name)
+    small.states.stop_execution(executionArn=small.start("wait", name))
+    with pytest.raises(exists):
+        small.start("wait", name)
+
+
+def test_a_stopped_execution_is_aborted_at_once_and_its_end_is_announced(small: SmallStack) -> None:
+    execution = small.start("wait")
+    small.states.stop_execution(executionArn=execution, error="Enough", cause="a test")
+    described = small.described(execution)
+    assert (described["status"], described["error"], described["cause"]) == ("ABORTED", "Enough", "a test")
+    assert history(small, execution)[-1] == "ExecutionAborted"
+    event = announced(small, execution)
+    assert event["detail-type"] == "Step Functions Execution Status Change"
+    assert event["detail"]["status"] == "ABORTED"
+    assert json.loads(event["detail"]["input"]) == {"do": "wait"}
+
+
+def test_an_execution_that_takes_too_long_times_out_and_its_end_is_announced(small: SmallStack) -> None:
+    execution = small.start("wait")
+    described = small.ended(execution)
+    assert described["status"] == "TIMED_OUT"
+    assert 1.5 < (described["stopDate"] - described["startDate"]).total_seconds() < 4
+    assert history(small, execution)[-1] == "ExecutionTimedOut"
+    assert announced(small, execution)["detail"]["status"] == "TIMED_OUT"
+
+
+def announced(small: SmallStack, execution: str) -> dict[str, dict[str, str]]:
+    """The event that EventBridge gave to the function that notes endings."""
+    table = small.client("dynamodb")
+    where = {"TableName": small.outputs["TableName"], "Key": {"Id": {"S": execution}}}
+    eventually(lambda: "Item" in table.get_item(**where), "the end was not announced")
+    return json.loads(table.get_item(**where)["Item"]["Event"]["S"])  # type: ignore[no-any-return]
