@@ -19,7 +19,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         logger.error("A rule was skipped.", reason=str(problem))
     if invalid:
         count("RulesInvalid", len(invalid))
-    matched = watchlist.evaluate(rules, event["Findings"])
+    matched = watchlist.within_a_state(watchlist.evaluate(rules, event["Findings"]))
     if matched:
         images_table.conclude(image, {"MatchedRules": matched})
     logger.info("Watchlist evaluated.", rules=len(rules), matched=[rule["Name"] for rule in matched])

@@ -14,9 +14,10 @@ from imagewatch.observability import count, logger, task
 
 @task
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Takes Image, Record (what validation learned) and Findings (what the branches brought); returns Stored and Findings.
+    """Takes Image, Record (what validation learned) and Findings (what the branches brought).
 
-    Findings come back in the record's form, so that nothing later has to know of branches that failed.
+    Returns the findings in the record's form: nothing later has to know of branches that failed. They take the branches'
+    place in the state, which could not carry both (256 KiB).
     """
     image = ImageVersion.from_state(event["Image"])
     found = findings.combine(event["Findings"])
@@ -32,4 +33,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     count("ImagesAnalyzed")
     if found["Moderation"]["Status"] == findings.NOT_CHECKED:
         count("ModerationMissing")
-    return {"Stored": stored, "Findings": {"Labels": found["Labels"], "Moderation": found["Moderation"]}}
+    return {"Stored": stored, "Labels": found["Labels"], "Moderation": found["Moderation"]}

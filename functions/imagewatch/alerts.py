@@ -16,7 +16,6 @@ FAILED = "FAILED"
 MAX_SUBJECT = 99  # SNS refuses subjects of 100 characters and more
 _MAX_NAME = 40  # of a rule in the subject, so that what was found is in it too
 _MAX_LINE = 400
-_MAX_MATCHES = 20  # lines in one message; the record has them all
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,8 @@ def compose(image: ImageVersion, rule: Mapping[str, Any], moderation: Mapping[st
     lines = [
         f'Your rule "{name}" matched an image.',
         "",
-        *(_match_line(match) for match in rule["Matches"][:_MAX_MATCHES]),
-        *([f"  and {more} more"] if (more := len(rule["Matches"]) - _MAX_MATCHES) > 0 else []),
+        *(_match_line(match) for match in rule["Matches"]),
+        *([f"  and {rule['MoreMatches']} more"] if rule.get("MoreMatches") else []),
         "",
         f"Image:      {one_line(image.key)}",
         f"From:       {one_line(image.source)}",

@@ -37,6 +37,10 @@ class InvalidRule(ImagewatchError):
     """A rule in the watchlist has a missing or impossible field."""
 
 
+class TooManyMatches(ImagewatchError):
+    """The matched rules of one image don't fit into the workflow's state."""
+
+
 class Throttled(ImagewatchError):
     """AWS refused a call because too many were made."""
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from imagewatch.errors import InvalidRule
+from imagewatch.errors import InvalidRule, TooManyMatches
+
+MAX_MATCHES = 20  # of one rule, that its alert can name
+MAX_VERDICT_BYTES = 100_000  # of the 262,144 that a state may carry, beside the findings
 
 # How a label came to match, the closest kin first; it decides which of several matching terms is named.
 _KINSHIP = ("name", "alias", "parent", "category", "moderation")
@@ -73,15 +77,37 @@ def words_of(text: str) -> tuple[str, ...]:
 def evaluate(rules: Iterable[Rule], findings: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The enabled rules that match, in their order: [{RuleId, Name, Matches: [{Term, Label, Kind, Confidence, Count}]}].
 
-    `findings` has Labels and Moderation as in the image's record. Matches are the surest first.
+    `findings` has Labels and Moderation as in the image's record. Matches are the surest first; `MoreMatches` counts those
+    beyond MAX_MATCHES, which a very general term ("animal") can bring.
     """
     candidates = [*_label_candidates(findings["Labels"]), *_moderation_candidates(findings["Moderation"]["Labels"])]
     matched = []
     for rule in rules:
         matches = _matches(rule, candidates) if rule.enabled else []
         if matches:
-            matched.append({"RuleId": rule.rule_id, "Name": rule.name, "Matches": matches})
+            entry = {"RuleId": rule.rule_id, "Name": rule.name, "Matches": matches[:MAX_MATCHES]}
+            matched.append(entry | ({"MoreMatches": len(matches) - MAX_MATCHES} if len(matches) > MAX_MATCHES else {}))
     return matched
+
+
+def within_a_state(matched: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The matched rules in a size that the workflow can carry on: when there are very many, each keeps its surest match only.
+
+    Raises TooManyMatches when even that is too much: better a failed image with a reason than an alert that silently lacks.
+    """
+    if _size(matched) <= MAX_VERDICT_BYTES:
+        return list(matched)
+    short = [
+        {**entry, "Matches": entry["Matches"][:1], "MoreMatches": entry.get("MoreMatches", 0) + len(entry["Matches"]) - 1}
+        for entry in matched
+    ]
+    if _size(short) > MAX_VERDICT_BYTES:
+        raise TooManyMatches(f"{len(matched)} rules match this image, more than the workflow can carry. Merge or disable some.")
+    return short
+
+
+def _size(value: Any) -> int:
+    return len(json.dumps(value))
 
 
 @dataclass(frozen=True)

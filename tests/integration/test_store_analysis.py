@@ -88,7 +88,7 @@ def test_an_older_version_never_overwrites_a_newer_one_and_leaves_nothing_behind
     answer = store(stack, announced, Labels=labels("Cat"))
 
     assert answer["Stored"] is False
-    assert answer["Findings"]["Labels"][0]["Name"] == "Cat"  # it is still held against the watchlist
+    assert answer["Labels"][0]["Name"] == "Cat"  # it is still held against the watchlist
     assert [row["Label"] for row in stack.items("LabelIndexTable")] == ["dog"]
     assert stack.keys("RenditionsBucket") == []
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from imagewatch.alerts import MAX_SUBJECT, Alert, compose, moderation_line, one_line
 from imagewatch.images import ImageVersion
+from imagewatch.watchlist import MAX_MATCHES
 
 IMAGE = ImageVersion("photos", "uploads/front-door/car 1.jpg", "v1", "e1", "00AA", 1000, "2026-11-20T16:05:09.123Z")
 CLEAN = {"Status": "CHECKED", "Labels": [], "ModelVersion": "7.0"}
@@ -48,6 +49,7 @@ def match(
 
 def alert(key: str = IMAGE.key, name: str = "Night watch", rule_id: str = "rule-1", **more: Any) -> Alert:
     rule = {"RuleId": rule_id, "Name": name, "Matches": more.get("matches") or [match()]}
+    rule |= {"MoreMatches": more["more"]} if "more" in more else {}
     return compose(replace(IMAGE, key=key), rule, more.get("moderation", CLEAN), LINK, HISTORY)
 
 
@@ -129,10 +131,10 @@ def test_names_that_cannot_be_shown_are_replaced_by_words() -> None:
 
 
 def test_many_matches_are_named_up_to_a_readable_number() -> None:
-    sent = alert(matches=[match(f"Label {n} " + "🦊" * 400, 90, term="🦊" * 500) for n in range(1000)])
+    sent = alert(matches=[match(f"Label {n} " + "🦊" * 400, 90, term="🦊" * 500) for n in range(MAX_MATCHES)], more=980)
     assert "  and 980 more" in sent.body.splitlines()
     assert len(sent.body.encode()) < MAX_MESSAGE_BYTES
-    assert "more" not in alert(matches=[match(f"Label {n}") for n in range(20)]).body.split("Image:")[0]
+    assert "more" not in alert(matches=[match(f"Label {n}") for n in range(MAX_MATCHES)]).body.split("Image:")[0]
 
 
 @pytest.mark.parametrize(

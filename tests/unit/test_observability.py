@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,49 +15,50 @@ from imagewatch import observability
 
 EVENT = {"Image": {"ImageId": "abc", "Key": "uploads/a.jpg"}, "ExecutionArn": "arn:execution"}
 CONTEXT = SimpleNamespace(aws_request_id="r1", function_name="f1")
+Lines = list[dict[str, Any]]
 
 
-Lines = Callable[[], list[dict[str, Any]]]
+@contextlib.contextmanager
+def printed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
+    """Takes in what is printed meanwhile: a dictionary for each line, there when the block has ended."""
+    output, lines = io.StringIO(), Lines()
+    with monkeypatch.context() as patch, contextlib.redirect_stdout(output):
+        patch.setattr(observability.logger.registered_handler, "stream", output)
+        yield lines
+    lines += [json.loads(line) for line in output.getvalue().splitlines()]
 
 
-@pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
-    """What the function has printed so far, a dictionary for each line."""
-    output = io.StringIO()
-    monkeypatch.setattr(observability.logger.registered_handler, "stream", output)
-    monkeypatch.setattr(sys, "stdout", output)
-    return lambda: [json.loads(line) for line in output.getvalue().splitlines()]
-
-
-def test_a_task_names_image_and_execution_on_each_line(lines: Lines) -> None:
+def test_a_task_names_image_and_execution_on_each_line(monkeypatch: pytest.MonkeyPatch) -> None:
     @observability.task
     def handler(event: dict[str, Any], context: Any) -> str:
         observability.logger.info("Working.")
         observability.count("ImagesAnalyzed")
         return "done"
 
-    assert handler(EVENT, CONTEXT) == "done"
-    line, metric = lines()
+    with printed(monkeypatch) as lines:
+        assert handler(EVENT, CONTEXT) == "done"
+    line, metric = lines
     assert (line["image_id"], line["execution_id"], line["key"]) == ("abc", "arn:execution", "uploads/a.jpg")
     assert (metric["image_id"], metric["execution_id"]) == ("abc", "arn:execution")
     assert metric["ImagesAnalyzed"] == [1.0]
 
 
-def test_a_failed_task_logs_how_it_failed_and_raises(lines: Lines) -> None:
+def test_a_failed_task_logs_how_it_failed_and_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     @observability.task
     def handler(event: dict[str, Any], context: Any) -> None:
         raise KeyError("missing")
 
-    with pytest.raises(KeyError):
+    with printed(monkeypatch) as lines, pytest.raises(KeyError):
         handler(EVENT, CONTEXT)
-    (line,) = lines()
+    (line,) = lines
     assert (line["error"], line["image_id"]) == ("KeyError", "abc")
     assert "missing" in line["exception"]
 
 
-def test_one_invocation_leaves_nothing_on_the_next_ones_lines(lines: Lines) -> None:
+def test_one_invocation_leaves_nothing_on_the_next_ones_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     observability.about({"ImageId": "first"}, "arn:first")
     observability.about(None, None)
-    observability.logger.info("Another.")
-    (line,) = lines()
-    assert "first" not in json.dumps(line)
+    with printed(monkeypatch) as lines:
+        observability.logger.info("Another.")
+    assert "first" not in json.dumps(lines)
+    assert len(lines) == 1

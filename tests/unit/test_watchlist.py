@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from typing import Any
 
@@ -9,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagewatch.errors import InvalidRule
-from imagewatch.watchlist import Rule, Term, evaluate, words_of
+from imagewatch.errors import InvalidRule, TooManyMatches
+from imagewatch.watchlist import MAX_MATCHES, MAX_VERDICT_BYTES, Rule, Term, evaluate, within_a_state, words_of
 
 Label = dict[str, Any]
 
@@ -317,3 +318,31 @@ def test_an_invalid_term_is_named_by_rule_and_place(term: Any, named: str) -> No
 def test_words_do_not_depend_on_case_or_on_how_accents_are_typed(text: str) -> None:
     text = unicodedata.normalize("NFC", text.casefold())
     assert words_of(unicodedata.normalize("NFD", text)) == words_of(text)
+
+
+def test_a_term_that_everything_matches_names_the_surest_and_counts_the_rest() -> None:
+    findings = found(*(label(f"Thing {n}", 50 + n / 4) for n in range(100)))
+    (entry,) = evaluate([rule("thing")], findings)
+    assert [match["Label"] for match in entry["Matches"][:2]] == ["Thing 99", "Thing 98"]
+    assert (len(entry["Matches"]), entry["MoreMatches"]) == (MAX_MATCHES, 100 - MAX_MATCHES)
+
+
+def verdict(rules: int) -> list[dict[str, Any]]:
+    findings = found(*(label(f"Thing {n}") for n in range(30)))
+    return evaluate([Rule(f"rule-{n}", f"Rule {n}", (Term("thing", 50),)) for n in range(rules)], findings)
+
+
+def test_a_verdict_that_fits_into_a_state_is_left_as_it_is() -> None:
+    assert within_a_state(verdict(3)) == verdict(3)
+
+
+def test_of_very_many_rules_each_keeps_its_surest_match_and_none_is_lost() -> None:
+    fitted = within_a_state(verdict(300))
+    assert len(json.dumps(fitted)) <= MAX_VERDICT_BYTES
+    assert [entry["RuleId"] for entry in fitted] == [entry["RuleId"] for entry in verdict(300)]
+    assert {(len(entry["Matches"]), entry["MoreMatches"]) for entry in fitted} == {(1, 29)}
+
+
+def test_more_rules_than_a_state_can_carry_are_refused_and_not_cut() -> None:
+    with pytest.raises(TooManyMatches, match="5000 rules match this image"):
+        within_a_state(verdict(5000))
