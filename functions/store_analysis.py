@@ -33,4 +33,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     count("ImagesAnalyzed")
     if found["Moderation"]["Status"] == findings.NOT_CHECKED:
         count("ModerationMissing")
-    return {"Stored": stored, "Labels": found["Labels"], "Moderation": found["Moderation"]}
+    passed_on: dict[str, Any] = {name: found[name] for name in ("Labels", "Moderation", "Text") if name in found}
+    return {"Stored": stored, **passed_on}

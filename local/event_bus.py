@@ -33,6 +33,8 @@ class EventBus:
         original = Rule.send_to_targets
 
         def send_to_targets(rule: Rule, original_event: Any, transform_input: bool = True) -> None:
+            if not rule.event_pattern.dump():  # a scheduled rule: moto would let it match every event
+                return
             functions = [target for target in rule.targets if ":lambda:" in target["Arn"]]
             if functions and rule.state == "ENABLED" and rule.event_pattern.matches_event(original_event):
                 for target in functions:
@@ -46,7 +48,7 @@ class EventBus:
 
     def publish(self, source: str, detail_type: str, resources: list[str], detail: dict[str, Any]) -> None:
         """Send one event, in the form that EventBridge gives to targets, to every rule that matches it."""
-        rules = [rule for rule in self._backend.describe_event_bus("default").rules.values() if rule.event_pattern]
+        rules = self.rules()
         if not rules:
             return
         now = datetime.datetime.now(datetime.UTC)
@@ -63,6 +65,27 @@ class EventBus:
         }
         for rule in rules:
             rule.send_to_targets(event)
+
+    def rules(self) -> list[Rule]:
+        """Every rule of the default bus."""
+        return list(self._backend.describe_event_bus("default").rules.values())
+
+    def fire(self, rule: Rule, moment: datetime.datetime) -> None:
+        """Send the event of a scheduled rule that is due to its functions; a target's Input takes the event's place."""
+        event = {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": DEFAULT_ACCOUNT_ID,
+            "time": moment.timestamp(),
+            "region": self._region,
+            "resources": [rule.arn],
+            "detail": {},
+        }
+        for target in rule.targets:
+            if ":lambda:" in target["Arn"]:
+                self._invoke(rule, target, json.loads(target["Input"]) if "Input" in target else _with_iso_time(event))
 
     def _invoke(self, rule: Rule, target: dict[str, Any], event: dict[str, Any]) -> None:
         name = target["Arn"].split(":")[6]

@@ -28,6 +28,7 @@ from local.runtime.fork_client import ForkServerClient
 from local.runtime.logs import LogCollector
 from local.runtime.runner import InvokeFault, LambdaRunner
 from local.runtime.workers import Host, Result
+from local.schedules import Schedules
 from local.stepfunctions import Executions
 from local.template import ACCOUNT_ID, Template, load_template
 
@@ -73,6 +74,7 @@ class LocalStack:
         self.endpoint = f"http://localhost:{self.server.port}"
         self.runner = LambdaRunner(self._worker_host(), self.faults)
         self.bus = EventBus(options.region, self.runner, lambda: self.deployment.permissions)
+        self.schedules = Schedules(self.bus.rules, self.bus.fire)
         self.executions = Executions(self.bus.publish, self.logs.add)
 
     def _worker_host(self) -> Host:
@@ -88,6 +90,7 @@ class LocalStack:
         self._start_pollers()
         if not self._forks.wait_ready(30):
             raise RuntimeError("the fork server for the functions didn't start; its error is above")
+        self.schedules.start()
         self.runner.warm([mapping.function_name for mapping in self.deployment.mappings])
         threading.Thread(target=self.engine.prepare, name="prepare-engine", daemon=True).start()
         self.status = "ok"
@@ -160,6 +163,7 @@ class LocalStack:
     def stop(self) -> None:
         """End the workers and the endpoint."""
         self.status = "stopping"
+        self.schedules.stop()
         for poller in self._pollers:
             poller.stop()
         self.runner.stop()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from boto3.exceptions import S3UploadFailedError
 from botocore import exceptions as aws
 from botocore.exceptions import BotoCoreError, ClientError
 
+from uploader.errors import CommandError
 from uploader.session import LOCAL_ENDPOINT, is_this_machine
 
 AWS_ERRORS = (ClientError, BotoCoreError, S3UploadFailedError)
@@ -34,6 +37,15 @@ class Reason:
     text: str
     hopeless: bool = False
     passing: bool = False
+
+
+@contextmanager
+def asking(doing: str) -> Iterator[None]:
+    """Turns what a call through boto3 raises into a CommandError; `doing` as for `explain`."""
+    try:
+        yield
+    except AWS_ERRORS as error:
+        raise CommandError(explain(error, doing).text) from error
 
 
 def explain(error: Exception, doing: str) -> Reason:

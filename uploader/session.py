@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -17,10 +17,14 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_stepfunctions import SFNClient
 
 LOCAL_ENDPOINT = "http://localhost:4566"
 """Where the local stack answers unless it was told otherwise (`make up`)."""
+
+FUNCTION_SECONDS = 150
+"""How long to wait for a function's answer: longer than any of them may run."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,24 @@ class Aws:
     @cached_property
     def stepfunctions(self) -> SFNClient:
         return self._session.client("stepfunctions", endpoint_url=self._connection.endpoint_url, config=self._config)
+
+    @cached_property
+    def sns(self) -> SNSClient:
+        return self._session.client("sns", endpoint_url=self._connection.endpoint_url, config=self._config)
+
+    @cached_property
+    def ssm(self) -> Any:
+        return self._session.client("ssm", endpoint_url=self._connection.endpoint_url, config=self._config)
+
+    @cached_property
+    def sts(self) -> Any:
+        return self._session.client("sts", endpoint_url=self._connection.endpoint_url, config=self._config)
+
+    @cached_property
+    def functions(self) -> Any:
+        """Lambda. A call is made once: what a function does isn't done a second time because its answer is late."""
+        once = Config(retries={"total_max_attempts": 1, "mode": "standard"}, read_timeout=FUNCTION_SECONDS)
+        return self._session.client("lambda", endpoint_url=self._connection.endpoint_url, config=self._config.merge(once))
 
     @cached_property
     def _session(self) -> boto3.Session:

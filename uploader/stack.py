@@ -27,16 +27,23 @@ class Stack:
 
 
 def find_stack(aws: Aws, name: str) -> Stack:
-    """The outputs of the stack `name`; raises CommandError, saying what to do, when it or one of them is missing."""
-    outputs = {item["OutputKey"]: item["OutputValue"] for item in _describe(aws, name).get("Outputs", [])}
-    wanted = ("ImagesBucketName", "ImagesTableName", "RenditionsBucketName")
+    """The stack `name` as an upload needs it; raises CommandError, saying what to do, when it or an output is missing."""
+    return Stack(*find_outputs(aws, name, "ImagesBucketName", "ImagesTableName", "RenditionsBucketName"))
+
+
+def find_outputs(aws: Aws, name: str, *wanted: str) -> list[str]:
+    """These outputs of the stack `name`, in this order; raises CommandError like `find_stack`."""
+    try:
+        outputs = {item["OutputKey"]: item["OutputValue"] for item in _describe(aws, name).get("Outputs", [])}
+    except AWS_ERRORS as error:  # raised while the session is made: profile, region
+        raise CommandError(explain(error, "use this profile").text) from error
     missing = [output for output in wanted if not outputs.get(output)]
     if missing:
         raise CommandError(
             f"the stack {name} has no output {' and no '.join(missing)}, so it isn't a finished deployment of "
             "Imagewatch. Deploy it (`sam build && sam deploy`), or name the right one with --stack."
         )
-    return Stack(*(outputs[output] for output in wanted))
+    return [outputs[output] for output in wanted]
 
 
 def _describe(aws: Aws, name: str) -> StackTypeDef:

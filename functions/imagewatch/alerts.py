@@ -1,17 +1,23 @@
-"""What an alert says and when it is the same alert: one for each rule and image version, whatever is retried."""
+"""What an alert says, how it stands, and when it is the same alert: one for each rule and image version, whatever is retried."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from imagewatch.cooldown import Suppressed, in_words
 from imagewatch.images import ImageVersion, sha256_hex
 
-PENDING = "PENDING"
+# How an alert stands, and each of its deliveries.
+PENDING = "PENDING"  # to be sent, or to be tried again
+QUEUED = "QUEUED"  # waits for a digest
 SENT = "SENT"
+DIGESTED = "DIGESTED"  # told in a digest
+SUPPRESSED = "SUPPRESSED"  # kept back by a cooldown, and counted
 FAILED = "FAILED"
+_PRECEDENCE = (PENDING, QUEUED, SENT, DIGESTED, SUPPRESSED, FAILED)
 
 MAX_SUBJECT = 99  # SNS refuses subjects of 100 characters and more
 _MAX_NAME = 40  # of a rule in the subject, so that what was found is in it too
@@ -29,11 +35,39 @@ class Alert:
     body: str
 
 
-def compose(image: ImageVersion, rule: Mapping[str, Any], moderation: Mapping[str, Any], link: str, execution_link: str) -> Alert:
-    """The alert for one matched rule (as `watchlist.evaluate` returns it); safe to publish whatever the file is called."""
-    best = rule["Matches"][0]
-    name, file_name = one_line(rule["Name"]) or "Unnamed rule", one_line(_file_name(image.key)) or "a file without a name"
-    subject = f"{_shortened(name, _MAX_NAME)}: {_what(best)} {_percent(best['Confidence'])} in {file_name}"
+def alert_id(image: ImageVersion, rule: Mapping[str, Any]) -> str:
+    """The one alert of this rule and this version of the image: 32 hexadecimal digits."""
+    return sha256_hex(rule["RuleId"], image.image_id, image.version)[:32]
+
+
+def status_of(deliveries: Mapping[str, Mapping[str, Any]], channels: Sequence[str]) -> str:
+    """How an alert stands whose deliveries stand so: what is still to be done comes first, then the best that was reached."""
+    found = {deliveries.get(channel, {}).get("Status", PENDING) for channel in channels}
+    return next(status for status in _PRECEDENCE if status in found)
+
+
+def entry(status: str, now: str, reason: str = "") -> dict[str, Any]:
+    """How one delivery stands since `now`, and why if that needs saying."""
+    return {"Status": status, "At": now, **({"Reason": reason} if reason else {})}
+
+
+def compose(
+    image: ImageVersion,
+    rule: Mapping[str, Any],
+    moderation: Mapping[str, Any],
+    link: str,
+    execution_link: str,
+    suppressed: Suppressed | None = None,
+) -> Alert:
+    """The alert for one matched rule (as the watchlist gives it); safe to publish whatever the file is called.
+
+    `suppressed` is how many matches the rule's cooldown has kept back since the alert before this one.
+    """
+    best, severity = rule["Matches"][0], rule.get("Severity", "warning")
+    name, file_name = rule_name(rule["Name"]), one_line(_file_name(image.key)) or "a file without a name"
+    urgent = "CRITICAL: " if severity == "critical" else ""
+    subject = f"{urgent}{shortened(name, _MAX_NAME)}: {what(best)} {percent(best['Confidence'])} in {file_name}"
+    version = f", version {rule['RuleVersion']}" if "RuleVersion" in rule else ""
     lines = [
         f'Your rule "{name}" matched an image.',
         "",
@@ -42,16 +76,35 @@ def compose(image: ImageVersion, rule: Mapping[str, Any], moderation: Mapping[st
         "",
         f"Image:      {one_line(image.key)}",
         f"From:       {one_line(image.source)}",
-        f"Uploaded:   {image.uploaded_at.replace('T', ' ')[:19]} UTC",
+        f"Uploaded:   {minute(image.uploaded_at)}",
+        f"Severity:   {severity}",
         f"Moderation: {moderation_line(moderation)}",
         "",
         f"See the image:           {link}",
         f"See how it was analysed: {execution_link}",
         "",
-        f"This rule (id {one_line(rule['RuleId'])}) is on your watchlist. Disable it there if you no longer want these messages.",
+        *([f"{suppressed_line(suppressed)}", ""] if suppressed and suppressed.count else []),
+        f"This rule (id {one_line(rule['RuleId'])}{version}) is on your watchlist."
+        " Disable it there if you no longer want these messages.",
     ]
-    alert_id = sha256_hex(rule["RuleId"], image.image_id, image.version)[:32]
-    return Alert(alert_id, rule["RuleId"], rule["Name"], _shortened(subject, MAX_SUBJECT), "\n".join(lines))
+    return Alert(alert_id(image, rule), rule["RuleId"], rule["Name"], shortened(subject, MAX_SUBJECT), "\n".join(lines))
+
+
+def suppressed_line(suppressed: Suppressed) -> str:
+    """What a cooldown kept back, and why."""
+    several = f"{suppressed.count} more matches" if suppressed.count > 1 else "1 more match"
+    since = f"{several} of this rule since {minute(suppressed.since)}"
+    return f"{since}: suppressed by its cooldown of {in_words(suppressed.seconds)}."
+
+
+def rule_name(name: str) -> str:
+    """A rule's name as messages show it."""
+    return one_line(name) or "Unnamed rule"
+
+
+def minute(moment: str) -> str:
+    """ISO 8601 as people read it: 2026-11-20 16:05:09 UTC."""
+    return f"{moment.replace('T', ' ')[:19]} UTC"
 
 
 def moderation_line(moderation: Mapping[str, Any]) -> str:
@@ -61,27 +114,28 @@ def moderation_line(moderation: Mapping[str, Any]) -> str:
     if not moderation["Labels"]:
         return "nothing found"
     top = sorted(moderation["Labels"], key=lambda label: -label["Confidence"])[:3]
-    return ", ".join(f"{one_line(label['Name'])} ({_percent(label['Confidence'])})" for label in top)
+    return ", ".join(f"{one_line(label['Name'])} ({percent(label['Confidence'])})" for label in top)
 
 
 def one_line(text: str) -> str:
     """Text from outside (file names, rule names) without line breaks and control characters, which SNS refuses."""
     visible = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") else c for c in text)
-    return _shortened(" ".join(visible.split()), _MAX_LINE)
+    return shortened(" ".join(visible.split()), _MAX_LINE)
 
 
 def _match_line(match: Mapping[str, Any]) -> str:
     several = f", {match['Count']} of them" if match["Count"] > 1 else ""
-    return f"  {_what(match)}, {_percent(match['Confidence'])} sure{several}"
+    return f"  {what(match)}, {percent(match['Confidence'])} sure{several}"
 
 
-def _what(match: Mapping[str, Any]) -> str:
+def what(match: Mapping[str, Any]) -> str:
     """What the rule asked for, and what was found where that is something more specific: "vehicle (Car)"."""
     term, label = one_line(match["Term"]), one_line(match["Label"])
     return label if term.casefold() == label.casefold() else f"{term} ({label})"
 
 
-def _percent(confidence: float) -> str:
+def percent(confidence: float) -> str:
+    """91.37 -> "91.3 %"."""
     # Never rounded up: 79.96 % must not read as the 80 % that a rule asks for.
     return f"{int(float(confidence) * 10) / 10:g} %"
 
@@ -90,7 +144,8 @@ def _file_name(key: str) -> str:
     return key.rstrip("/").rsplit("/", 1)[-1]
 
 
-def _shortened(text: str, limit: int) -> str:
+def shortened(text: str, limit: int) -> str:
+    """The text, cut between characters with an ellipsis where it is longer than the limit."""
     # Counted in UTF-16 units: SNS doesn't say how it counts an emoji, and two is the most that it can be.
     units = text.encode("utf-16-le")
     return text if len(units) <= 2 * limit else units[: 2 * (limit - 1)].decode("utf-16-le", "ignore").rstrip() + "…"

@@ -6,7 +6,9 @@ ImagewatchError
 │   ├── ImageGone            the object was removed or replaced before it could be read
 │   ├── AnalysisIncomplete   labels could not be had, so there is nothing worth storing
 │   ├── UnreadableMessage    a queue message that is not an S3 event; it belongs in the dead-letter queue
-│   └── InvalidRule          a watchlist rule that can't be evaluated; the message names the field
+│   ├── InvalidRule          a watchlist rule that can't be evaluated; the message names the field
+│   ├── ChannelRefused       a channel will not take this message, however often it is offered
+│   └── ChannelGone          a channel says that it no longer exists; it is switched off and people are told
 └── a retry can heal
     ├── Throttled            a service asked us to slow down: wait long, with full jitter
     └── Unavailable          a service failed or could not be reached: wait briefly
@@ -41,8 +43,21 @@ class TooManyMatches(ImagewatchError):
     """The matched rules of one image don't fit into the workflow's state."""
 
 
+class ChannelRefused(ImagewatchError):
+    """A channel can't be used for this message; the text says why and what to do."""
+
+
+class ChannelGone(ImagewatchError):
+    """A channel's address no longer exists; the text says which."""
+
+
 class Throttled(ImagewatchError):
-    """AWS refused a call because too many were made."""
+    """A service refused a call because too many were made."""
+
+    def __init__(self, message: str, retry_after: float = 0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds for which the service asked to be left alone; 0 when it named none."""
 
 
 class Unavailable(ImagewatchError):

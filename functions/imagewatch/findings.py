@@ -14,8 +14,9 @@ from typing import Any
 from imagewatch.errors import AnalysisIncomplete, ImageRejected
 from imagewatch.reasons import explain
 
-# Step Functions passes at most 262,144 bytes from state to state, and three findings travel together.
+# Step Functions passes at most 262,144 bytes from state to state; three findings travel together, and the verdict joins them.
 MAX_FINDING_BYTES = 70_000
+MAX_TEXT_BYTES = 30_000  # DetectText gives at most 100 words, in their lines and by themselves
 MAX_INSTANCES = 100
 NO_MODEL = "none"
 
@@ -77,7 +78,7 @@ def text_found(answer: Mapping[str, Any]) -> dict[str, Any]:
         }
         for detection in answer.get("TextDetections", [])
     ]
-    return _within_budget("Text", text, answer.get("TextModelVersion"))
+    return _within_budget("Text", text, answer.get("TextModelVersion"), MAX_TEXT_BYTES)
 
 
 def combine(findings: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,10 +145,11 @@ def _chain(name: str, parent_of: Mapping[str, str]) -> list[str]:
     return chain
 
 
-def _within_budget(field: str, entries: Sequence[dict[str, Any]], model: str | None) -> dict[str, Any]:
+def _within_budget(
+    field: str, entries: Sequence[dict[str, Any]], model: str | None, room: int = MAX_FINDING_BYTES
+) -> dict[str, Any]:
     """The surest entries that fit into a state; how many were left out is said, never hidden."""
     kept: list[dict[str, Any]] = []
-    room = MAX_FINDING_BYTES
     # Text keeps the order it is read in; a sort by confidence is stable, so equals stay in the service's order.
     ordered = entries if field == "Text" else sorted(entries, key=lambda entry: -entry["Confidence"])
     for entry in ordered:

@@ -14,6 +14,7 @@ from typing import Any
 UPLOADS_PREFIX = "uploads/"
 THUMBNAILS_PREFIX = "thumbnails/"
 ANALYSIS_PREFIX = "analysis/"
+ANNOTATED_PREFIX = "annotated/"
 
 # S3's sequencers are hexadecimal strings of unequal length; AWS says to pad the shorter one with zeros on the right before
 # comparing them as strings ("Manage event ordering and duplicate events with Amazon S3 Event Notifications").
@@ -80,8 +81,13 @@ class ImageVersion:
 
     @property
     def rendition_keys(self) -> list[str]:
-        """Every rendition that this version can have, written or not."""
+        """Every rendition that this version can have from the start, written or not; alerts add their pictures to the list."""
         return [self.thumbnail_key, self.analysis_key]
+
+    def annotated_key(self, rule_id: str) -> str:
+        """The picture with what this rule matched. Hashed where the id holds more than a rule's id may."""
+        name = rule_id if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", rule_id) else sha256_hex(rule_id)[:32]
+        return f"{ANNOTATED_PREFIX}{self.image_id}/{self.version}/{name}.jpg"
 
     def execution_name(self, run: str = "") -> str:
         """Name of the one execution that analyses this version; `run` names a deliberate repetition.

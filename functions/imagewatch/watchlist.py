@@ -1,93 +1,99 @@
-"""What people want to be told about: rules, and what of an image matches them. Pure, so that it can run over history too."""
+"""What of an image people want to be told about. Pure, so that it can run over history too.
+
+The rules are compiled once into an index by term. An image then costs what its own names lead to, however many rules there are.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
-import re
-import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from imagewatch.errors import InvalidRule, TooManyMatches
+from imagewatch.conditions import Condition, Hits, Places, Wanted, fulfilled, matches_of, set_off
+from imagewatch.errors import TooManyMatches
+from imagewatch.images import ImageVersion
+from imagewatch.rules import Rule, Term
+from imagewatch.schedule import muted
+from imagewatch.sightings import Sighting, kinds_of, phrases, sightings_in
+from imagewatch.words import Words, words_of
 
 MAX_MATCHES = 20  # of one rule, that its alert can name
-MAX_VERDICT_BYTES = 100_000  # of the 262,144 that a state may carry, beside the findings
-
-# How a label came to match, the closest kin first; it decides which of several matching terms is named.
-_KINSHIP = ("name", "alias", "parent", "category", "moderation")
+MAX_VERDICT_BYTES = 80_000  # of the 262,144 that a state may carry, beside the findings
+_EVERYWHERE = ""  # no source has this name
 
 
-@dataclass(frozen=True)
-class Term:
-    """One thing to look for, and how sure (0-100) Rekognition must be of it."""
+class Watchlist:
+    """Enabled rules, compiled. Evaluating changes nothing in it, so that one is kept for many images."""
 
-    text: str
-    min_confidence: float
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules = tuple(rules)
+        self._terms: dict[Term, Wanted] = {}
+        conditions: dict[Any, Condition] = {}
+        for place, rule in enumerate(self.rules):
+            if rule.enabled:
+                key = (frozenset(rule.any_of), frozenset(rule.all_of), frozenset(rule.none_of))
+                condition = conditions.get(key) or conditions.setdefault(key, self._condition(rule))
+                for source in rule.sources if rule.sources and not rule.key_prefixes else (_EVERYWHERE,):
+                    condition.rules[source].append((place, rule))
+        set_off(conditions.values())
+        # Text in the image has terms of its own: nothing else must be looked up for each word of it.
+        self._by_words: dict[bool, dict[Words, list[Wanted]]] = {False: defaultdict(list), True: defaultdict(list)}
+        for wanted in self._terms.values():
+            self._by_words[wanted.term.within == "text"][words_of(wanted.term.text)].append(wanted)
+        self._longest = {text: max(map(len, terms), default=0) for text, terms in self._by_words.items()}
 
-    @property
-    def words(self) -> tuple[str, ...]:
-        return words_of(self.text)
+    def evaluate(self, image: ImageVersion, findings: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
+        """The rules that match, in their order: [{RuleId, Name, RuleVersion, Severity, Channels, Cooldown?, BypassQuietHours?,
+        Matches: [{Term, Label, Kind, Confidence, Count, Box?}], MoreMatches?, Muted?}].
 
+        `findings` has Labels, Moderation and Text (when it was read) as the image's record does; `now` is aware, for snoozes.
+        Matches are the surest first; `MoreMatches` counts those beyond MAX_MATCHES, which a very general term ("animal") can
+        bring. `Muted` says why a match must not alert anyone.
+        """
+        hits = Hits(self._met(sightings_in(findings)))
+        uploaded_at = datetime.fromisoformat(image.uploaded_at)
+        matched: list[tuple[int, dict[str, Any]]] = []
+        for source in (_EVERYWHERE, image.source):
+            for condition in self._set_off_by(hits, source):
+                if fulfilled(condition, hits):
+                    concerned = [entry for entry in condition.rules[source] if entry[1].concerns(image)]
+                    matches = matches_of(condition, hits) if concerned else []
+                    matched += [(place, _verdict(rule, matches, muted(rule, uploaded_at, now))) for place, rule in concerned]
+        return [verdict for _, verdict in sorted(matched, key=lambda entry: entry[0])]
 
-@dataclass(frozen=True)
-class Rule:
-    """A rule of the watchlist: any of its terms makes it match."""
+    def _condition(self, rule: Rule) -> Condition:
+        return Condition(self._all_wanted(rule.any_of), self._all_wanted(rule.all_of), self._all_wanted(rule.none_of))
 
-    rule_id: str
-    name: str
-    terms: tuple[Term, ...]
-    enabled: bool = True
+    def _all_wanted(self, terms: Iterable[Term]) -> tuple[Wanted, ...]:
+        return tuple(map(self._wanted, dict.fromkeys(terms)))
 
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Rule:
-        """A rule from the WatchlistTable. Raises InvalidRule naming the field and what it should be."""
-        rule_id = record.get("RuleId")
-        if not isinstance(rule_id, str) or not rule_id:
-            raise InvalidRule("RuleId: must be a text that isn't empty.")
-        name = record.get("Name")
-        if not isinstance(name, str) or not name.strip():
-            raise InvalidRule(f"Rule {rule_id}: Name must be a text that isn't empty.")
-        enabled = record.get("Enabled", True)
-        if not isinstance(enabled, bool):
-            raise InvalidRule(f"Rule {rule_id}: Enabled must be true or false, not {enabled!r}.")
-        terms = record.get("Terms")
-        if not isinstance(terms, list) or not terms:
-            raise InvalidRule(f"Rule {rule_id}: Terms must be a list with at least one entry.")
-        return cls(rule_id, name.strip(), tuple(_term(rule_id, n, term) for n, term in enumerate(terms, 1)), enabled)
+    def _wanted(self, term: Term) -> Wanted:
+        if term not in self._terms:
+            rank = (-len(words_of(term.text)), term.text, term.within, term.min_confidence, term.min_instances, term.min_area)
+            plain = term.within in ("any", "text") and not term.min_instances and not term.min_area
+            self._terms[term] = Wanted(term, kinds_of(term.within), rank, plain)
+        return self._terms[term]
 
+    def _met(self, sightings: Sequence[Sighting]) -> dict[Wanted, Places]:
+        """The terms whose words stand in what was found, and where."""
+        met: dict[Wanted, Places] = {}
+        for text, terms in self._by_words.items():
+            named: dict[Words, Places] = {}
+            for sighting in sightings if terms else ():
+                for kind, name in sighting.names if sighting.text is text else ():
+                    for phrase in phrases(name, self._longest[text]):
+                        if phrase in terms:
+                            named.setdefault(phrase, Places()).append((kind, sighting))
+            met |= {wanted: places for phrase, places in named.items() for wanted in terms[phrase]}
+        return met
 
-def _term(rule_id: str, number: int, term: Any) -> Term:
-    where = f"Rule {rule_id}: Terms, entry {number}"
-    if not isinstance(term, dict):
-        raise InvalidRule(f"{where}: must have Term and MinConfidence.")
-    text, confidence = term.get("Term"), term.get("MinConfidence")
-    if not isinstance(text, str) or not words_of(text):
-        raise InvalidRule(f"{where}: Term must contain at least one word, not {text!r}.")
-    if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0 <= confidence <= 100:
-        raise InvalidRule(f"{where} ({text}): MinConfidence must be a number from 0 to 100, not {confidence!r}.")
-    return Term(text, float(confidence))
-
-
-def words_of(text: str) -> tuple[str, ...]:
-    """The words of a name in a form that compares: any case, any punctuation between them, accents however they are typed."""
-    return tuple(re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold()))
-
-
-def evaluate(rules: Iterable[Rule], findings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The enabled rules that match, in their order: [{RuleId, Name, Matches: [{Term, Label, Kind, Confidence, Count}]}].
-
-    `findings` has Labels and Moderation as in the image's record. Matches are the surest first; `MoreMatches` counts those
-    beyond MAX_MATCHES, which a very general term ("animal") can bring.
-    """
-    candidates = [*_label_candidates(findings["Labels"]), *_moderation_candidates(findings["Moderation"]["Labels"])]
-    matched = []
-    for rule in rules:
-        matches = _matches(rule, candidates) if rule.enabled else []
-        if matches:
-            entry = {"RuleId": rule.rule_id, "Name": rule.name, "Matches": matches[:MAX_MATCHES]}
-            matched.append(entry | ({"MoreMatches": len(matches) - MAX_MATCHES} if len(matches) > MAX_MATCHES else {}))
-    return matched
+    def _set_off_by(self, hits: Hits, source: str) -> Iterable[Condition]:
+        """The conditions of the source's rules that are worth looking at, each once."""
+        found = (wanted for wanted in hits.met if source in wanted.sets_off and hits.has(wanted))
+        return dict.fromkeys(itertools.chain.from_iterable(wanted.sets_off[source] for wanted in found))
 
 
 def within_a_state(matched: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -110,72 +116,20 @@ def _size(value: Any) -> int:
     return len(json.dumps(value))
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    """A label with every name it answers to."""
-
-    label: str
-    confidence: float
-    count: int
-    ancestors: frozenset[str]
-    names: tuple[tuple[str, tuple[str, ...]], ...]
-    """(kind, words) pairs."""
-
-
-def _label_candidates(labels: Sequence[Mapping[str, Any]]) -> list[_Candidate]:
-    return [
-        _Candidate(
-            label["Name"],
-            label["Confidence"],
-            len(label["Instances"]) or 1,
-            frozenset(label["Parents"]),
-            (
-                ("name", words_of(label["Name"])),
-                *(("alias", words_of(alias)) for alias in label["Aliases"]),
-                *(("parent", words_of(parent)) for parent in label["Parents"]),
-                *(("category", words_of(category)) for category in label["Categories"]),
-            ),
-        )
-        for label in labels
-    ]
-
-
-def _moderation_candidates(labels: Sequence[Mapping[str, Any]]) -> list[_Candidate]:
-    # A child that the taxonomy adds tomorrow is judged by its parents, which stand in its chain.
-    return [
-        _Candidate(
-            label["Name"],
-            label["Confidence"],
-            1,
-            frozenset(label["Parents"]),
-            tuple(("moderation", words_of(name)) for name in (label["Name"], *label["Parents"])),
-        )
-        for label in labels
-    ]
-
-
-def _matches(rule: Rule, candidates: Sequence[_Candidate]) -> list[dict[str, Any]]:
-    found: list[tuple[_Candidate, str, Term]] = []
-    for candidate in candidates:
-        hits = [
-            (kind, term)
-            for kind, words in candidate.names
-            for term in rule.terms
-            if candidate.confidence >= term.min_confidence and _contains(words, term.words)
-        ]
-        if hits:
-            kind, term = min(hits, key=lambda hit: _KINSHIP.index(hit[0]))
-            found.append((candidate, kind, term))
-    # One object comes with all its ancestors (a Car is a Vehicle too): only the most specific label is the match.
-    ancestors = {ancestor for candidate, _, _ in found for ancestor in candidate.ancestors - {candidate.label}}
-    specific = [entry for entry in found if entry[0].label not in ancestors]
-    specific.sort(key=lambda entry: (-entry[0].confidence, entry[0].label))
-    return [
-        {"Term": term.text, "Label": c.label, "Kind": kind, "Confidence": c.confidence, "Count": c.count}
-        for c, kind, term in specific
-    ]
-
-
-def _contains(words: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
-    """Whether the wanted words stand in `words` side by side: "car" is in "Sports Car" and not in "Carpet"."""
-    return any(words[start : start + len(wanted)] == wanted for start in range(len(words) - len(wanted) + 1))
+def _verdict(rule: Rule, matches: list[dict[str, Any]], reason: str | None) -> dict[str, Any]:
+    # What is absent is short: hundreds of these have to fit into one state.
+    more = {
+        "Cooldown": rule.cooldown.to_record() if rule.cooldown.seconds else None,
+        "BypassQuietHours": rule.bypass_quiet_hours,
+        "MoreMatches": max(len(matches) - MAX_MATCHES, 0),
+        "Muted": reason,
+    }
+    return {
+        "RuleId": rule.rule_id,
+        "Name": rule.name,
+        "RuleVersion": rule.version,
+        "Severity": rule.severity,
+        "Channels": list(rule.channels),
+        "Matches": matches[:MAX_MATCHES],
+        **{name: value for name, value in more.items() if value},
+    }

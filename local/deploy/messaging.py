@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from local.deploy.deployment import Deployment
 from local.deploy.registry import Created, claims
+from local.schedules import next_after
 from local.template import ACCOUNT_ID, Json
 
 
@@ -75,16 +77,22 @@ def subscription(deployment: Deployment, logical_id: str, properties: Json) -> C
     "Name",
     "Description",
     "EventPattern",
+    "ScheduleExpression",
     "State",
     "Targets.Id",
     "Targets.Arn",
+    "Targets.Input",
     "Targets.RetryPolicy",
     "Targets.DeadLetterConfig",
 )
 def rule(deployment: Deployment, logical_id: str, properties: Json) -> Created:
     events = deployment.client("events")
     name = properties.get("Name") or deployment.generated_name(logical_id)
-    known = {key: properties[key] for key in ("Description", "State") if key in properties}
-    events.put_rule(Name=name, EventPattern=json.dumps(properties["EventPattern"]), **known)
+    known = {key: properties[key] for key in ("Description", "State", "ScheduleExpression") if key in properties}
+    if "ScheduleExpression" in properties:
+        next_after(properties["ScheduleExpression"], datetime.now(UTC))  # refused here rather than silently never due
+    if "EventPattern" in properties:
+        known["EventPattern"] = json.dumps(properties["EventPattern"])
+    events.put_rule(Name=name, **known)
     events.put_targets(Rule=name, Targets=properties.get("Targets", []))
     return Created(name, {"Arn": deployment.arn("events", f"rule/{name}")})

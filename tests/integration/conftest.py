@@ -15,10 +15,16 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
+from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
+from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
+from moto.dynamodb.parsing.expressions import UpdateExpressionParser
+from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
+from moto.dynamodb.responses import DynamoHandler
 
-from imagewatch.aws import clients, records
+from imagewatch.aws import clients, records, watchlist_table
 from imagewatch.aws.items import from_item, to_item
 from imagewatch.images import ImageVersion, comparable_sequencer
+from local import fast_dynamodb
 from local.intrinsics import Resolver
 from local.template import Template, load_template
 
@@ -26,6 +32,16 @@ ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
 CONTEXT = SimpleNamespace(aws_request_id="request-1", function_name="function-under-test")
 Event = dict[str, Any]
+QUICKENED = (
+    (DynamoHandler, "serialized"),
+    (UpdateExpressionParser, "make"),
+    (ActionCountValidator, "traverse"),
+    (OverlappingPathsValidator, "traverse"),
+    (DepthFirstTraverser, "traverse_node_recursively"),
+    (Node, "__deepcopy__"),
+    (DynamoType, "__deepcopy__"),
+    (LimitedSizeDict, "__setitem__"),
+)
 
 
 @dataclass
@@ -48,8 +64,10 @@ class Stack:
     def handler(self, function: str) -> Callable[[Event], Any]:
         """The handler of one of the template's functions, in the environment that the template gives it and nothing else."""
         properties = self.template.resources[f"{function}Function"]["Properties"]
-        for variable in ("IMAGES_TABLE", "LABEL_INDEX_TABLE", "RENDITIONS_BUCKET", "WATCHLIST_TABLE", "ALERTS_TABLE"):
-            self.monkeypatch.delenv(variable, raising=False)
+        for other in self.template.resources.values():
+            if other["Type"] == "AWS::Lambda::Function":
+                for variable in other["Properties"]["Environment"]["Variables"]:
+                    self.monkeypatch.delenv(variable, raising=False)
         for name, value in self.resolve(properties["Environment"]["Variables"]).items():
             self.monkeypatch.setenv(name, str(value))
         module, _, attribute = properties["Handler"].rpartition(".")
@@ -60,7 +78,8 @@ class Stack:
         return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
 
     def items(self, table: str) -> list[dict[str, Any]]:
-        return [from_item(item) for item in self.client("dynamodb").scan(TableName=self.name(table))["Items"]]
+        pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.name(table))
+        return [from_item(item) for page in pages for item in page["Items"]]
 
     def put_item(self, table: str, item: dict[str, Any]) -> None:
         self.client("dynamodb").put_item(TableName=self.name(table), Item=to_item(item))
@@ -100,10 +119,19 @@ def stack(template: Template, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack
         monkeypatch.setenv(name, value)
     with mock_aws():
         clients.client.cache_clear()
+        watchlist_table.forget()
         stack = Stack(template, monkeypatch)
         _create(stack)
         yield stack
         clients.client.cache_clear()
+
+
+@pytest.fixture
+def quick_moto(monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto's DynamoDB as the local stack has it, for this test only: the same answers in a fifth of the time."""
+    for kind, name in QUICKENED:
+        monkeypatch.setattr(kind, name, getattr(kind, name, None), raising=False)  # so that it is taken back in the end
+    fast_dynamodb.install()
 
 
 def _create(stack: Stack) -> None:

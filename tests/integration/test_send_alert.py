@@ -1,106 +1,306 @@
-"""Send Alert on moto: written first, published second, marked third; a crash between them is healed by the retry."""
+"""Send Alert on moto: one alert for each rule and image version; written first, sent second, marked third; crashes are healed."""
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
-from botocore.stub import ANY, Stubber
 
-from imagewatch.aws import alerts_table, alerts_topic, clients
-from imagewatch.errors import Throttled
+from imagewatch.aws.channels import Channel
+from imagewatch.errors import Throttled, Unavailable
 
-from .conftest import Stack
+from .alerting import SECOND, Crash, VirtualClock, Wire, alert_of, cooldown, matches, retried, rule, suppressed_in
+from .conftest import Event, Stack
+
+pytestmark = pytest.mark.usefixtures("quick_moto")
+NOTHING = {"Sent": 0, "SentBefore": 0, "Suppressed": 0, "Queued": 0, "Failed": 0, "Muted": 0}
+SECOND_CHANNEL = {"ChannelId": "second", "Kind": "sns", "Name": "The same topic again", "Enabled": True, "Status": "ok"}
+BROKEN_CHANNEL = {"ChannelId": "broken", "Kind": "slack", "Name": "Without its secret", "Enabled": True, "Status": "ok"}
 
 
-def send(stack: Stack, event: dict[str, Any]) -> dict[str, int]:
-    answer: dict[str, int] = stack.handler("SendAlert")(event)
-    return answer
+@pytest.fixture
+def send(stack: Stack) -> Any:
+    return stack.handler("SendAlert")
 
 
-def test_sends_one_message_and_keeps_it_on_record(stack: Stack, sample: Any) -> None:
-    assert send(stack, sample("send_alert")) == {"Sent": 1, "SentBefore": 0, "Failed": 0}
+@pytest.fixture
+def wire(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Wire:
+    return Wire(monkeypatch)
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
+    return VirtualClock(monkeypatch)
+
+
+def test_sends_one_message_and_keeps_it_on_record(stack: Stack, send: Any, sample: Any) -> None:
+    assert send(sample("send_alert")) == {**NOTHING, "Sent": 1}
 
     (message,) = stack.mailbox()
     assert message["Subject"] == "Person at the door: person (Face) 97.3 % in astronaut-portrait.jpg"
     assert "uploads/samples/astronaut-portrait.jpg" in message["Message"]
     (alert,) = stack.items("AlertsTable")
-    assert (alert["Status"], alert["RuleId"]) == ("SENT", "person-at-the-door")
-    assert alert["MessageId"] == message["MessageId"]
+    assert (alert["Status"], alert["RuleId"], alert["Severity"]) == ("SENT", "person-at-the-door", "warning")
+    assert alert["Deliveries"]["email"]["Status"] == "SENT"
+    assert alert["Deliveries"]["email"]["MessageId"] == message["MessageId"]
 
 
-def test_sending_again_sends_nothing(stack: Stack, sample: Any) -> None:
-    send(stack, sample("send_alert"))
-    assert send(stack, sample("send_alert")) == {"Sent": 0, "SentBefore": 1, "Failed": 0}
+def test_an_alert_keeps_the_rule_as_it_matched(stack: Stack, send: Any) -> None:
+    matched = rule(RuleVersion=7, Severity="critical", Channels=["email"], **cooldown())
+    send(matches("a", matched))
+    alert = alert_of(stack, "a")
+    assert (alert["Rule"], alert["RuleVersion"], alert["Severity"]) == (matched, 7, "critical")
+    (message,) = stack.mailbox()
+    assert message["Subject"].startswith("CRITICAL: Person at gate: ")
+    assert "Severity:   critical" in message["Message"]
+    assert "(id gate, version 7)" in message["Message"]
+
+
+def test_sending_again_sends_nothing(stack: Stack, send: Any) -> None:
+    send(matches("a"))
+    assert send(matches("a")) == {**NOTHING, "SentBefore": 1}
+    assert send(matches("a", execution="run-again")) == {**NOTHING, "SentBefore": 1}
     assert len(stack.mailbox()) == 1
 
 
-def test_each_matched_rule_has_its_own_alert(stack: Stack, sample: Any) -> None:
-    event = sample("send_alert")
-    event["Rules"].append({**event["Rules"][0], "RuleId": "another", "Name": "Another rule"})
-    assert send(stack, event)["Sent"] == 2
+def test_each_matched_rule_has_its_own_alert(stack: Stack, send: Any) -> None:
+    assert send(matches("a", rule(), rule("another")))["Sent"] == 2
     assert len(stack.mailbox()) == 2
 
 
-def test_a_crash_after_writing_and_before_publishing_is_healed(
-    stack: Stack, sample: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    handler = stack.handler("SendAlert")
-    with monkeypatch.context() as crash:
-        crash.setattr(alerts_topic, "publish", lambda *_: (_ for _ in ()).throw(SystemError("crash")))
-        with pytest.raises(SystemError):
-            handler(sample("send_alert"))
+def test_a_muted_rule_alerts_nobody(stack: Stack, send: Any) -> None:
+    assert send(matches("a", rule(Muted="outside its active hours"))) == {**NOTHING, "Muted": 1}
     assert stack.mailbox() == []
-    assert handler(sample("send_alert"))["Sent"] == 1
+    assert stack.items("AlertsTable") == []
+
+
+def test_duplicated_executions_at_the_same_time_send_one_message(stack: Stack, send: Any, wire: Wire) -> None:
+    outcomes: list[Event] = []
+    threads = [
+        threading.Thread(target=lambda n=n: outcomes.append(send(matches("a", execution=f"run-{n}")))) for n in range(20)
+    ]  # fmt: skip
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [sum(outcome[name] for outcome in outcomes) for name in ("Sent", "SentBefore")] == [1, 19]
     assert len(stack.mailbox()) == 1
 
 
-def test_a_throttled_publish_is_retried_by_the_workflow_and_the_alert_says_why_it_waits(stack: Stack, sample: Any) -> None:
-    handler = stack.handler("SendAlert")
-    with Stubber(clients.client("sns")) as stub:
-        stub.add_client_error("publish", "Throttled", "Rate exceeded", 400)
-        with pytest.raises(Throttled):
-            handler(sample("send_alert"))
-    (alert,) = stack.items("AlertsTable")
-    assert alert["Status"] == "PENDING"
-    assert "Rate exceeded" in alert["Reason"]
+# ------------------------------------------------------------------------------------------------------------- channels
 
 
-def test_what_sns_refuses_for_good_is_recorded_and_does_not_fail_the_image(stack: Stack, sample: Any) -> None:
-    handler = stack.handler("SendAlert")
-    with Stubber(clients.client("sns")) as stub:
-        stub.add_client_error("publish", "AuthorizationError", "not authorized to perform: SNS:Publish", 403)
-        assert handler(sample("send_alert")) == {"Sent": 0, "SentBefore": 0, "Failed": 1}
-    (alert,) = stack.items("AlertsTable")
-    assert alert["Status"] == "FAILED"
-    assert "not authorized" in alert["Reason"]
-
-
-def test_one_rules_failure_does_not_keep_the_other_rules_alerts_back(stack: Stack, sample: Any) -> None:
-    event = sample("send_alert")
-    event["Rules"].append({**event["Rules"][0], "RuleId": "another", "Name": "Another rule"})
-    handler = stack.handler("SendAlert")
-    with Stubber(clients.client("sns")) as stub:
-        stub.add_client_error("publish", "Throttled", "Rate exceeded", 400)
-        stub.add_response(
-            "publish", {"MessageId": "m2"}, {"TopicArn": ANY, "Subject": ANY, "Message": ANY, "MessageAttributes": ANY}
-        )
-        with pytest.raises(Throttled):
-            handler(event)
-    assert {alert["RuleId"]: alert["Status"] for alert in stack.items("AlertsTable")} == {
-        "person-at-the-door": "PENDING",
-        "another": "SENT",
+def test_each_channel_of_a_rule_gets_the_message(stack: Stack, send: Any) -> None:
+    stack.put_item("ChannelsTable", SECOND_CHANNEL)
+    send(matches("a", rule(Channels=["email", "second", "email"])))
+    assert len(stack.mailbox()) == 2
+    assert {name: entry["Status"] for name, entry in alert_of(stack, "a")["Deliveries"].items()} == {
+        "email": "SENT",
+        "second": "SENT",
     }
 
 
-def test_a_crash_between_publishing_and_marking_sends_at_most_once_more(
-    stack: Stack, sample: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_channel_that_refuses_is_recorded_and_keeps_no_other_from_sending(stack: Stack, send: Any) -> None:
+    stack.put_item("ChannelsTable", BROKEN_CHANNEL)
+    assert send(matches("a", rule(Channels=["broken", "email"]))) == {**NOTHING, "Sent": 1}
+    alert = alert_of(stack, "a")
+    assert (alert["Status"], alert["Deliveries"]["broken"]["Status"]) == ("SENT", "FAILED")
+    assert "has no SecretParameter" in alert["Deliveries"]["broken"]["Reason"]
+    assert len(stack.mailbox()) == 1
+
+
+def test_what_sns_refuses_for_good_is_recorded_and_does_not_fail_the_image(stack: Stack, send: Any, wire: Wire) -> None:
+    with wire.refusing("Publish", "AuthorizationError", 403):
+        assert send(matches("a")) == {**NOTHING, "Failed": 1}
+    alert = alert_of(stack, "a")
+    assert alert["Status"] == "FAILED"
+    assert "AuthorizationError" in alert["Deliveries"]["email"]["Reason"]
+    assert "QueuedFor" not in alert
+
+
+def test_an_alert_that_had_failed_is_sent_when_the_image_is_run_again(stack: Stack, send: Any, wire: Wire) -> None:
+    with wire.refusing("Publish", "AuthorizationError", 403):
+        send(matches("a"))
+    assert send(matches("a", execution="run-again"))["Sent"] == 1
+    assert alert_of(stack, "a")["Status"] == "SENT"
+
+
+@pytest.mark.parametrize(("code", "status", "error"), [("Throttled", 400, Throttled), ("InternalFailure", 500, Unavailable)])
+def test_a_failing_channel_is_retried_by_the_workflow_and_the_alert_says_why_it_waits(
+    stack: Stack, send: Any, wire: Wire, code: str, status: int, error: type[Exception]
 ) -> None:
-    handler = stack.handler("SendAlert")
-    with monkeypatch.context() as crash:
-        crash.setattr(alerts_table, "mark_sent", lambda *_: (_ for _ in ()).throw(SystemError("crash")))
-        with pytest.raises(SystemError):
-            handler(sample("send_alert"))
-    handler(sample("send_alert"))
-    handler(sample("send_alert"))
-    assert len(stack.mailbox()) == 2
+    with wire.refusing("Publish", code, status), pytest.raises(error):
+        send(matches("a"))
+    alert = alert_of(stack, "a")
+    assert alert["Status"] == "PENDING"
+    assert code in alert["Deliveries"]["email"]["Reason"]
+    assert send(matches("a"))["Sent"] == 1
+    assert alert_of(stack, "a")["Deliveries"]["email"]["Attempts"] == 2
+
+
+def test_a_retry_serves_only_the_channel_that_failed(stack: Stack, send: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.put_item("ChannelsTable", SECOND_CHANNEL)
+    event = matches("a", rule(Channels=["email", "second"], **cooldown()))
+    original = Channel.send
+
+    def refuse(channel: Any, message: Any) -> str:
+        if channel.channel_id == "second":
+            raise Unavailable("It hangs.")
+        return original(channel, message)
+
+    with monkeypatch.context() as outage:
+        outage.setattr(Channel, "send", refuse)
+        with pytest.raises(Unavailable):
+            send(event)
+    assert len(stack.mailbox()) == 1
+    assert send(event)["Sent"] == 1
+    assert len(stack.mailbox()) == 1
+    assert alert_of(stack, "a")["Status"] == "SENT"
+
+
+def test_one_rules_failure_does_not_keep_the_other_rules_alerts_back(
+    stack: Stack, send: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.put_item("ChannelsTable", SECOND_CHANNEL)
+    original, asked = Channel.send, []
+
+    def refuse(channel: Any, message: Any) -> str:
+        asked.append(channel.channel_id)
+        if channel.channel_id == "second":
+            raise Unavailable("It hangs.")
+        return original(channel, message)
+
+    monkeypatch.setattr(Channel, "send", refuse)
+    with pytest.raises(Unavailable):
+        send(matches("a", rule("one", Channels=["second"]), rule("two", Channels=["second"]), rule("three")))
+    assert {a["RuleId"]: a["Status"] for a in stack.items("AlertsTable")} == {"one": "PENDING", "two": "PENDING", "three": "SENT"}
+    assert asked == ["second", "email"]  # a channel that hangs is asked once for each image
+
+
+# ---------------------------------------------------------------------------------------------------------- rate, urgency
+
+
+def busy_until(stack: Stack, moment: int) -> None:
+    stack.put_item("ChannelsTable", {"ChannelId": "email", "NextSlot": moment})
+
+
+def test_an_alert_for_which_the_channel_has_no_slot_waits_for_a_digest(stack: Stack, send: Any, time: VirtualClock) -> None:
+    busy_until(stack, time.now + 2 * SECOND)
+    assert send(matches("a", rule(**cooldown()))) == {**NOTHING, "Queued": 1}
+    alert = alert_of(stack, "a")
+    assert (alert["Status"], alert["Deliveries"]["email"]["Status"], alert["QueuedFor"]) == ("QUEUED", "QUEUED", "digest")
+    assert stack.mailbox() == []
+    (held,) = stack.items("CooldownsTable")
+    assert "LastSentAt" not in held
+    assert "HeldBy" not in held
+
+
+def test_an_alert_waits_a_moment_for_its_slot(stack: Stack, send: Any, time: VirtualClock) -> None:
+    busy_until(stack, time.now + SECOND // 2)
+    assert send(matches("a"))["Sent"] == 1
+
+
+def test_an_urgent_alert_waits_for_its_turn_and_is_put_into_no_digest(stack: Stack, send: Any, time: VirtualClock) -> None:
+    urgent = rule(Severity="critical", BypassQuietHours=True)
+    begin = time.now
+    busy_until(stack, begin + 15 * SECOND)
+    assert send(matches("a", urgent))["Sent"] == 1
+    assert time.now >= begin + 15 * SECOND
+
+    busy_until(stack, time.now + 25 * SECOND)
+    with pytest.raises(Throttled):
+        send(matches("b", urgent))
+    assert alert_of(stack, "b")["Status"] == "PENDING"
+    time.pass_seconds(10)
+    assert send(matches("b", urgent))["Sent"] == 1
+
+
+def test_even_an_urgent_alert_is_rather_told_in_a_digest_than_never(stack: Stack, send: Any, time: VirtualClock) -> None:
+    urgent = matches("a", rule(Severity="critical", BypassQuietHours=True))
+    busy_until(stack, time.now + 3600 * SECOND)
+    for _ in range(5):
+        with pytest.raises(Throttled):
+            send(urgent)
+    assert send(urgent)["Queued"] == 1
+
+
+def test_a_critical_rule_that_does_not_bypass_waits_like_any_other(stack: Stack, send: Any, time: VirtualClock) -> None:
+    busy_until(stack, time.now + 2 * SECOND)
+    assert send(matches("a", rule(Severity="critical")))["Queued"] == 1
+
+
+def test_an_image_that_matches_very_many_rules_does_not_outlast_the_function(
+    stack: Stack, send: Any, time: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = time.now
+    outcome = send(matches("a", *(rule(f"rule-{n}") for n in range(150))))
+    assert time.now - begin <= 21 * SECOND
+    assert outcome["Sent"] >= 80
+    assert outcome["Sent"] + outcome["Queued"] == 150
+
+
+# --------------------------------------------------------------------------------------------------------------- crashes
+
+
+@pytest.mark.parametrize(
+    "more", [{}, cooldown(), {**cooldown(), "Channels": ["email", "second"]}], ids=["plain", "cooldown", "two"]
+)
+def test_a_crash_after_any_call_is_healed_by_the_retry(
+    stack: Stack, send: Any, wire: Wire, time: VirtualClock, more: dict[str, Any]
+) -> None:
+    stack.put_item("ChannelsTable", SECOND_CHANNEL)
+    expected = len(more.get("Channels", ["email"]))
+    twice, calls, crashed = 0, 0, True
+    while crashed:
+        name = f"after-{calls}"
+        crashed = retried(send, wire, matches("a", rule(name, **more)), calls)
+        messages, calls = stack.mailbox(), calls + 1
+        twice += len(messages) - expected
+        assert len(messages) in (expected, expected + 1), name
+        assert alert_of(stack, "a", name)["Status"] == "SENT", name
+        assert "QueuedFor" not in alert_of(stack, "a", name), name
+        time.pass_seconds(60)
+        if more:
+            # The cooldown runs, counts, and tells in the next alert exactly what it kept back.
+            assert [send(matches(f"{n}", rule(name, **more)))["Suppressed"] for n in range(3)] == [1, 1, 1], name
+            time.pass_seconds(600)
+            send(matches("next", rule(name, **more)))
+            assert [suppressed_in([message]) for message in stack.mailbox()] == [3] * expected, name
+    assert calls > 3
+    assert twice == expected  # only a crash between the sending and its record sends again: a message can't be unsent
+
+
+def test_a_crash_while_a_match_is_counted_counts_it_once(stack: Stack, send: Any, wire: Wire, time: VirtualClock) -> None:
+    calls, crashed = 0, True
+    while crashed:
+        quiet = rule(f"after-{calls}", **cooldown())
+        send(matches("first", quiet))
+        crashed = retried(send, wire, matches("second", quiet), calls)
+        assert alert_of(stack, "second", quiet["RuleId"])["Status"] == "SUPPRESSED"
+        (item,) = [entry for entry in stack.items("CooldownsTable") if entry["CooldownId"] == quiet["RuleId"]]
+        assert (item["Suppressed"], "Counting" in item) == (1, False), calls
+        time.pass_seconds(601)
+        stack.mailbox()
+        send(matches("third", quiet))
+        assert suppressed_in(stack.mailbox()) == 1
+        calls += 1
+    assert calls > 4
+
+
+def test_a_match_that_was_counted_before_its_crash_is_not_sent_when_the_retry_comes_late(
+    stack: Stack, send: Any, wire: Wire, time: VirtualClock
+) -> None:
+    quiet = rule(**cooldown(1))
+    send(matches("first", quiet))
+    wire.cut(2)  # opened, counted
+    with pytest.raises(Crash):
+        send(matches("second", quiet))
+    wire.cut(None)
+    time.pass_seconds(60)
+    assert send(matches("third", quiet))["Sent"] == 1
+    assert send(matches("second", quiet)) == {**NOTHING, "Suppressed": 1}
+    assert suppressed_in(stack.mailbox()) == 1
+    time.pass_seconds(60)
+    send(matches("fourth", quiet))
+    assert suppressed_in(stack.mailbox()) == 0

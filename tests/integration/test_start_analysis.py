@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 
 from imagewatch import pacing
-from imagewatch.aws import clients, pace_table
+from imagewatch.aws import clients, clock, pace_table
 from imagewatch.images import ImageVersion
 
 from .conftest import Event, Stack, sample_event
@@ -165,8 +165,8 @@ def test_starts_are_spread_over_time_by_the_shared_clock(stack: Stack, monkeypat
         slept.append(seconds)
         now += round(seconds * 1_000_000)
 
-    monkeypatch.setattr(pace_table, "_now", lambda: now)
-    monkeypatch.setattr(pace_table.time, "sleep", sleep)
+    monkeypatch.setattr(clock, "now", lambda: now)
+    monkeypatch.setattr(clock.time, "sleep", sleep)
     starts = []
     for _ in range(12):
         pace_table.wait_for_slot()
@@ -179,7 +179,7 @@ def test_starts_are_spread_over_time_by_the_shared_clock(stack: Stack, monkeypat
 def test_a_start_that_misses_its_slot_takes_another(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     stack.handler("StartAnalysis")
     now = 1_000_000_000
-    monkeypatch.setattr(pace_table, "_now", lambda: now)
+    monkeypatch.setattr(clock, "now", lambda: now)
     pace_table.wait_for_slot()
     overslept = iter([0.5, 0.0])
 
@@ -187,7 +187,7 @@ def test_a_start_that_misses_its_slot_takes_another(stack: Stack, monkeypatch: p
         nonlocal now
         now += round((seconds + next(overslept)) * 1_000_000)
 
-    monkeypatch.setattr(pace_table.time, "sleep", sleep)
+    monkeypatch.setattr(clock.time, "sleep", sleep)
     before = now
     pace_table.wait_for_slot()
     spacing = pacing.slot_spacing(float(stack.template.parameters["MaxImagesPerSecond"]))

@@ -50,6 +50,12 @@ def test_writes_the_record_and_a_row_for_each_label(stack: Stack, announced: Eve
     assert {row["ImageId"] for row in stack.items("LabelIndexTable")} == {announced["ImageId"]}
 
 
+def test_text_that_was_read_goes_on_to_the_watchlist(stack: Stack, announced: Event) -> None:
+    assert "Text" not in store(stack, announced)
+    line = {"Text": "GATE 7", "Type": "LINE", "Confidence": 99.5, "BoundingBox": {"Left": 0, "Top": 0, "Width": 1, "Height": 1}}
+    assert store(stack, announced, Text={"Text": [line], "ModelVersion": "3.0"})["Text"] == [line]
+
+
 def test_storing_again_changes_nothing(stack: Stack, announced: Event) -> None:
     store(stack, announced)
     rows = stack.items("LabelIndexTable")

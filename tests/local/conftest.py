@@ -53,7 +53,8 @@ def started(state: Path, *arguments: str) -> Iterator[RunningStack]:
     """A stack in the foreground of a process of its own, for as long as the block lasts."""
     port = str(free_port())
     running = RunningStack(f"http://localhost:{port}", state)
-    command = [sys.executable, "-m", "local", "--port", port, "--web-port", str(free_port()), "--state", str(state), *arguments]
+    command = [sys.executable, "-m", "local", "--port", port, "--web-port", str(free_port()), "--state", str(state)]
+    command += ["--parameter", "WatchlistMaxAgeSeconds=0", *arguments]  # a rule that a test writes holds for its next image
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with (state / "output.txt").open("w") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=environment)

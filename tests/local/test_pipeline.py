@@ -66,7 +66,7 @@ def test_a_match_is_alerted_once_with_what_how_sure_and_which(pipeline: Pipeline
 
 def alerts_of(pipeline: Pipeline, record: dict[str, Any]) -> list[dict[str, Any]]:
     items = pipeline.stack.client("dynamodb").scan(TableName=pipeline.outputs["AlertsTableName"])["Items"]
-    return [alert for alert in map(from_item, items) if alert["ImageId"] == record["ImageId"]]
+    return [alert for alert in map(from_item, items) if alert.get("ImageId") == record["ImageId"]]
 
 
 def test_labels_can_be_looked_up_in_the_index(pipeline: Pipeline) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from imagewatch.errors import AnalysisIncomplete, ImageRejected
 from imagewatch.findings import combine, labels_found, moderation_found, not_moderated, text_found
+from imagewatch.watchlist import MAX_VERDICT_BYTES
 
 STATE_BYTES = 262_144  # what Step Functions passes from state to state
 BOX = {"Left": 0.123456789, "Top": 0.223456789, "Width": 0.323456789, "Height": 0.423456789}
@@ -224,6 +225,11 @@ def worst_case() -> dict[str, Any]:
 def test_the_largest_findings_together_fit_into_a_state(worst_case: dict[str, Any]) -> None:
     assert all(worst_case[branch]["Omitted"] > 0 for branch in worst_case)
     assert len(json.dumps(worst_case).encode()) < STATE_BYTES - 20_000  # the image and what validation learned travel along
+
+
+def test_the_largest_findings_leave_room_for_the_largest_verdict(worst_case: dict[str, Any]) -> None:
+    stored = {name: worst_case[name].get("Labels") or worst_case[name]["Text"] for name in worst_case}
+    assert len(json.dumps(stored)) + MAX_VERDICT_BYTES < STATE_BYTES - 10_000
 
 
 def test_findings_survive_json(worst_case: dict[str, Any]) -> None:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagewatch.errors import InvalidRule, TooManyMatches
-from imagewatch.watchlist import MAX_MATCHES, MAX_VERDICT_BYTES, Rule, Term, evaluate, within_a_state, words_of
+from imagewatch.errors import TooManyMatches
+from imagewatch.images import ImageVersion
+from imagewatch.rules import Cooldown, Rule, Term
+from imagewatch.schedule import ActiveHours, Window
+from imagewatch.watchlist import MAX_MATCHES, MAX_VERDICT_BYTES, Watchlist, within_a_state
+from imagewatch.words import words_of
 
 Label = dict[str, Any]
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday
 
 # A taxonomy in the small: name -> ancestors, nearest first.
 ANCESTORS = {
@@ -53,9 +61,17 @@ def found(*labels: Label, moderation: list[Label] | None = None) -> dict[str, An
     return {"Labels": list(labels), "Moderation": {"Labels": moderation or []}}
 
 
+def image(key: str = "uploads/gate/night/a.jpg", uploaded_at: str = "2026-11-20T11:59:00.000Z") -> ImageVersion:
+    return ImageVersion("images", key, "v1", "etag", "00", 1, uploaded_at)
+
+
+def evaluate(rules: Iterable[Rule], findings: dict[str, Any], of: ImageVersion | None = None) -> list[dict[str, Any]]:
+    return Watchlist(rules).evaluate(of or image(), findings, NOW)
+
+
 def rule(*terms: str | tuple[str, float], enabled: bool = True) -> Rule:
     pairs = [(term, 50.0) if isinstance(term, str) else term for term in terms]
-    return Rule("r1", "Rule", tuple(Term(*pair) for pair in pairs), enabled)
+    return Rule("r1", "Rule", tuple(Term(*pair) for pair in pairs), enabled=enabled)
 
 
 def matches(one: Rule, findings: dict[str, Any]) -> list[dict[str, Any]]:
@@ -203,28 +219,24 @@ def covers(specific: str, general: str) -> bool:
 @given(RULES, FINDINGS, TERMS)
 def test_adding_a_term_never_takes_a_match_away(one: Rule, findings: dict[str, Any], added: tuple[str, float]) -> None:
     before = labels_matched(one, findings)
-    after = labels_matched(Rule(one.rule_id, one.name, (*one.terms, Term(*added))), findings)
+    after = labels_matched(replace(one, any_of=(*one.any_of, Term(*added))), findings)
     # What matched still does, itself or through something more specific that the new term has found.
     assert all(any(covers(specific, general) for specific in after) for general in before)
 
 
 @given(RULES, FINDINGS, st.data())
 def test_the_order_of_terms_and_labels_does_not_matter(one: Rule, findings: dict[str, Any], data: st.DataObject) -> None:
-    shuffled = Rule(one.rule_id, one.name, tuple(data.draw(st.permutations(one.terms))))
+    shuffled = replace(one, any_of=tuple(data.draw(st.permutations(one.any_of))))
     other = found(
         *data.draw(st.permutations(findings["Labels"])), moderation=data.draw(st.permutations(findings["Moderation"]["Labels"]))
     )
-    facts = [
-        [(m["Label"], m["Confidence"], m["Kind"], m["Count"]) for m in matches(*pair)]
-        for pair in ((one, findings), (shuffled, other))
-    ]
-    assert facts[0] == facts[1]
+    assert matches(one, findings) == matches(shuffled, other)
 
 
 @given(RULES, FINDINGS, st.floats(0, 100))
 def test_raising_the_confidence_never_adds_a_match(one: Rule, findings: dict[str, Any], more: float) -> None:
     before = labels_matched(one, findings)
-    stricter = Rule(one.rule_id, one.name, tuple(Term(term.text, min(100.0, term.min_confidence + more)) for term in one.terms))
+    stricter = replace(one, any_of=tuple(Term(term.text, min(100.0, term.min_confidence + more)) for term in one.any_of))
     # What matches the stricter rule has matched before, itself or spoken for by something more specific.
     assert all(any(covers(specific, general) for specific in before) for general in labels_matched(stricter, findings))
 
@@ -238,7 +250,7 @@ def test_no_match_speaks_for_another(one: Rule, findings: dict[str, Any]) -> Non
 @given(RULES, FINDINGS)
 def test_every_match_is_as_sure_as_its_term_asks(one: Rule, findings: dict[str, Any]) -> None:
     for match in matches(one, findings):
-        assert any(term.text == match["Term"] and match["Confidence"] >= term.min_confidence for term in one.terms)
+        assert any(term.text == match["Term"] and match["Confidence"] >= term.min_confidence for term in one.any_of)
 
 
 @given(RULES, FINDINGS, FINDINGS)
@@ -247,77 +259,369 @@ def test_one_rule_does_not_change_anothers_verdict(one: Rule, findings: dict[str
     assert [entry for entry in evaluate(others, findings) if entry["RuleId"] == "r1"] == evaluate([one], findings)
 
 
-RECORD = {"RuleId": "r1", "Name": " Night watch ", "Terms": [{"Term": "Car", "MinConfidence": 80}]}
-
-
-def test_a_rule_is_read_from_its_record() -> None:
-    assert Rule.from_record(RECORD) == Rule("r1", "Night watch", (Term("Car", 80.0),), enabled=True)
-    assert Rule.from_record(RECORD | {"Enabled": False}).enabled is False
-
-
-@pytest.mark.parametrize("confidence", [0, 100, 0.0, 55.5])
-def test_every_confidence_from_0_to_100_is_valid(confidence: float) -> None:
-    record = RECORD | {"Terms": [{"Term": "Car", "MinConfidence": confidence}]}
-    assert Rule.from_record(record).terms[0].min_confidence == confidence
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        ({"RuleId": ""}, "RuleId"),
-        ({"RuleId": None}, "RuleId"),
-        ({"RuleId": 7}, "RuleId"),
-        ({"Name": ""}, "Name"),
-        ({"Name": "  "}, "Name"),
-        ({"Name": None}, "Name"),
-        ({"Name": 7}, "Name"),
-        ({"Enabled": "yes"}, "Enabled"),
-        ({"Enabled": 1}, "Enabled"),
-        ({"Enabled": None}, "Enabled"),
-        ({"Terms": []}, "Terms"),
-        ({"Terms": None}, "Terms"),
-        ({"Terms": "Car"}, "Terms"),
-        ({"Terms": {"Term": "Car"}}, "Terms"),
-    ],
-)
-def test_an_invalid_field_of_a_rule_is_named(change: dict[str, Any], named: str) -> None:
-    with pytest.raises(InvalidRule, match=rf"\b{named}\b.* must be .+\.$"):
-        Rule.from_record(RECORD | change)
-
-
-@pytest.mark.parametrize("field", ["RuleId", "Name", "Terms"])
-def test_a_missing_field_of_a_rule_is_named(field: str) -> None:
-    with pytest.raises(InvalidRule, match=rf"\b{field}\b"):
-        Rule.from_record({name: value for name, value in RECORD.items() if name != field})
-
-
-@pytest.mark.parametrize(
-    ("term", "named"),
-    [
-        ("Car", "Terms, entry 2: must have Term and MinConfidence"),
-        ({}, "Terms, entry 2: Term must"),
-        ({"Term": "", "MinConfidence": 50}, "Terms, entry 2: Term must"),
-        ({"Term": " -_! ", "MinConfidence": 50}, "Terms, entry 2: Term must"),
-        ({"Term": 7, "MinConfidence": 50}, "Terms, entry 2: Term must"),
-        ({"Term": "Car"}, r"Terms, entry 2 \(Car\): MinConfidence must"),
-        ({"Term": "Car", "MinConfidence": "80"}, r"Terms, entry 2 \(Car\): MinConfidence must"),
-        ({"Term": "Car", "MinConfidence": True}, r"Terms, entry 2 \(Car\): MinConfidence must"),
-        ({"Term": "Car", "MinConfidence": -0.1}, r"Terms, entry 2 \(Car\): MinConfidence must"),
-        ({"Term": "Car", "MinConfidence": 100.1}, r"Terms, entry 2 \(Car\): MinConfidence must"),
-        ({"Term": "Car", "MinConfidence": float("nan")}, r"Terms, entry 2 \(Car\): MinConfidence must"),
-        ({"Term": "Car", "MinConfidence": None}, r"Terms, entry 2 \(Car\): MinConfidence must"),
-    ],
-    ids=str,
-)
-def test_an_invalid_term_is_named_by_rule_and_place(term: Any, named: str) -> None:
-    with pytest.raises(InvalidRule, match=f"^Rule r1: {named}"):
-        Rule.from_record(RECORD | {"Terms": [*RECORD["Terms"], term]})
-
-
 @given(st.text(max_size=30))
 def test_words_do_not_depend_on_case_or_on_how_accents_are_typed(text: str) -> None:
     text = unicodedata.normalize("NFC", text.casefold())
     assert words_of(unicodedata.normalize("NFD", text)) == words_of(text)
+
+
+# ------------------------------------------------------------------------------------------------- any of, all of, none of
+
+
+def asks(**lists: str) -> Rule:
+    return Rule("r1", "Rule", **{name: tuple(Term(text, 50.0) for text in terms.split()) for name, terms in lists.items()})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("one", "shown", "hit"),
+    [
+        (asks(all_of="dog car"), "Dog Car", True),
+        (asks(all_of="dog car"), "Dog", False),
+        (asks(all_of="dog", any_of="car carpet"), "Dog Carpet", True),
+        (asks(all_of="dog", any_of="car carpet"), "Dog", False),
+        (asks(all_of="dog", any_of="car carpet"), "Car", False),
+        (asks(any_of="car", none_of="dog"), "Car", True),
+        (asks(any_of="car", none_of="dog"), "Car Dog", False),
+        (asks(any_of="car", none_of="animal"), "Car Dog", False),
+        (asks(all_of="car", none_of="zebra carpet"), "Car Dog", True),
+        (asks(any_of="dog", all_of="dog"), "Dog", True),
+    ],
+    ids=str,
+)
+def test_any_of_all_of_and_none_of_hold_together(one: Rule, shown: str, hit: bool) -> None:
+    assert bool(matches(one, found(*map(label, shown.split())))) is hit
+
+
+def test_none_of_is_not_fulfilled_below_its_confidence() -> None:
+    one = Rule("r1", "Rule", (Term("car", 50.0),), none_of=(Term("dog", 80.0),))
+    assert matches(one, found(label("Car"), label("Dog", 79.99)))
+    assert not matches(one, found(label("Car"), label("Dog", 80)))
+
+
+def test_each_part_of_all_of_shows_what_fulfils_it_and_alternatives_only_the_most_specific() -> None:
+    findings = found(label("Car", instances=1), {**label("Vehicle"), "Instances": [{}, {}]})
+    two_vehicles = Term("vehicle", 50.0, min_instances=2)
+    assert labels_matched(Rule("r1", "Rule", all_of=(two_vehicles, Term("car"))), findings) == ["Car", "Vehicle"]
+    assert labels_matched(Rule("r1", "Rule", (two_vehicles, Term("car"))), findings) == ["Car"]
+
+
+# --------------------------------------------------------------------------------------------------- where a term may match
+
+
+@pytest.mark.parametrize(
+    ("within", "text", "hit"),
+    [
+        ("label", "mobile phone", True),
+        ("label", "cell phone", True),
+        ("label", "electronics", False),
+        ("parent", "electronics", True),
+        ("parent", "mobile", False),
+        ("category", "animals and pets", True),
+        ("category", "dog", False),
+        ("moderation", "violence", True),
+        ("moderation", "dog", False),
+        ("text", "gate", True),
+        ("text", "dog", False),
+        ("any", "gate", False),
+        ("any", "violence", True),
+    ],
+)
+def test_a_term_is_held_only_against_the_names_that_it_asks_for(within: str, text: str, hit: bool) -> None:
+    findings = found(label("Mobile Phone"), label("Dog"), moderation=[unsafe("Weapons")]) | {"Text": [written("GATE 7")]}
+    assert bool(matches(Rule("r1", "Rule", (Term(text, 50.0, within),)), findings)) is hit
+
+
+def written(text: str, confidence: float = 90.0, kind: str = "LINE", **box: float) -> Label:
+    return {"Text": text, "Type": kind, "Confidence": confidence, "BoundingBox": {"Left": 0.1, "Top": 0.1, "Width": 0.5, **box}}
+
+
+def test_a_line_speaks_for_its_words() -> None:
+    text = [written("Keep OUT!"), written("Keep", kind="WORD"), written("OUT!", 99, kind="WORD"), written("outlet", kind="WORD")]
+    [match] = matches(Rule("r1", "Rule", (Term("out", 50.0, "text"),)), found() | {"Text": text})
+    assert (match["Label"], match["Kind"], match["Count"], match["Box"]) == ("Keep OUT!", "text", 1, text[0]["BoundingBox"])
+
+
+def test_a_word_stands_for_itself_when_its_line_is_not_sure_enough() -> None:
+    text = [written("Keep OUT!", 70), written("OUT!", 95, kind="WORD")]
+    one = Rule("r1", "Rule", (Term("out", 80.0, "text"),))
+    assert labels_matched(one, found() | {"Text": text}) == ["OUT!"]
+
+
+def test_text_that_was_not_read_matches_no_term() -> None:
+    assert not matches(Rule("r1", "Rule", (Term("out", 0.0, "text"),)), found())
+
+
+# --------------------------------------------------------------------------------------------------- how many, and how large
+
+
+def boxes(*instances: tuple[float, float]) -> Label:
+    """A dog at 90 with instances of (confidence, width); each is half as high as the image."""
+    listed = [
+        {"Confidence": confidence, "BoundingBox": {"Left": 0.0, "Top": 0.0, "Width": width, "Height": 0.5}}
+        for confidence, width in instances
+    ]
+    return {**label("Dog", 90), "Instances": listed}
+
+
+@pytest.mark.parametrize(
+    ("term", "instances", "counted"),
+    [
+        (Term("dog", 80, min_instances=2), [(90, 0.1), (85, 0.1)], 2),
+        (Term("dog", 80, min_instances=2), [(90, 0.1), (79, 0.1)], None),
+        (Term("dog", 80, min_instances=2), [(90, 0.1)], None),
+        (Term("dog", 80, min_instances=1), [], 1),
+        (Term("dog", 80, min_instances=2), [], None),
+        (Term("dog", 80, min_area=0.1), [(90, 0.2)], 1),
+        (Term("dog", 80, min_area=0.1), [(90, 0.199)], None),
+        (Term("dog", 80, min_area=0.1), [(79, 0.9), (90, 0.1)], None),
+        (Term("dog", 80, min_area=0.1), [], None),
+        (Term("dog", 80, min_area=0.1, min_instances=2), [(90, 0.3), (90, 0.1)], None),
+        (Term("dog", 80, min_area=0.1, min_instances=2), [(90, 0.3), (90, 0.2), (90, 0.1)], 2),
+        (Term("dog", 95, min_instances=1), [(99, 0.1)], None),
+    ],
+    ids=str,
+)
+def test_instances_count_when_they_are_sure_and_large_enough(
+    term: Term, instances: list[tuple[float, float]], counted: int | None
+) -> None:
+    shown = matches(Rule("r1", "Rule", (term,)), found(boxes(*instances)))
+    assert [match["Count"] for match in shown] == ([] if counted is None else [counted])
+
+
+def test_the_confidence_of_several_instances_is_that_of_the_last_one_needed() -> None:
+    findings = found(boxes((60, 0.4), (99, 0.1), (85, 0.2)))
+    [match] = matches(Rule("r1", "Rule", (Term("dog", 50, min_instances=2),)), findings)
+    assert (match["Confidence"], match["Count"]) == (85, 3)
+    assert matches(Rule("r1", "Rule", (Term("dog", 85, min_instances=2),)), findings)
+    assert not matches(Rule("r1", "Rule", (Term("dog", 85.01, min_instances=2),)), findings)
+
+
+def test_the_box_of_the_surest_instance_is_shown() -> None:
+    findings = found(boxes((60, 0.4), (90, 0.2)))
+    assert matches(rule("dog"), findings)[0]["Box"]["Width"] == 0.2
+    assert "Box" not in matches(rule("dog"), found(label("Dog")))[0]
+
+
+# -------------------------------------------------------------------------------------------------------- where and when
+
+
+@pytest.mark.parametrize(
+    ("scope", "key", "hit"),
+    [
+        ({"sources": ("gate",)}, "uploads/gate/a.jpg", True),
+        ({"sources": ("gate",)}, "uploads/gate-2/a.jpg", False),
+        ({"sources": ("yard", "gate")}, "uploads/gate/a.jpg", True),
+        ({"sources": ("uploads",)}, "uploads/a.jpg", True),
+        ({"key_prefixes": ("gate/night/",)}, "uploads/gate/night/a.jpg", True),
+        ({"key_prefixes": ("gate/night/",)}, "uploads/gate/day/a.jpg", False),
+        ({"key_prefixes": ("yard/", "ga")}, "uploads/gate/a.jpg", True),
+        ({"sources": ("yard",), "key_prefixes": ("gate/night/",)}, "uploads/gate/night/a.jpg", True),
+        ({"sources": ("yard",), "key_prefixes": ("gate/night/",)}, "uploads/yard/a.jpg", True),
+        ({"sources": ("yard",), "key_prefixes": ("gate/night/",)}, "uploads/gate/a.jpg", False),
+        ({}, "uploads/anything", True),
+    ],
+)
+def test_a_rule_looks_at_its_sources_and_prefixes(scope: dict[str, Any], key: str, hit: bool) -> None:
+    assert bool(evaluate([replace(rule("car"), **scope)], found(label("Car")), image(key))) is hit
+
+
+def test_a_match_tells_what_its_alert_needs() -> None:
+    one = replace(
+        rule("car"),
+        version=7,
+        severity="critical",
+        channels=("email", "slack"),
+        cooldown=Cooldown(600, True),
+        bypass_quiet_hours=True,
+    )
+    [entry] = evaluate([one], found(label("Car")))
+    assert entry == {
+        "RuleId": "r1",
+        "Name": "Rule",
+        "RuleVersion": 7,
+        "Severity": "critical",
+        "Channels": ["email", "slack"],
+        "Cooldown": {"Seconds": 600, "PerSource": True},
+        "BypassQuietHours": True,
+        "Matches": [{"Term": "car", "Label": "Car", "Kind": "name", "Confidence": 90.0, "Count": 1}],
+    }
+    [plain] = evaluate([rule("car")], found(label("Car")))
+    assert entry.keys() - plain.keys() == {"Cooldown", "BypassQuietHours"}
+    assert (plain["Severity"], plain["Channels"], plain["RuleVersion"]) == ("warning", ["email"], 1)
+
+
+WEEKEND = ActiveHours("UTC", (Window(("sat", "sun"), 0, 0),))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, None),
+        ({"active_hours": WEEKEND}, "outside its active hours"),
+        ({"active_hours": WEEKEND, "severity": "critical", "bypass_quiet_hours": True}, None),
+        ({"snoozed_until": "2026-11-20T12:00:00.001Z"}, "snoozed until 2026-11-20T12:00:00.001Z"),
+        ({"snoozed_until": "2026-11-20T12:00:00.000Z"}, None),
+        ({"snoozed_until": "2027-01-01T00:00:00.000Z", "bypass_quiet_hours": True}, "snoozed until 2027-01-01T00:00:00.000Z"),
+    ],
+)
+def test_a_muted_rule_matches_and_says_why_it_is_silent(changes: dict[str, Any], reason: str | None) -> None:
+    [entry] = evaluate([replace(rule("car"), **changes)], found(label("Car")))
+    assert entry.get("Muted") == reason
+
+
+def test_active_hours_are_judged_by_when_the_image_was_uploaded() -> None:
+    one = replace(rule("car"), active_hours=WEEKEND)
+    [entry] = evaluate([one], found(label("Car")), image(uploaded_at="2026-11-21T00:00:00.000Z"))
+    assert "Muted" not in entry
+
+
+# -------------------------------------------------------------------------------------------------- the index and the loop
+
+NAMES = [*ANCESTORS, *MODERATION, "cell phone", "automobile", "animals and pets", "sports", "zebra", "out", "keep out"]
+ANY_TERM = st.builds(
+    Term,
+    st.sampled_from(NAMES),
+    st.sampled_from([0.0, 40.0, 60.0, 80.0]),
+    st.sampled_from(["any", "any", "label", "parent", "category", "moderation", "text"]),
+    st.sampled_from([0, 0, 0, 1, 2]),
+    st.sampled_from([0.0, 0.0, 0.1]),
+)
+TERM_LISTS = st.lists(ANY_TERM, max_size=3).map(tuple)
+ANY_RULE = st.builds(
+    Rule,
+    rule_id=st.just("r"),
+    name=st.just("Rule"),
+    any_of=TERM_LISTS,
+    all_of=st.lists(ANY_TERM, max_size=2).map(tuple),
+    none_of=st.lists(ANY_TERM, max_size=1).map(tuple),
+    enabled=st.sampled_from([True, True, True, False]),
+    sources=st.sampled_from([(), (), ("gate",), ("yard",), ("yard", "gate")]),
+    key_prefixes=st.sampled_from([(), (), ("gate/night/",), ("yard/",)]),
+).filter(lambda one: one.any_of or one.all_of)
+INSTANCES = st.lists(
+    st.builds(
+        lambda confidence, width: {"Confidence": confidence, "BoundingBox": {"Width": width, "Height": 0.5}},
+        CONFIDENCES,
+        st.sampled_from([0.1, 0.2, 0.3]),
+    ),
+    max_size=3,
+)
+ANY_FINDINGS = st.builds(
+    lambda findings, instances, text: {
+        **findings,
+        "Labels": [{**one, "Instances": some} for one, some in zip(findings["Labels"], instances, strict=False)],
+        "Text": text,
+    },
+    FINDINGS,
+    st.lists(INSTANCES, min_size=8, max_size=8),
+    st.lists(
+        st.builds(written, st.sampled_from(["KEEP OUT", "Keep", "out", "Zebra"]), CONFIDENCES, Height=st.just(0.3)), max_size=3
+    ),
+)
+
+
+def naive(rules: Iterable[Rule], findings: dict[str, Any], of: ImageVersion) -> dict[str, list[str]]:
+    """Each rule against each name of each finding, without an index: {rule id: labels that match}."""
+    sighted = [
+        (one, [("name", one["Name"]), *(("alias", n) for n in one["Aliases"]), *(("parent", n) for n in one["Parents"]),
+               *(("category", n) for n in one["Categories"])], one["Instances"])
+        for one in findings["Labels"]
+    ]  # fmt: skip
+    sighted += [
+        (one, [("moderation", n) for n in (one["Name"], *one["Parents"])], []) for one in findings["Moderation"]["Labels"]
+    ]
+    sighted += [({"Name": one["Text"], "Parents": [], **one}, [("text", one["Text"])], [one]) for one in findings["Text"]]
+
+    def fits(term: Term, one: Label, instances: list[Label]) -> tuple[float, int] | None:
+        if one["Confidence"] < term.min_confidence:
+            return None
+        if not term.min_instances and not term.min_area:
+            return one["Confidence"], len(instances) or 1
+        if not instances:
+            return (one["Confidence"], 1) if term.min_instances == 1 and not term.min_area else None
+        areas = [(i["Confidence"], i["BoundingBox"]["Width"] * i["BoundingBox"]["Height"]) for i in instances]
+        sure = sorted((c for c, area in areas if c >= term.min_confidence and area >= term.min_area - 1e-9), reverse=True)
+        needed = max(term.min_instances, 1)
+        return (min(one["Confidence"], sure[needed - 1]), len(sure)) if len(sure) >= needed else None
+
+    def hits(term: Term) -> list[tuple[int, str, tuple[float, int]]]:
+        allowed = {"any": ("name", "alias", "parent", "category", "moderation"), "label": ("name", "alias")}
+        shown = []
+        for number, (one, names, instances) in enumerate(sighted):
+            wanted = f" {' '.join(words_of(term.text))} "
+            kinds = [kind for kind, name in names if wanted in f" {' '.join(words_of(name))} "]
+            kinds = [kind for kind in kinds if kind in allowed.get(term.within, (term.within,))]
+            measure = fits(term, one, instances)
+            if kinds and measure:
+                shown.append((number, kinds[0], measure))
+        return shown
+
+    def specific(found_ones: list[tuple[int, str, tuple[float, int]]]) -> list[tuple[int, str, tuple[float, int]]]:
+        above = {p for number, _, _ in found_ones for p in sighted[number][0]["Parents"] if p != sighted[number][0]["Name"]}
+        return [hit for hit in found_ones if hit[1] == "text" or sighted[hit[0]][0]["Name"] not in above]
+
+    verdict: dict[str, list[str]] = {}
+    for one in rules:
+        somewhere = not one.sources and not one.key_prefixes
+        here = of.source in one.sources or any(of.key.startswith(f"uploads/{prefix}") for prefix in one.key_prefixes)
+        groups = [[hit for term in one.any_of for hit in hits(term)], *map(hits, one.all_of)]
+        fulfilled = all(groups[1:]) and (groups[0] or not one.any_of) and not any(map(hits, one.none_of))
+        if one.enabled and (somewhere or here) and fulfilled:
+            shown = {number: sighted[number][0]["Name"] for group in groups for number, _, _ in specific(group)}
+            verdict[one.rule_id] = sorted(shown.values())
+    return verdict
+
+
+@given(st.lists(ANY_RULE, min_size=1, max_size=8), ANY_FINDINGS)
+def test_the_index_finds_exactly_what_a_loop_over_everything_finds(rules: list[Rule], findings: dict[str, Any]) -> None:
+    rules = [replace(one, rule_id=f"r{number}") for number, one in enumerate(rules)]
+    indexed = {entry["RuleId"]: sorted(match["Label"] for match in entry["Matches"]) for entry in evaluate(rules, findings)}
+    assert indexed == naive(rules, findings, image())
+    assert list(indexed) == sorted(indexed)
+
+
+@given(ANY_RULE.filter(lambda one: bool(one.any_of)), ANY_FINDINGS, ANY_TERM)
+def test_one_more_alternative_never_silences_a_rule(one: Rule, findings: dict[str, Any], added: Term) -> None:
+    if evaluate([one], findings):
+        assert evaluate([replace(one, any_of=(*one.any_of, added))], findings)
+
+
+@given(ANY_RULE, ANY_FINDINGS, ANY_TERM)
+def test_one_more_demand_never_sets_a_rule_off(one: Rule, findings: dict[str, Any], added: Term) -> None:
+    if not evaluate([one], findings):
+        assert not evaluate([replace(one, all_of=(*one.all_of, added))], findings)
+        assert not evaluate([replace(one, none_of=(*one.none_of, added))], findings)
+
+
+@given(ANY_RULE, ANY_FINDINGS, st.sampled_from(["min_confidence", "min_instances", "min_area"]), st.floats(0, 100))
+def test_a_stricter_term_never_sets_a_rule_off(one: Rule, findings: dict[str, Any], knob: str, more: float) -> None:
+    def stricter(term: Term) -> Term:
+        amount = {"min_confidence": more, "min_instances": int(more / 30), "min_area": more / 100}[knob]
+        return replace(term, **{knob: getattr(term, knob) + amount})
+
+    if evaluate([replace(one, any_of=tuple(map(stricter, one.any_of)), all_of=tuple(map(stricter, one.all_of)))], findings):
+        assert evaluate([one], findings)
+
+
+@given(ANY_RULE, ANY_FINDINGS, st.data())
+def test_no_order_matters(one: Rule, findings: dict[str, Any], data: st.DataObject) -> None:
+    shuffled = replace(
+        one, **{name: tuple(data.draw(st.permutations(getattr(one, name)))) for name in ("any_of", "all_of", "none_of")}
+    )
+    other = {
+        "Labels": data.draw(st.permutations(findings["Labels"])),
+        "Moderation": {"Labels": data.draw(st.permutations(findings["Moderation"]["Labels"]))},
+        "Text": findings["Text"],
+    }
+    assert evaluate([one], findings) == evaluate([shuffled], other)
+
+
+@given(st.lists(ANY_RULE, min_size=1, max_size=6), ANY_FINDINGS, st.data())
+def test_rules_do_not_change_each_others_verdict(rules: list[Rule], findings: dict[str, Any], data: st.DataObject) -> None:
+    rules = [replace(one, rule_id=f"r{number}") for number, one in enumerate(rules)]
+    together = evaluate(data.draw(st.permutations(rules)), findings)
+    alone = [entry for one in rules for entry in evaluate([one], findings)]
+    assert sorted(together, key=lambda entry: entry["RuleId"]) == alone
 
 
 def test_a_term_that_everything_matches_names_the_surest_and_counts_the_rest() -> None:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from uploader.commands import upload
+from uploader.commands import alerts, channels, upload
 
 
 @dataclass(frozen=True)
@@ -20,4 +20,8 @@ class Command:
     run: Callable[[argparse.Namespace], int]
 
 
-COMMANDS = (Command("upload", upload.SUMMARY, upload.DESCRIPTION, upload.add_arguments, upload.run),)
+COMMANDS = (
+    Command("upload", upload.SUMMARY, upload.DESCRIPTION, upload.add_arguments, upload.run),
+    Command("alerts", alerts.SUMMARY, alerts.DESCRIPTION, alerts.add_arguments, alerts.run),
+    Command("channels", channels.SUMMARY, channels.DESCRIPTION, channels.add_arguments, channels.run),
+)

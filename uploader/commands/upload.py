@@ -11,7 +11,6 @@ from uploader.files import find_files
 from uploader.identity import UPLOADS_PREFIX, source_name
 from uploader.plan import plan_uploads
 from uploader.pool import Uploads, on_interrupt
-from uploader.reasons import AWS_ERRORS, explain
 from uploader.records import ImageRecords
 from uploader.report import analysis_lines, analysis_table, failure_line, summary_lines
 from uploader.results import Results
@@ -81,7 +80,7 @@ def _upload_and_wait(args: argparse.Namespace, screen: Screen, source: str, resu
         screen.say(*summary_lines(results, "", 0.0))
         return
     aws = Aws(connection(args, pool_size=args.concurrency + 2))
-    stack = _find_stack(aws, args.stack)
+    stack = find_stack(aws, args.stack)
     _upload(screen, aws, stack.images_bucket, source, results, args.concurrency)
     if not args.wait or results.interrupted or not results.uploaded:
         return
@@ -89,13 +88,6 @@ def _upload_and_wait(args: argparse.Namespace, screen: Screen, source: str, resu
     if results.analyses:
         screen.say("", analysis_table(results.analyses, f"{UPLOADS_PREFIX}/{source}/"), "")
         screen.say(*analysis_lines(results.analyses))
-
-
-def _find_stack(aws: Aws, name: str) -> Stack:
-    try:
-        return find_stack(aws, name)
-    except AWS_ERRORS as error:  # raised while the session is made: profile, region
-        raise CommandError(explain(error, "use this profile").text) from error
 
 
 def _upload(screen: Screen, aws: Aws, bucket: str, source: str, results: Results, concurrency: int) -> None:

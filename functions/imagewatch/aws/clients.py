@@ -37,7 +37,9 @@ _FAULTS = {"InternalError", "InternalFailure", "InternalServerError", "RequestTi
 @functools.cache
 def client(service: str) -> Any:
     """The one client of a service in this process."""
-    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+    # S3's links would be signed in the older way otherwise, which not every bucket and Region takes.
+    config = _CONFIG.merge(Config(signature_version="s3v4")) if service == "s3" else _CONFIG
+    return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
 @contextmanager
@@ -64,3 +66,10 @@ def error_code(error: ClientError) -> str:
 def error_message(error: ClientError) -> str:
     """AWS's sentence about the error."""
     return str(error.response.get("Error", {}).get("Message", ""))
+
+
+def refused_item(error: ClientError) -> dict[str, Any]:
+    """The item as it stood when DynamoDB refused a condition (asked for by ReturnValuesOnConditionCheckFailure); {} for none."""
+    response: dict[str, Any] = {**error.response}
+    item: dict[str, Any] = response.get("Item", {})
+    return item

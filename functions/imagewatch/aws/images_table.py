@@ -7,7 +7,7 @@ renditions); a newer version moves it to `Stale`, from where it is cleared away 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -17,6 +17,8 @@ from imagewatch.aws.clients import client, error_code, translated
 from imagewatch.aws.environment import setting
 from imagewatch.aws.items import from_item, set_expression, to_item
 from imagewatch.images import ImageVersion
+
+MAX_RENDITIONS = 200  # a record has room for 400 KB in all
 
 _FROM_THE_LAST_VERSION = (
     "Reason", "Labels", "LabelsOmitted", "Moderation", "Text", "TextUnavailable", "ModelVersions", "MatchedRules", "Format",
@@ -64,14 +66,41 @@ def claim(image: ImageVersion, attributes: Mapping[str, Any], stored: Mapping[st
     return Claim.NEW
 
 
-def conclude(
-    image: ImageVersion, attributes: Mapping[str, Any], stored: Mapping[str, Any] | None = None
-) -> dict[str, Any] | None:
+def conclude(image: ImageVersion, attributes: Mapping[str, Any], labels: Sequence[str] | None = None) -> dict[str, Any] | None:
     """Writes how the version's analysis ended; returns the record, or None when it no longer belongs to this version.
 
-    `stored` replaces what the record lists as existing for this version (without it, that stays as it is).
+    `labels` replaces the index rows that the record lists for this version. Its renditions stay listed: an analysis that is
+    repeated doesn't know of the pictures that alerts have added.
     """
-    return _while_it_is_ours(image, *set_expression({**attributes, **({"Stored": [stored]} if stored else {})}))
+    sets, names, values = set_expression(attributes)
+    if labels is not None:
+        sets += ", #Stored[0].Labels = :indexed"
+        names |= {"#Stored": "Stored"}
+        values |= to_item({":indexed": list(labels)})
+    return _while_it_is_ours(image, sets, names, values)
+
+
+def list_rendition(image: ImageVersion, key: str) -> dict[str, Any] | None:
+    """Lists one more rendition, before it is written, so that it goes when the others go; idempotent.
+
+    Returns the record; None when it is no longer this version's, or lists MAX_RENDITIONS already: then it must not be written.
+    """
+    try:
+        answer = _update(
+            image.image_id,
+            UpdateExpression="SET #Stored[0].Renditions = list_append(#Stored[0].Renditions, :keys)",
+            ConditionExpression="#Sequencer = :mine AND NOT contains(#Stored[0].Renditions, :key)"
+            " AND size(#Stored[0].Renditions) < :most",
+            ExpressionAttributeNames={"#Stored": "Stored", "#Sequencer": "Sequencer"},
+            ExpressionAttributeValues=to_item({":keys": [key], ":key": key, ":mine": image.sequencer, ":most": MAX_RENDITIONS}),
+            ReturnValues="ALL_NEW",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ClientError as error:
+        record = from_item(_refused(error).get("Item", {}))
+        is_listed = record.get("Sequencer") == image.sequencer and key in record["Stored"][0]["Renditions"]
+        return record if is_listed else None
+    return from_item(answer["Attributes"])
 
 
 def settle(image: ImageVersion) -> bool:

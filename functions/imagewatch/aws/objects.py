@@ -80,6 +80,23 @@ def write_rendition(key: str, data: bytes) -> dict[str, str]:
     return {"Bucket": bucket, "Key": key, "VersionId": ""}
 
 
+def read_rendition(key: str) -> bytes | None:
+    """A rendition's bytes, or None when it isn't there."""
+    try:
+        with translated():
+            return _all_of(client("s3").get_object(Bucket=setting("RENDITIONS_BUCKET"), Key=key)["Body"])
+    except ClientError as error:
+        if error_code(error) in _GONE:
+            return None
+        raise
+
+
+def rendition_link(key: str, seconds: int) -> str:
+    """An address at which anybody can fetch the rendition, for `seconds` at most: it ends with the function's own credentials."""
+    place = {"Bucket": setting("RENDITIONS_BUCKET"), "Key": key}
+    return str(client("s3").generate_presigned_url("get_object", Params=place, ExpiresIn=seconds))
+
+
 def delete_renditions(keys: Sequence[str]) -> None:
     """Deletes renditions, written or not; idempotent."""
     if not keys:

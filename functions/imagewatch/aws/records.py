@@ -25,8 +25,9 @@ def store(image: ImageVersion, attributes: Mapping[str, Any], labels: Sequence[M
     False when a newer version or a removal has taken the record over: then this version leaves nothing behind.
     """
     rows = label_index.rows(image, labels)
-    belongings = _belongings(image, [row["Label"] for row in rows])
-    record = images_table.conclude(image, attributes, belongings)
+    indexed = [row["Label"] for row in rows]
+    belongings = _belongings(image, indexed)
+    record = images_table.conclude(image, attributes, indexed)
     if record:
         label_index.put(rows)
     # A removal may have come between the record and its rows: so look once more, and take the rows back if it has.

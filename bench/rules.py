@@ -1,0 +1,167 @@
+"""What a large watchlist costs: CPU of holding one image against it, beside a loop over all rules and labels.
+
+    python -m bench.rules
+
+Rules and labels are drawn from the names that Imagewatch knows, with a fixed seed; each image has 100 labels.
+
+* one camera each: every rule looks at one of 500 cameras.
+* combinations: every rule looks at every image, and asks for three things at once.
+* anything goes: every rule looks at every image, most ask for any of up to four things. One rule in seven matches each image, so
+  that of 10,000 most of the time goes into listing 1,500 matching rules, which no state of the workflow could carry.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "functions"))
+
+from imagewatch.images import ImageVersion
+from imagewatch.rules import Rule, Term
+from imagewatch.vocabulary import common_labels
+from imagewatch.watchlist import Watchlist
+from imagewatch.words import contains, words_of
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+SIZES = (10, 1_000, 10_000)
+SITES = ("one camera each", "combinations", "anything goes")
+LABELS = 100
+CAMERAS = [f"camera-{number}" for number in range(500)]
+Findings = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Median milliseconds of CPU for one image."""
+
+    site: str
+    rules: int
+    matching: float
+    """Rules that match one image, on average."""
+    compile_ms: float
+    indexed_ms: float
+    slowest_ms: float
+    """The slowest of all images: indexed, the watchlist warm."""
+    naive_ms: float
+
+    @property
+    def ratio(self) -> float:
+        return self.naive_ms / self.indexed_ms
+
+
+def main() -> int:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    print(table(measured()))
+    return 0
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as Markdown."""
+    head = "| Watchlist | Rules | Matching | Compile once (ms) | Indexed (ms) | Slowest image (ms) | Naive loop (ms) | Ratio |"
+    lines = [head, "|---|---:|---:|---:|---:|---:|---:|---:|"]
+    lines += [
+        f"| {row.site} | {row.rules:,} | {row.matching:.1f} | {row.compile_ms:.1f} | {row.indexed_ms:.2f} "
+        f"| {row.slowest_ms:.2f} | {row.naive_ms:.2f} | {row.ratio:,.1f} |"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def measured(sites: Sequence[str] = SITES, sizes: Sequence[int] = SIZES, images: int = 20) -> list[Row]:
+    """One row for each site and size. Raises AssertionError when index and loop don't agree on what matches."""
+    return [_measure(site, size, images) for site in sites for size in sizes]
+
+
+def _measure(site: str, size: int, images: int) -> Row:
+    chance = random.Random(f"{site} {size}")
+    rules = [_rule(chance, number, site) for number in range(size)]
+    pictures = [(_image(chance, number), _findings(chance)) for number in range(images)]
+    watchlist, compile_ms = _timed(lambda: Watchlist(rules))
+    watchlist.evaluate(*pictures[0], NOW)
+    indexed = [_timed(lambda image=image, found=found: watchlist.evaluate(image, found, NOW)) for image, found in pictures]
+    naive = [_timed(lambda image=image, found=found: naive_evaluate(rules, image, found)) for image, found in pictures[:3]]
+    for (verdicts, _), (names, _) in zip(indexed, naive, strict=False):
+        if [verdict["RuleId"] for verdict in verdicts] != names:
+            raise AssertionError("The index and the naive loop don't agree: the numbers would mean nothing.")
+    times = [taken for _, taken in indexed]
+    matching = statistics.mean(len(verdicts) for verdicts, _ in indexed)
+    return Row(site, size, matching, compile_ms, statistics.median(times), max(times), statistics.median(t for _, t in naive))
+
+
+def naive_evaluate(rules: Sequence[Rule], image: ImageVersion, findings: Findings) -> list[str]:
+    """Ids of the rules that match, by looking at each name of each label for each term of each rule."""
+
+    def found(term: Term) -> bool:
+        return any(
+            label["Confidence"] >= term.min_confidence
+            and any(
+                contains(words_of(name), words_of(term.text))
+                for name in (label["Name"], *label["Aliases"], *label["Parents"], *label["Categories"])
+            )
+            for label in findings["Labels"]
+        )
+
+    return [
+        rule.rule_id
+        for rule in rules
+        if rule.concerns(image)
+        and (not rule.any_of or any(map(found, rule.any_of)))
+        and all(map(found, rule.all_of))
+        and not any(map(found, rule.none_of))
+    ]
+
+
+def _rule(chance: random.Random, number: int, site: str) -> Rule:
+    def terms(least: int, most: int) -> tuple[Term, ...]:
+        return tuple(
+            Term(chance.choice(common_labels()).lower(), float(chance.choice((60, 70, 75, 80, 85, 90, 95))))
+            for _ in range(chance.randint(least, most))
+        )
+
+    sources = (chance.choice(CAMERAS),) if site == "one camera each" else ()
+    none_of = terms(1, 1) if chance.random() < 0.2 else ()
+    if site == "combinations":
+        return Rule(f"rule-{number}", f"Rule {number}", terms(3, 6), terms(2, 2), none_of)
+    everything = chance.random() < 0.3
+    any_of, all_of = (() if everything else terms(1, 4)), (terms(1, 2) if everything else ())
+    return Rule(f"rule-{number}", f"Rule {number}", any_of, all_of, none_of, sources=sources)
+
+
+def _image(chance: random.Random, number: int) -> ImageVersion:
+    key = f"uploads/{chance.choice(CAMERAS)}/{number}.jpg"
+    return ImageVersion("images", key, "v1", "etag", "00", 1, "2026-11-20T11:59:00.000Z")
+
+
+def _findings(chance: random.Random) -> Findings:
+    names = chance.sample(common_labels(), LABELS)
+    labels = [
+        {
+            "Name": name,
+            "Confidence": round(chance.uniform(40, 100), 2),
+            "Parents": chance.sample(common_labels(), chance.randint(0, 3)),
+            "Aliases": chance.sample(common_labels(), chance.randint(0, 1)),
+            "Categories": ["Everyday Objects"],
+            "Instances": [],
+        }
+        for name in names
+    ]
+    return {"Labels": labels, "Moderation": {"Labels": []}}
+
+
+def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    started = time.process_time()
+    result = work()
+    return result, 1000 * (time.process_time() - started)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

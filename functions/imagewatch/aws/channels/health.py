@@ -1,0 +1,73 @@
+"""Looks after the channels: a check of each that people don't notice, a test that they do, and word of what is dead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from imagewatch.aws import channels_table
+from imagewatch.aws.channels import registry, sns
+from imagewatch.aws.clients import client, translated
+from imagewatch.aws.environment import setting
+from imagewatch.channel_health import DISABLED, FAILING, OK, Health, notice
+from imagewatch.errors import ChannelGone, ChannelRefused, ImagewatchError, Throttled, Unavailable
+from imagewatch.intake import iso_utc
+from imagewatch.messages import NOTICE, TEST, Message
+from imagewatch.observability import logger
+
+
+def check_all() -> list[Health]:
+    """Checks every channel that isn't switched off by its owner, and records what was found."""
+    records = {record["ChannelId"]: record for record in channels_table.read_all()}
+    records.setdefault(registry.EMAIL, {"ChannelId": registry.EMAIL})
+    return [_checked(name, record) for name, record in sorted(records.items()) if record.get("Enabled") is not False]
+
+
+def test(channel_id: str) -> dict[str, Any]:
+    """Sends a test through one channel, as an alert would go; returns {ChannelId, Kind, Outcome: SENT | FAILED, Id | Reason}."""
+    message = Message(
+        f"Test of the channel {channel_id}"[:99],
+        "This is a test by `imagewatch alerts test`. Alerts that your rules send through this channel arrive here.",
+        {},
+        kind=TEST,
+    )
+    kind = ""
+    try:
+        channel = registry.load(channel_id)
+        kind = channel.kind
+        return {"ChannelId": channel_id, "Kind": kind, "Outcome": "SENT", "Id": channel.send(message)}
+    except ImagewatchError as error:
+        logger.warning("The test did not go out.", channel=channel_id, reason=str(error))
+        return {"ChannelId": channel_id, "Kind": kind, "Outcome": "FAILED", "Reason": str(error)}
+
+
+def tell(dead: Sequence[Health], alive: Sequence[Health]) -> None:
+    """Tells of dead channels through the operations topic; where nobody listens to that, through every channel that lives."""
+    subject, body = notice(dead)
+    topic = setting("OPERATIONS_TOPIC_ARN")
+    with translated():
+        client("sns").publish(TopicArn=topic, Subject=subject, Message=body)
+    if sns.subscribers(topic).confirmed:
+        return
+    for health in alive:
+        try:
+            registry.load(health.channel_id).send(Message(subject, body, {}, kind=NOTICE))
+        except ImagewatchError as error:
+            logger.warning("A living channel did not take the notice.", channel=health.channel_id, reason=str(error))
+
+
+def _checked(channel_id: str, record: Mapping[str, Any]) -> Health:
+    kind = str(record.get("Kind", "sns" if channel_id == registry.EMAIL else ""))
+    try:
+        status, reason = registry.known(channel_id, record).check()
+    except ChannelGone as gone:
+        status, reason = DISABLED, str(gone)
+    except Throttled as busy:  # it answers, so it lives
+        status, reason = str(record.get("Status", OK)), str(busy)
+    except (Unavailable, ChannelRefused, ClientError) as error:
+        status, reason = FAILING, str(error)
+    channels_table.note_status(channel_id, status, reason, iso_utc(datetime.now(UTC)))
+    return Health(channel_id, kind, status, reason)

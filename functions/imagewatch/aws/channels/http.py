@@ -1,0 +1,124 @@
+"""One POST to an address that people have configured: bounded in time and size, never redirected, never repeated in here.
+
+The workflow does the repeating. Messages are our own, because urllib3's can hold the address, and Slack's address is a secret.
+"""
+
+from __future__ import annotations
+
+import functools
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, SSLError, TimeoutError
+
+from imagewatch.alerts import one_line
+from imagewatch.errors import ChannelGone, ChannelRefused, Throttled, Unavailable
+
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 5.0
+MAX_ANSWER_BYTES = 4096
+MAX_RETRY_AFTER = 3600.0
+GONE = (404, 410)
+_SHOWN = 200  # characters of an answer that a reason quotes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: the status, and the beginning of the body as text."""
+
+    status: int
+    text: str
+    retry_after: float = 0
+    """Seconds; 0 when none was named."""
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    """Sends and returns the answer, whatever its status. Raises ChannelRefused for an address that may not be used, Unavailable
+    when there is no answer in time."""
+    host = refuse_unsafe(url)
+    try:
+        response = _pool().request(
+            "POST", url, body=body, headers={"Content-Type": "application/json", "Connection": "close", **headers},
+            redirect=False, preload_content=False,
+        )  # fmt: skip
+        text = _beginning(response)
+    except SSLError as error:
+        raise ChannelRefused(f"{host} could not be trusted: its TLS certificate or version was refused.") from error
+    except ConnectTimeoutError as error:
+        raise Unavailable(f"{host} could not be reached within {CONNECT_SECONDS:g} seconds.") from error
+    except TimeoutError as error:
+        raise Unavailable(f"{host} did not answer within {READ_SECONDS:g} seconds.") from error
+    except (HTTPError, OSError) as error:
+        raise Unavailable(f"{host} could not be reached, or broke off ({type(error).__name__}).") from error
+    return Answer(response.status, text, _retry_after(response.headers.get("Retry-After", "")))
+
+
+def judge(answer: Answer, host: str) -> None:
+    """Returns for a success; raises what the status means otherwise."""
+    said = f"HTTP {answer.status}" + (f': "{one_line(answer.text)[:_SHOWN]}"' if answer.text.strip() else "")
+    if 200 <= answer.status < 300:
+        return
+    if answer.status in GONE:
+        raise ChannelGone(f"{host} says that the address no longer exists ({said}).")
+    if answer.status == 429:
+        wait = f" It asked for a pause of {answer.retry_after:g} seconds." if answer.retry_after else ""
+        raise Throttled(f"{host} takes no more messages for now ({said}).{wait}", answer.retry_after)
+    if answer.status >= 500 or answer.status == 408:
+        raise Unavailable(f"{host} failed ({said}).")
+    if 300 <= answer.status < 400:
+        raise ChannelRefused(f"{host} redirects elsewhere ({said}), which is never followed. Configure the final address.")
+    raise ChannelRefused(f"{host} refused the message ({said}).")
+
+
+def refuse_unsafe(url: str) -> str:
+    """The address's host. Raises ChannelRefused unless it is https, or http to this very machine."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        host, parts = "", urlsplit("")
+    if not host or parts.username is not None or parts.scheme not in ("http", "https"):
+        raise ChannelRefused("The channel's address is not an https:// address. Configure it with `imagewatch channels add`.")
+    if parts.scheme == "http" and not _is_this_machine(host):
+        raise ChannelRefused(f"The address at {host} begins with http://, where anybody on the way can read. Use https://.")
+    return host
+
+
+def _beginning(response: urllib3.BaseHTTPResponse) -> str:
+    """The status has come and decides; a body that breaks off must not have the message sent again."""
+    try:
+        return response.read(MAX_ANSWER_BYTES).decode("utf-8", "replace")
+    except (HTTPError, OSError):
+        return ""
+    finally:
+        response.close()
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError:
+        return False
+    return bool(found) and all(ip_address(address).is_loopback for address in found)
+
+
+def _retry_after(value: str) -> float:
+    """Seconds from either form of Retry-After (RFC 9110): a number, or a date."""
+    if value.strip().isdigit():
+        return min(float(value), MAX_RETRY_AFTER)
+    try:
+        seconds = parsedate_to_datetime(value).timestamp() - time.time()
+    except ValueError:
+        return 0
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+
+
+@functools.cache
+def _pool() -> urllib3.PoolManager:
+    return urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS))

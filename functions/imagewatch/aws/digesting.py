@@ -1,0 +1,219 @@
+"""One digest run: finishes what a run before it has left, then tells all that waits, a message for each channel.
+
+A digest's record lists its alerts before it is sent, and they are marked after: a run that dies is finished by the next, with the
+same alerts. Alerts whose sender has died are taken over here, so that whatever happens to a sender, its alert is told.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from imagewatch import alerts, digests
+from imagewatch.alerts import DIGESTED, FAILED, PENDING, QUEUED, SENT, SUPPRESSED
+from imagewatch.aws import alerts_table, channel_pace, channels, clock, cooldowns_table, digests_table
+from imagewatch.aws.channels import Message
+from imagewatch.aws.cooldowns_table import Held
+from imagewatch.cooldown import Window, window_of
+from imagewatch.digests import Told
+from imagewatch.errors import ChannelGone, ChannelRefused, ImagewatchError, Throttled, Unavailable
+from imagewatch.messages import DIGEST
+from imagewatch.observability import count, logger
+
+MAX_MEMBERS = 4000  # alerts in one digest: 64 KB of its record
+MAX_COOLDOWNS = 100  # that one digest starts and tells, those with most matches first
+GIVE_UP_SECONDS = 24 * 3600  # a digest that no retry has brought through in this time is recorded as failed
+WORK_SECONDS = 150  # after which nothing new is begun, so that what was begun is finished before the function's timeout
+SLOT_PATIENCE = 20 * clock.SECOND
+
+Record = dict[str, Any]
+
+
+class DigestRun:
+    """What one invocation does, and what it has found out about the channels."""
+
+    def __init__(self) -> None:
+        self.outcome = {"Digests": 0, "Alerts": 0, "Suppressed": 0, "Failed": 0, "Delayed": 0}
+        self._failing: set[str] = set()
+        self._stop_at = clock.now() + WORK_SECONDS * clock.SECOND
+
+    def run(self) -> None:
+        """Tells everything that can be told now; what can't stays for the next run."""
+        for digest in digests_table.unfinished():
+            self._resume(digest)
+        owed = self._owed()
+        for channel_id, members in self._gathered():
+            self._tell(channel_id, members, owed.pop(channel_id, []))
+        for channel_id, windows in owed.items():
+            self._tell(channel_id, [], windows)
+
+    def _resume(self, digest: Record) -> None:
+        ids = digests_table.members_of(digest)
+        members = [alert for start in range(0, len(ids), 100) for alert in alerts_table.read(ids[start : start + 100])]
+        members = [alert for alert in members if _waits_for(digest["Channel"], alert)]
+        if digest["Status"] == PENDING and not members:  # it was to tell counts only, which are still owed
+            digests_table.finish(digest)
+            return
+        logger.warning("A digest that was left unfinished is taken up.", digest_id=digest["DigestId"], alerts=len(members))
+        held = _hold(digest["DigestId"], members, []) if digest["Status"] == PENDING else []
+        self._finish(digest, members, held)
+
+    def _owed(self) -> dict[str, list[Window]]:
+        """Counts that no alert has told for long, by the channel that is to tell them."""
+        owed: dict[str, list[Window]] = {}
+        for window in cooldowns_table.overdue():
+            if channel_id := next((name for name in window.channels if name not in self._failing), None):
+                owed.setdefault(channel_id, []).append(window)
+        return owed
+
+    def _gathered(self) -> Iterator[tuple[str, list[Record]]]:
+        """What waits for a digest, by channel, in portions that a digest can hold."""
+        portions: dict[str, list[Record]] = {}
+        for batch in alerts_table.waiting():
+            for alert in filter(None, map(_still_waiting, batch)):
+                for channel_id in alert["Channels"]:
+                    if _waits_for(channel_id, alert) and channel_id not in self._failing:
+                        portions.setdefault(channel_id, []).append(alert)
+            for channel_id in [name for name, portion in portions.items() if len(portion) >= MAX_MEMBERS]:
+                yield channel_id, portions.pop(channel_id)
+            if clock.now() > self._stop_at:
+                break
+        yield from portions.items()
+
+    def _tell(self, channel_id: str, members: list[Record], overdue: Sequence[Window]) -> None:
+        if channel_id in self._failing:
+            return
+        digest_id = uuid.uuid4().hex
+        held = _hold(digest_id, members, overdue)
+        if not members and not any(entry.untold.count for entry in held):
+            for entry in held:  # told meanwhile: the index didn't know it yet
+                cooldowns_table.settle(entry.window.cooldown_id, digest_id, 0, entry.window.seconds, None)
+            return
+        digest = digests_table.create(digest_id, channel_id, [alert["AlertId"] for alert in members])
+        self._finish(digest, members, held)
+
+    def _finish(self, digest: Record, members: list[Record], held: Sequence[Held]) -> None:
+        """Sends the digest if it hasn't been, and then marks whatever it has told."""
+        if digest["Status"] == PENDING:
+            try:
+                self._send(digest, members, held)
+            except (ChannelRefused, ChannelGone) as error:
+                digests_table.mark(digest, Status=FAILED, Reason=f"Could not be sent: {error}")
+            except (Throttled, Unavailable) as error:
+                self._failing.add(digest["Channel"])
+                if _age(digest) < GIVE_UP_SECONDS:
+                    self._delay(digest, held, error)
+                    return
+                digests_table.mark(digest, Status=FAILED, Reason=f"Given up after {GIVE_UP_SECONDS // 3600} hours: {error}")
+        self._conclude(digest, members, held)
+
+    def _send(self, digest: Record, members: Sequence[Record], held: Sequence[Held]) -> None:
+        told = [Told(entry.window.rule_id, entry.window.rule_name, entry.untold) for entry in held]
+        written = digests.compose(members, told)
+        channel = channels.load(digest["Channel"])
+        if not channel_pace.wait_for_slot(channel.channel_id, channel.kind, SLOT_PATIENCE):
+            raise Throttled(f"The channel {channel.channel_id} is busy.")
+        about = {name: digest[name] for name in ("AlertId", "DigestId", "Count", "CreatedAt")}
+        message_id = channel.send(Message(written.subject, written.body, about, kind=DIGEST))
+        starting = {window.cooldown_id for window in _windows(members)}
+        digests_table.mark(
+            digest,
+            Status=SENT,
+            SentAt=clock.iso_now(),
+            MessageId=message_id,
+            Subject=written.subject,
+            Suppressed=sum(entry.untold.count for entry in held),
+            Told=[_told(entry, entry.window.cooldown_id in starting) for entry in held],
+        )
+
+    def _conclude(self, digest: Record, members: Sequence[Record], held: Sequence[Held]) -> None:
+        if digest["Status"] == SENT:
+            for told in digest["Told"]:
+                sent_at = clock.moment(digest["SentAt"]) if told["Starts"] else None
+                cooldowns_table.settle(told["CooldownId"], digest["DigestId"], told["Count"], told["Seconds"], sent_at)
+        else:
+            _release(digest, held)
+        status, reason = (DIGESTED, "") if digest["Status"] == SENT else (FAILED, digest["Reason"])
+        for alert in members:
+            entry = alerts.entry(status, clock.iso_now(), reason) | {"DigestId": digest["DigestId"]}
+            deliveries = {**alert["Deliveries"], digest["Channel"]: {**alert["Deliveries"][digest["Channel"]], **entry}}
+            alert["Deliveries"] = deliveries  # the alert may be in another channel's digest of this run too
+            alerts_table.record(alert, deliveries, DigestId=digest["DigestId"])
+        digests_table.finish(digest)
+        self._report(digest, len(members))
+
+    def _delay(self, digest: Record, held: Sequence[Held], error: ImagewatchError) -> None:
+        _release(digest, held)
+        digests_table.mark(digest, Reason=f"Not sent yet: {error}")
+        logger.error("A digest could not be sent yet.", channel=digest["Channel"], reason=str(error))
+        self.outcome["Delayed"] += 1
+        count("DigestsDelayed")
+
+    def _report(self, digest: Record, alerts_told: int) -> None:
+        about = {"digest_id": digest["DigestId"], "channel": digest["Channel"], "alerts": alerts_told}
+        if digest["Status"] == SENT:
+            logger.info("Digest sent.", suppressed=digest["Suppressed"], **about)
+            count("DigestsSent")
+            self.outcome["Digests"] += 1
+            self.outcome["Alerts"] += alerts_told
+            self.outcome["Suppressed"] += digest["Suppressed"]
+        else:
+            logger.error("A digest could not be sent.", reason=digest["Reason"], **about)
+            count("AlertsFailed", alerts_told)
+            self.outcome["Failed"] += alerts_told
+
+
+def _waits_for(channel_id: str, alert: Mapping[str, Any]) -> bool:
+    return bool(alert["Deliveries"].get(channel_id, {}).get("Status") == QUEUED)
+
+
+def _still_waiting(alert: Record) -> Record | None:
+    """The alert if a digest is to tell it; one that its sender has left for good is taken over first."""
+    if alert["Status"] == QUEUED:
+        return alert
+    if alert["Status"] != PENDING or not alerts_table.is_left(alert):
+        return None
+    window = window_of(alert["Rule"], alert["Source"])
+    if window and cooldowns_table.has_counted(window.cooldown_id, alert["AlertId"]):
+        counted = alerts.entry(SUPPRESSED, clock.iso_now(), "Its sender was interrupted after it had been counted.")
+        alerts_table.record(alert, dict.fromkeys(alert["Channels"], counted))
+        cooldowns_table.forget(window.cooldown_id, alert["AlertId"])
+        return None
+    queued = alerts.entry(QUEUED, clock.iso_now(), "Its sender was interrupted.")
+    left = {name: {**alert["Deliveries"].get(name, {}), **queued} for name in alert["Channels"] if _is_open(alert, name)}
+    alert["Deliveries"] = {**alert["Deliveries"], **left}
+    return alert if alerts_table.take_over(alert, alert["Deliveries"]) else None
+
+
+def _is_open(alert: Mapping[str, Any], channel_id: str) -> bool:
+    return bool(alert["Deliveries"].get(channel_id, {}).get("Status", PENDING) == PENDING)
+
+
+def _windows(members: Sequence[Mapping[str, Any]]) -> list[Window]:
+    """The cooldowns that these alerts fall under, those with most alerts first."""
+    found: dict[str, list[Window]] = {}
+    for alert in members:
+        if window := window_of(alert["Rule"], alert["Source"]):
+            found.setdefault(window.cooldown_id, []).append(window)
+    return [windows[0] for windows in sorted(found.values(), key=len, reverse=True)]
+
+
+def _hold(digest_id: str, members: Sequence[Record], overdue: Sequence[Window]) -> list[Held]:
+    """Holds the cooldowns that the digest tells of; those that run, or that somebody else holds, tell by themselves."""
+    windows = {window.cooldown_id: window for window in [*overdue, *_windows(members)[:MAX_COOLDOWNS]]}
+    return [held for window in windows.values() if (held := cooldowns_table.acquire(window, digest_id))]
+
+
+def _release(digest: Mapping[str, Any], held: Sequence[Held]) -> None:
+    for entry in held:
+        cooldowns_table.release(entry.window.cooldown_id, digest["DigestId"])
+
+
+def _told(entry: Held, starts: bool) -> dict[str, Any]:
+    window = entry.window
+    return {"CooldownId": window.cooldown_id, "Count": entry.untold.count, "Seconds": window.seconds, "Starts": starts}
+
+
+def _age(digest: Mapping[str, Any]) -> float:
+    return (clock.milliseconds() - clock.moment(digest["CreatedAt"])) / 1000

@@ -1,0 +1,109 @@
+"""Digests in the AlertsTable: written first, sent second, marked third; the unfinished stand in a sparse index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from imagewatch.alerts import PENDING
+from imagewatch.aws import clock
+from imagewatch.aws.clients import client, error_code, translated
+from imagewatch.aws.environment import setting
+from imagewatch.aws.items import from_item, set_expression, to_item
+
+RUN_SECONDS = 250
+"""How long one run keeps another away: longer than the function may take."""
+
+_RUN = "digest#run"
+_UNFINISHED = "unfinished digest"
+
+
+def begin(run_id: str) -> bool:
+    """Whether this run may go ahead; False while another one is at work. One that died stops nobody for long."""
+    now = clock.milliseconds()
+    return _update(
+        _RUN,
+        {"HeldBy": run_id, "HeldUntil": now + RUN_SECONDS * 1000},
+        condition="attribute_not_exists(HeldUntil) OR HeldUntil <= :now OR HeldBy = :HeldBy",
+        extra={":now": now},
+    )
+
+
+def end(run_id: str) -> None:
+    """Lets the next run go ahead."""
+    _update(_RUN, {"HeldUntil": 0}, condition="HeldBy = :run", extra={":run": run_id})
+
+
+def create(digest_id: str, channel_id: str, members: Sequence[str]) -> dict[str, Any]:
+    """Writes a digest of these alerts, not sent yet; returns its record."""
+    digest: dict[str, Any] = {
+        "AlertId": f"digest#{digest_id}",
+        "DigestId": digest_id,
+        "Channel": channel_id,
+        "Count": len(members),
+        "Members": b"".join(bytes.fromhex(member) for member in members),
+        "Status": PENDING,
+        "QueuedFor": _UNFINISHED,
+        "CreatedAt": clock.iso_now(),
+    }
+    _update(digest["AlertId"], {name: value for name, value in digest.items() if name != "AlertId"})
+    return digest
+
+
+def members_of(digest: Mapping[str, Any]) -> list[str]:
+    """The ids of a digest's alerts."""
+    packed = bytes(digest["Members"])
+    return [packed[start : start + 16].hex() for start in range(0, len(packed), 16)]
+
+
+def unfinished() -> list[dict[str, Any]]:
+    """The digests that a run before this one has left, the oldest first."""
+    with translated():
+        page = client("dynamodb").query(
+            TableName=setting("ALERTS_TABLE"),
+            IndexName="Queued",
+            KeyConditionExpression="QueuedFor = :unfinished",
+            ExpressionAttributeValues=to_item({":unfinished": _UNFINISHED}),
+            Limit=100,
+        )
+        keys = [{"AlertId": item["AlertId"]} for item in page["Items"]]
+        if not keys:
+            return []
+        table = setting("ALERTS_TABLE")
+        answer = client("dynamodb").batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})
+    digests = [from_item(item) for item in answer["Responses"][table]]
+    return sorted((digest for digest in digests if "QueuedFor" in digest), key=lambda digest: str(digest["CreatedAt"]))
+
+
+def mark(digest: dict[str, Any], **attributes: Any) -> None:
+    """Records what became of a digest, in the table and in `digest`."""
+    digest |= attributes
+    _update(digest["AlertId"], attributes)
+
+
+def finish(digest: Mapping[str, Any]) -> None:
+    """Nothing is left to do for this digest."""
+    _update(digest["AlertId"], {"FinishedAt": clock.iso_now()}, removed="QueuedFor")
+
+
+def _update(
+    alert_id: str, values: Mapping[str, Any], *, condition: str = "", extra: Mapping[str, Any] | None = None, removed: str = ""
+) -> bool:
+    sets, names, bound = set_expression(values)
+    try:
+        with translated():
+            client("dynamodb").update_item(
+                TableName=setting("ALERTS_TABLE"),
+                Key=to_item({"AlertId": alert_id}),
+                UpdateExpression=f"{sets} REMOVE {removed}" if removed else sets,
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=bound | to_item(extra or {}),
+                **({"ConditionExpression": condition} if condition else {}),
+            )
+    except ClientError as error:
+        if error_code(error) == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True

@@ -1,0 +1,74 @@
+"""A real HTTP server on this machine, to stand where Slack or somebody's webhook stands."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Received:
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Receiver:
+    """Answers each request with the next of `answers` (status, body, headers), the last one for ever; keeps what it received."""
+
+    port: int = 0
+    received: list[Received] = field(default_factory=list)
+    answers: list[tuple[int, bytes, dict[str, str]]] = field(default_factory=lambda: [(200, b"ok", {})])
+    hang: threading.Event = field(default_factory=threading.Event)
+    """While it isn't set, an answer of status 0 keeps the caller waiting."""
+
+    def url(self, path: str = "/hook") -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self.answers = [(status, body, {name.replace("_", "-"): value for name, value in headers.items()})]
+
+    def next_answer(self) -> tuple[int, bytes, dict[str, str]]:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@contextmanager
+def listening() -> Iterator[Receiver]:
+    receiver = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            receiver.received.append(Received(self.path, dict(self.headers), body))
+            status, answer, headers = receiver.next_answer()
+            if status == 0:
+                receiver.hang.wait(30)
+                return
+            if status == -1:
+                self.wfile.write(answer)  # whatever it is, it isn't HTTP
+                return
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *arguments: Any) -> None:
+            """Keeps the test's output readable."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    receiver.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        receiver.hang.set()
+        server.shutdown()
+        server.server_close()
+        thread.join(5)

@@ -1,0 +1,192 @@
+"""Check Channels on moto and a real HTTP server: what is alive, what is dead, who is told, and what a test sends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from imagewatch.aws import clients, secrets
+
+from .conftest import Event, Stack
+from .receiver import Receiver, listening
+from .test_channels import add, record
+
+UP = (400, b"invalid_payload", {})
+
+
+@pytest.fixture(autouse=True)
+def _fresh_secrets() -> None:
+    secrets.forget_all()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with listening() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def told(stack: Stack) -> Iterator[Any]:
+    """What the operations topic has told, as a function."""
+    sqs = stack.client("sqs")
+    queue = sqs.create_queue(QueueName="operations")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    stack.client("sns").subscribe(TopicArn=stack.name("OperationsTopic"), Protocol="sqs", Endpoint=arn)
+
+    def read() -> list[Event]:
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(message["Body"]) for message in messages]
+
+    return read
+
+
+def check(stack: Stack, event: Event) -> dict[str, tuple[str, str]]:
+    found = stack.handler("CheckChannels")(event)["Channels"]
+    return {entry["channel_id"]: (entry["status"], entry["reason"]) for entry in found}
+
+
+def test_everything_alive_tells_nobody(stack: Stack, sample: Any, receiver: Receiver, told: Any) -> None:
+    add(stack, "ops", "slack", receiver.url("/slack"))
+    add(stack, "home", "webhook", receiver.url("/home"))
+    receiver.answers = [(200, b"", {}), UP]  # "home" is asked before "ops"
+    assert check(stack, sample("check_channels")) == {
+        "email": ("ok", "1 confirmed"),
+        "home": ("ok", "answers with HTTP 200"),
+        "ops": ("ok", "Slack answers"),
+    }
+    assert told() == stack.mailbox() == []
+    home, ops = receiver.received
+    assert json.loads(home.body)["Type"] == "ping"
+    assert "X-Imagewatch-Signature" in home.headers
+    assert ops.body == b"{}"  # Slack shows nobody a message without text
+    assert record(stack, "ops")["CheckedAt"]
+
+
+def test_a_dead_channel_is_told_through_another_with_what_to_do(
+    stack: Stack, sample: Any, receiver: Receiver, told: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(stack, "ops", "slack", receiver.url())
+    receiver.answer(404, b"no_service")
+    assert check(stack, sample("check_channels"))["ops"][0] == "disabled"
+
+    (message,) = told()
+    assert message["Subject"] == "Imagewatch: alerts through ops reach nobody"
+    assert "no_service" in message["Message"]
+    assert "imagewatch channels add ops --kind slack" in message["Message"]
+    assert record(stack, "ops")["Status"] == "disabled"
+    assert '"ChannelsDead":1' in capsys.readouterr().out.replace(" ", "").replace("[1.0]", "1").replace("[1]", "1")
+
+
+def test_a_channel_that_stays_dead_is_told_again_and_one_that_comes_back_is_used_again(
+    stack: Stack, sample: Any, receiver: Receiver, told: Any
+) -> None:
+    add(stack, "home", "webhook", receiver.url())
+    receiver.answers = [(410, b"", {}), (410, b"", {}), (200, b"", {})]
+    states = [check(stack, sample("check_channels"))["home"][0] for _ in range(3)]
+    assert states == ["disabled", "disabled", "ok"]
+    assert len(told()) == 2
+    assert record(stack, "home")["Status"] == "ok"
+
+
+def test_a_channel_that_fails_is_dead_until_it_answers_but_alerts_still_try_it(
+    stack: Stack, sample: Any, receiver: Receiver, told: Any
+) -> None:
+    add(stack, "home", "webhook", receiver.url())
+    receiver.answers = [(500, b"oops", {}), (200, b"", {})]
+    assert check(stack, sample("check_channels"))["home"] == ("failing", '127.0.0.1 failed (HTTP 500: "oops").')
+    assert len(told()) == 1
+    assert stack.handler("CheckChannels")({"Test": ["home"]})["Channels"][0]["Outcome"] == "SENT"
+
+
+def test_a_channel_that_asks_for_patience_lives(stack: Stack, sample: Any, receiver: Receiver, told: Any) -> None:
+    add(stack, "ops", "slack", receiver.url())
+    receiver.answer(429, Retry_After="5")
+    assert check(stack, sample("check_channels"))["ops"][0] == "ok"
+    assert told() == []
+
+
+def test_a_channel_that_its_owner_switched_off_is_left_alone(stack: Stack, sample: Any, receiver: Receiver, told: Any) -> None:
+    add(stack, "ops", "slack", receiver.url(), Enabled=False)
+    stack.put_item("ChannelsTable", {"ChannelId": "email", "Enabled": False})
+    assert check(stack, sample("check_channels")) == {}
+    assert (receiver.received, told()) == ([], [])
+
+
+def test_a_secret_that_is_gone_is_a_dead_channel(stack: Stack, sample: Any, told: Any) -> None:
+    add(stack, "ops", "slack", "https://unused.example.com")
+    stack.client("ssm").delete_parameter(Name="/imagewatch/imagewatch/channels/ops")
+    status, reason = check(stack, sample("check_channels"))["ops"]
+    assert (status, "imagewatch channels add" in reason) == ("failing", True)
+
+
+@pytest.mark.parametrize(
+    ("arns", "status", "reason"),
+    [
+        ([], "failing", "Nobody is subscribed"),
+        (["PendingConfirmation"], "pending", "Nobody has confirmed the subscription: a0@example.com"),
+        (["Deleted"], "pending", "a0@example.com"),
+        (
+            ["arn:aws:sns:us-east-1:123456789012:t:1", "PendingConfirmation"],
+            "ok",
+            "1 confirmed; not confirmed yet: a1@example.com",
+        ),
+        (["arn:aws:sns:us-east-1:123456789012:t:1"], "ok", "1 confirmed"),
+    ],
+)
+def test_who_would_get_an_email_decides_about_email(
+    stack: Stack, sample: Any, monkeypatch: pytest.MonkeyPatch, arns: list[str], status: str, reason: str
+) -> None:
+    handler = stack.handler("CheckChannels")
+    sns = clients.client("sns")
+    entries = [{"SubscriptionArn": arn, "Endpoint": f"a{n}@example.com"} for n, arn in enumerate(arns)]
+    real = sns.get_paginator
+
+    def paginator(operation: str) -> Any:
+        class Pages:
+            def paginate(self, TopicArn: str) -> Any:  # noqa: N803 - boto3's name
+                if TopicArn == stack.name("AlertsTopic"):
+                    return [{"Subscriptions": entries}]
+                return real(operation).paginate(TopicArn=TopicArn)
+
+        return Pages()
+
+    monkeypatch.setattr(sns, "get_paginator", paginator)
+    (email,) = handler(sample("check_channels"))["Channels"]
+    assert email["status"] == status
+    assert reason in email["reason"]
+
+
+def test_where_nobody_listens_to_operations_the_channels_that_live_tell(stack: Stack, sample: Any, receiver: Receiver) -> None:
+    add(stack, "ops", "slack", receiver.url("/slack"))
+    add(stack, "home", "webhook", receiver.url("/home"))
+    receiver.answers = [(410, b"", {}), UP, (200, b"ok", {})]  # "home" is asked before "ops"
+    check(stack, sample("check_channels"))
+    (mail,) = stack.mailbox()
+    assert mail["Subject"] == "Imagewatch: alerts through home reach nobody"
+    assert [got.path for got in receiver.received] == ["/home", "/slack", "/slack"]
+    assert "alerts through home reach nobody" in receiver.received[2].body.decode()
+
+
+def test_a_test_goes_out_through_each_channel_and_says_how_it_went(stack: Stack, receiver: Receiver) -> None:
+    add(stack, "home", "webhook", receiver.url())
+    add(stack, "ops", "slack", "http://192.0.2.1/secret-path")
+    receiver.answer(204)
+    outcomes = stack.handler("CheckChannels")({"Test": ["email", "home", "ops", "nowhere"]})["Channels"]
+    assert {outcome["ChannelId"]: outcome["Outcome"] for outcome in outcomes} == {
+        "email": "SENT",
+        "home": "SENT",
+        "ops": "FAILED",
+        "nowhere": "FAILED",
+    }
+    (mail,) = stack.mailbox()
+    assert mail["Subject"] == "Test of the channel email"
+    assert json.loads(receiver.received[0].body)["Type"] == "test"
+    assert "https://" in outcomes[2]["Reason"]
+    assert "secret-path" not in json.dumps(outcomes)
+
+
+def test_a_test_of_nothing_checks_nothing(stack: Stack) -> None:
+    assert stack.handler("CheckChannels")({"Test": []}) == {"Channels": []}

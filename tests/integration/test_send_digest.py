@@ -1,0 +1,323 @@
+"""Send Digest on moto: what waits is told once, with its numbers; runs that die are finished; nothing stays untold."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import Any
+
+import pytest
+
+from imagewatch.aws import alerts_table, clock, digesting, digests_table
+from imagewatch.aws.channels import Channel
+from imagewatch.errors import ChannelGone, Throttled, Unavailable
+
+from .alerting import SECOND, Crash, VirtualClock, Wire, alert_of, cooldown, digested_in, matches, rule, suppressed_in
+from .conftest import Event, Stack
+
+pytestmark = pytest.mark.usefixtures("quick_moto")
+NOTHING = {"Digests": 0, "Alerts": 0, "Suppressed": 0, "Failed": 0, "Delayed": 0}
+SECOND_CHANNEL = {"ChannelId": "second", "Kind": "sns", "Name": "The same topic again", "Enabled": True, "Status": "ok"}
+
+
+class Alerting:
+    """Both functions in their own environments, and a clock."""
+
+    def __init__(self, stack: Stack, wire: Wire, time: VirtualClock) -> None:
+        self.stack, self.wire, self.time = stack, wire, time
+
+    def send(self, event: Event) -> Event:
+        answer: Event = self.stack.handler("SendAlert")(event)
+        return answer
+
+    def digest(self) -> Event:
+        answer: Event = self.stack.handler("SendDigest")({})
+        return answer
+
+    def queue(self, *events: Event) -> None:
+        """Sends these while no channel has a slot."""
+        for channel in ("email", "second"):
+            self.stack.client("dynamodb").update_item(
+                TableName="ChannelsTable",
+                Key={"ChannelId": {"S": channel}},
+                UpdateExpression="SET NextSlot = :later",
+                ExpressionAttributeValues={":later": {"N": str(self.time.now + 2 * SECOND)}},
+            )
+        for event in events:
+            assert self.send(event)["Queued"] == len(event["Rules"])
+        self.time.pass_seconds(10)
+
+
+@pytest.fixture
+def alerting(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Alerting:
+    return Alerting(stack, Wire(monkeypatch), VirtualClock(monkeypatch))
+
+
+def test_nothing_waits_and_nothing_is_sent(alerting: Alerting) -> None:
+    assert alerting.digest() == NOTHING
+    assert alerting.stack.mailbox() == []
+
+
+def test_what_waits_is_told_with_its_numbers_its_time_and_the_surest_matches(alerting: Alerting) -> None:
+    for n in range(12):
+        found = {"Term": "person", "Label": "Person", "Kind": "name", "Confidence": 80 + n, "Count": 1}
+        alerting.queue(matches(f"image-{n:02}", rule(Name="Person at gate", Matches=[found], Severity="critical")))
+        alerting.time.pass_seconds(20)
+    alerting.queue(matches("car", rule("yard", Name="Car in the yard")))
+    assert alerting.digest() == {**NOTHING, "Digests": 1, "Alerts": 13}
+
+    (message,) = alerting.stack.mailbox()
+    assert message["Subject"] == "CRITICAL: 13 matches of 2 rules in 6 minutes"
+    lines = message["Message"].splitlines()
+    assert '12 matches of "Person at gate" in 6 minutes (critical), the surest ones below:' in lines
+    assert [line.split(",")[0].strip() for line in lines if "front-door/image" in line and "http" not in line] == [
+        "Person 91 %",
+        "Person 90 %",
+        "Person 89 %",
+    ]
+    assert "  and 9 more" in lines
+    assert '1 match of "Car in the yard" (warning):' in lines
+    assert sum(line.startswith("    http") for line in lines) == 4
+    assert digested_in([message]) == 13
+
+
+def test_each_alert_says_which_digest_told_it_and_waits_no_longer(alerting: Alerting) -> None:
+    alerting.queue(matches("a"), matches("b"))
+    alerting.digest()
+    (digest,) = [item for item in alerting.stack.items("AlertsTable") if re.fullmatch("digest#[0-9a-f]{32}", item["AlertId"])]
+    assert (digest["Status"], digest["Count"], "QueuedFor" in digest) == ("SENT", 2, False)
+    for name in ("a", "b"):
+        alert = alert_of(alerting.stack, name)
+        assert (alert["Status"], alert["DigestId"], "QueuedFor" in alert) == ("DIGESTED", digest["DigestId"], False)
+        assert alert["Deliveries"]["email"]["DigestId"] == digest["DigestId"]
+    assert alerting.digest() == NOTHING
+    assert alerting.send(matches("a"))["SentBefore"] == 1
+    assert len(alerting.stack.mailbox()) == 1
+
+
+def test_one_match_is_told_as_one(alerting: Alerting) -> None:
+    alerting.queue(matches("a"))
+    alerting.digest()
+    (message,) = alerting.stack.mailbox()
+    assert message["Subject"] == "1 match of Person at gate"
+    assert '1 match of "Person at gate" (warning):' in message["Message"]
+
+
+def test_each_channel_gets_its_own_digest(alerting: Alerting) -> None:
+    alerting.stack.put_item("ChannelsTable", SECOND_CHANNEL)
+    alerting.queue(matches("a", rule(Channels=["email", "second"])), matches("b", rule(Channels=["second"])))
+    assert alerting.digest() == {**NOTHING, "Digests": 2, "Alerts": 3}
+    assert sorted(message["Subject"].split(" of ")[0] for message in alerting.stack.mailbox()) == ["1 match", "2 matches"]
+    assert {alert_of(alerting.stack, name)["Status"] for name in "ab"} == {"DIGESTED"}
+
+
+def test_a_channel_that_fails_holds_up_only_its_own_digests(alerting: Alerting, monkeypatch: pytest.MonkeyPatch) -> None:
+    alerting.stack.put_item("ChannelsTable", SECOND_CHANNEL)
+    alerting.queue(matches("a", rule(Channels=["email", "second"])), matches("b", rule(Channels=["second"])))
+    original = Channel.send
+
+    def fail(channel: Any, message: Any) -> str:
+        if channel.channel_id == "second":
+            raise Unavailable("It hangs.")
+        return original(channel, message)
+
+    with monkeypatch.context() as outage:
+        outage.setattr(Channel, "send", fail)
+        assert alerting.digest() == {**NOTHING, "Digests": 1, "Alerts": 1, "Delayed": 1}
+        alerting.queue(matches("c", rule(Channels=["email"])), matches("d", rule(Channels=["second"])))
+        assert alerting.digest() == {**NOTHING, "Digests": 1, "Alerts": 1, "Delayed": 1}
+    assert alert_of(alerting.stack, "a")["Status"] == "QUEUED"
+    assert alerting.digest() == {**NOTHING, "Digests": 2, "Alerts": 3}
+    assert {alert_of(alerting.stack, name)["Status"] for name in "abcd"} == {"DIGESTED"}
+    assert digested_in(alerting.stack.mailbox()) == 5
+
+
+def test_a_channel_that_is_gone_is_recorded_on_each_alert(alerting: Alerting, monkeypatch: pytest.MonkeyPatch) -> None:
+    alerting.queue(matches("a"), matches("b"))
+    with monkeypatch.context() as gone:
+        gone.setattr(Channel, "send", lambda *_: (_ for _ in ()).throw(ChannelGone("It is gone.")))
+        assert alerting.digest() == {**NOTHING, "Failed": 2}
+    alert = alert_of(alerting.stack, "a")
+    assert (alert["Status"], "QueuedFor" in alert) == ("FAILED", False)
+    assert "It is gone." in alert["Deliveries"]["email"]["Reason"]
+    assert alerting.digest() == NOTHING
+
+
+def test_a_digest_that_fails_for_a_day_is_given_up_and_says_so(alerting: Alerting) -> None:
+    alerting.queue(matches("a"))
+    with alerting.wire.refusing("Publish", "InternalFailure", 500):
+        assert alerting.digest()["Delayed"] == 1
+        alerting.time.pass_seconds(24 * 3600)
+        assert alerting.digest()["Failed"] == 1
+    assert "Given up after 24 hours" in alert_of(alerting.stack, "a")["Deliveries"]["email"]["Reason"]
+
+
+def test_a_digest_waits_for_its_slot(alerting: Alerting) -> None:
+    alerting.queue(matches("a"))
+    begin = alerting.time.now
+    alerting.stack.put_item("ChannelsTable", {"ChannelId": "email", "NextSlot": begin + 5 * SECOND})
+    assert alerting.digest()["Digests"] == 1
+    assert alerting.time.now >= begin + 5 * SECOND
+
+
+def test_very_many_alerts_are_told_in_several_digests(alerting: Alerting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digesting, "MAX_MEMBERS", 50)
+    alerting.queue(matches("a", *(rule(f"rule-{n:03}") for n in range(120))))
+    assert alerting.digest() == {**NOTHING, "Digests": 2, "Alerts": 120}
+    assert digested_in(alerting.stack.mailbox()) == 120
+
+
+# ---------------------------------------------------------------------------------------------- cooldowns and last words
+
+
+def test_a_digest_starts_the_cooldowns_of_its_rules_and_tells_what_they_kept_back(alerting: Alerting) -> None:
+    quiet = rule(**cooldown())
+    alerting.send(matches("first", quiet))
+    for n in range(3):
+        alerting.send(matches(f"kept-{n}", quiet))
+    alerting.time.pass_seconds(600)
+    alerting.queue(matches("queued", quiet))
+    alerting.stack.mailbox()
+    assert alerting.digest() == {**NOTHING, "Digests": 1, "Alerts": 1, "Suppressed": 3}
+    assert suppressed_in(alerting.stack.mailbox()) == 3
+    assert alerting.send(matches("after", quiet))["Suppressed"] == 1
+
+
+def test_a_count_that_no_alert_tells_is_told_by_a_digest_an_hour_after_its_cooldown(alerting: Alerting) -> None:
+    quiet = rule(**cooldown())
+    alerting.send(matches("first", quiet))
+    alerting.send(matches("kept", quiet))
+    alerting.stack.mailbox()
+    alerting.time.pass_seconds(600 + 3599)
+    assert alerting.digest() == NOTHING
+    alerting.time.pass_seconds(1)
+    assert alerting.digest() == {**NOTHING, "Digests": 1, "Suppressed": 1}
+    (message,) = alerting.stack.mailbox()
+    assert message["Subject"] == "1 suppressed match of Person at gate"
+    assert suppressed_in([message]) == 1
+    assert alerting.digest() == NOTHING
+    assert alerting.send(matches("next", quiet))["Sent"] == 1  # telling a count is not an alert: no cooldown started
+    assert suppressed_in(alerting.stack.mailbox()) == 0
+
+
+def test_a_last_word_that_cannot_be_sent_is_still_owed(alerting: Alerting) -> None:
+    quiet = rule(**cooldown())
+    alerting.send(matches("first", quiet))
+    alerting.send(matches("kept", quiet))
+    alerting.stack.mailbox()
+    alerting.time.pass_seconds(2 * 3600)
+    with alerting.wire.refusing("Publish", "InternalFailure", 500):
+        assert alerting.digest()["Delayed"] == 1
+    assert alerting.digest()["Suppressed"] == 1
+    assert suppressed_in(alerting.stack.mailbox()) == 1
+
+
+# --------------------------------------------------------------------------------------------------------------- crashes
+
+
+def test_a_run_that_dies_after_any_call_is_finished_by_the_next(alerting: Alerting) -> None:
+    twice, calls, crashed = 0, 0, True
+    digest = alerting.stack.handler("SendDigest")
+    while crashed:
+        quiet = rule(f"after-{calls}", **cooldown())
+        alerting.send(matches("first", quiet))
+        alerting.send(matches("kept", quiet))
+        alerting.time.pass_seconds(600)
+        alerting.queue(*(matches(f"queued-{n}", quiet) for n in range(2)))
+        alerting.stack.mailbox()
+        alerting.stack.handler("SendDigest")
+        alerting.wire.cut(calls)
+        try:
+            digest({})
+            crashed = False
+        except Crash:
+            crashed = True
+        alerting.wire.cut(None)
+        alerting.time.pass_seconds(300)
+        digest({})
+        messages = alerting.stack.mailbox()
+        assert len(messages) in (1, 2), calls
+        if len(messages) == 2:
+            twice += 1
+            assert messages[0]["Message"] == messages[1]["Message"], calls
+        assert (digested_in(messages[:1]), suppressed_in(messages[:1])) == (2, 1), calls
+        assert {alert_of(alerting.stack, f"queued-{n}", quiet["RuleId"])["Status"] for n in range(2)} == {"DIGESTED"}, calls
+        assert alerting.send(matches("after", quiet))["Suppressed"] == 1, calls
+        alerting.time.pass_seconds(600)
+        assert alerting.send(matches("last", quiet))["Sent"] == 1, calls
+        calls += 1
+    assert calls > 8
+    assert twice == 1  # between the sending and its record: a message can't be unsent
+    assert not [item for item in alerting.stack.items("AlertsTable") if "QueuedFor" in item]
+
+
+def test_two_runs_at_the_same_time_tell_everything_once(alerting: Alerting) -> None:
+    alerting.queue(*(matches(f"image-{n}") for n in range(10)))
+    digest = alerting.stack.handler("SendDigest")
+    outcomes: list[Event] = []
+    threads = [threading.Thread(target=lambda: outcomes.append(digest({}))) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(outcome.get("Alerts", 0) for outcome in outcomes) == 10
+    assert digested_in(alerting.stack.mailbox()) == 10
+
+
+def test_an_alert_whose_sender_died_for_good_is_told(alerting: Alerting) -> None:
+    send, digest = alerting.stack.handler("SendAlert"), alerting.stack.handler("SendDigest")
+    alerting.stack.handler("SendAlert")
+    alerting.wire.cut(1)
+    with pytest.raises(Crash):
+        send(matches("a"))
+    alerting.wire.cut(None)
+    digest = alerting.stack.handler("SendDigest")
+    alerting.time.pass_seconds(alerts_table.CLAIM_SECONDS + alerts_table.LEFT_SECONDS - 1)
+    assert digest({}) == NOTHING  # a retry may still come
+    alerting.time.pass_seconds(1)
+    assert digest({})["Alerts"] == 1
+    assert alerting.send(matches("a"))["SentBefore"] == 1
+
+
+def test_an_alert_that_no_retry_could_send_is_told(alerting: Alerting) -> None:
+    with alerting.wire.refusing("Publish", "Throttled"), pytest.raises(Throttled):
+        alerting.send(matches("a"))
+    alerting.time.pass_seconds(3600)
+    assert alerting.digest()["Alerts"] == 1
+    assert alert_of(alerting.stack, "a")["Status"] == "DIGESTED"
+
+
+def test_a_match_whose_sender_died_after_counting_it_is_not_told_twice(alerting: Alerting) -> None:
+    quiet = rule(**cooldown())
+    alerting.send(matches("first", quiet))
+    send = alerting.stack.handler("SendAlert")
+    alerting.wire.cut(2)  # opened, counted
+    with pytest.raises(Crash):
+        send(matches("second", quiet))
+    alerting.wire.cut(None)
+    alerting.time.pass_seconds(3600)
+    assert alerting.digest() == NOTHING
+    assert alert_of(alerting.stack, "second")["Status"] == "SUPPRESSED"
+    alerting.time.pass_seconds(3600)
+    assert alerting.digest()["Suppressed"] == 1
+
+
+def test_a_run_that_died_keeps_the_next_away_only_for_a_while(alerting: Alerting) -> None:
+    digest = alerting.stack.handler("SendDigest")
+    assert digests_table.begin("a run that dies")
+    assert digest({}) == {"Busy": True}
+    alerting.time.pass_seconds(digests_table.RUN_SECONDS)
+    assert digest({}) == NOTHING
+    assert clock.now() == alerting.time.now
+
+
+def test_it_runs_before_the_next_is_due_and_outlives_its_lock(alerting: Alerting) -> None:
+    properties = alerting.stack.template.resources["SendDigestFunction"]["Properties"]
+    assert digesting.WORK_SECONDS < properties["Timeout"] < digests_table.RUN_SECONDS < 300
+    (schedule,) = [
+        resource["Properties"]["ScheduleExpression"]
+        for name, resource in alerting.stack.template.resources.items()
+        if name.startswith("SendDigestFunction") and resource["Type"] == "AWS::Events::Rule"
+    ]
+    assert alerting.stack.resolve(schedule) == "rate(5 minutes)"
+    assert alerting.stack.template.resources["SendAlertFunction"]["Properties"]["Timeout"] < alerts_table.CLAIM_SECONDS

@@ -1,0 +1,98 @@
+"""How alerts and a rule's precision read at the terminal, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from uploader.precision import FEW, Precision, Proposal
+from uploader.report import printable
+
+_STYLES = {"SENT": "green", "DIGESTED": "green", "FAILED": "red", "PENDING": "yellow", "QUEUED": "yellow", "SUPPRESSED": "dim"}
+
+
+def plain_alert(alert: Mapping[str, Any]) -> dict[str, Any]:
+    """For scripts: the fields of an alert that are meant for others."""
+    wanted = ("AlertId", "RuleId", "RuleName", "Status", "CreatedAt", "Subject", "Source", "Key", "Deliveries", "NotThis")
+    return {name: alert[name] for name in wanted if name in alert}
+
+
+def alerts_table(alerts: Sequence[Mapping[str, Any]]) -> Table:
+    """A row for each alert: when, how it stands, what it said, which channels had it."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("When (UTC)", no_wrap=True)
+    table.add_column("Status", no_wrap=True)
+    table.add_column("Alert", overflow="fold")
+    table.add_column("Channels", overflow="fold")
+    table.add_column("Alert id", no_wrap=True)
+    for alert in alerts:
+        status = str(alert.get("Status", ""))
+        subject = Text(printable(str(alert.get("Subject") or alert.get("RuleName", ""))))
+        if "NotThis" in alert:
+            subject = Text.assemble(("not this: ", "red"), subject)
+        table.add_row(
+            Text(str(alert["CreatedAt"])[:19].replace("T", " ")),
+            Text(status.lower(), style=_STYLES.get(status, "")),
+            subject,
+            Text(printable(_delivery_words(alert.get("Deliveries", {})))),
+            Text(str(alert["AlertId"])),
+        )
+    return table
+
+
+def _delivery_words(deliveries: Mapping[str, Mapping[str, Any]]) -> str:
+    """Which channel had it, and why one hadn't."""
+    words = []
+    for channel_id, entry in sorted(deliveries.items()):
+        reason = f" ({entry['Reason']})" if entry.get("Reason") and entry["Status"] in ("FAILED", "PENDING") else ""
+        words.append(f"{channel_id} {str(entry['Status']).lower()}{reason}")
+    return ", ".join(words)
+
+
+def precision_numbers(found: Precision) -> dict[str, Any]:
+    """For scripts; shares are 0-1, None without alerts."""
+    return {
+        "right": found.right,
+        "wrong": found.wrong,
+        "precision": found.precision,
+        "proposals": [asdict(proposal) for proposal in found.proposals],
+        "spared": found.spared,
+        "precision_with_proposals": found.precision_then,
+    }
+
+
+def precision_lines(rule_id: str, found: Precision) -> list[Text]:
+    """How often the rule is right, and what would make it right more often."""
+    rule, total = printable(rule_id), found.right + found.wrong
+    if found.precision is None:
+        return [Text(f"{rule}: nobody has seen an alert of this rule in that time.")]
+    share = _percent(found.precision)
+    lines = [Text(f"{rule}: {found.right} of {total} alerts were right ({share}); {found.wrong} were marked as wrong.")]
+    if not found.wrong:
+        return [*lines, Text("Mark wrong ones with `imagewatch alerts not-this ALERT_ID`; then a threshold can be proposed.")]
+    if not found.proposals:
+        return [*lines, Text("No threshold keeps the right ones and spares a wrong one: they are as sure as each other.")]
+    lines += [_proposal_line(proposal) for proposal in found.proposals]
+    kept, spared = f"kept {found.right} of {found.right} right ones", f"spared {found.spared} of {found.wrong} wrong ones"
+    lines.append(Text(f"That would have {kept} and {spared}: {_percent(found.precision_then or 0)} right."))
+    if found.right < FEW:
+        lines.append(Text(f"{found.right} right alerts are few to go by.", style="yellow"))
+    return lines
+
+
+def _proposal_line(proposal: Proposal) -> Text:
+    now = f" (now {proposal.now:g} %)" if proposal.now is not None else ""
+    if proposal.threshold is None:
+        advice = "whatever it brought was wrong. Take it out of the rule"
+    else:
+        advice = f"at least {proposal.threshold:g} %"
+    return Text(f"  {printable(proposal.term)}: {advice}{now}", style="bold")
+
+
+def _percent(share: float) -> str:
+    return f"{int(share * 1000) / 10:g} %"

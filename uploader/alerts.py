@@ -1,0 +1,152 @@
+"""The alerts of a deployment: read, marked as wrong, and tried out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from botocore.exceptions import ClientError
+
+from uploader.errors import CommandError, UsageError
+from uploader.items import fetch, from_item, scan, to_item
+from uploader.reasons import AWS_ERRORS, asking
+from uploader.session import Aws
+from uploader.stack import find_outputs
+
+_ALERT_ID = re.compile(r"[0-9a-f]{32}")
+_SHOWN = "AlertId, RuleId, RuleName, #Status, CreatedAt, Subject, #Source, #Key, Deliveries, NotThis"
+_SHOWN_NAMES = {"#Status": "Status", "#Source": "Source", "#Key": "Key"}
+
+
+class Alerts:
+    """Reads and marks alerts. Everything raises CommandError with what to do."""
+
+    def __init__(self, aws: Aws, stack: str) -> None:
+        self._aws, self._stack = aws, stack
+        self._table, self._watchlist = find_outputs(aws, stack, "AlertsTableName", "WatchlistTableName")
+
+    def newest(self, since: str, limit: int) -> list[dict[str, Any]]:
+        """Alerts created since then (ISO 8601), the newest first. Reads the whole table: alerts have no order across rules."""
+        with asking("read the alerts (dynamodb:Scan)"):
+            found = scan(
+                self._aws.dynamodb,
+                self._table,
+                FilterExpression="CreatedAt >= :since AND attribute_exists(RuleId) AND attribute_exists(ImageId)",
+                ExpressionAttributeValues=to_item({":since": since}),
+                ProjectionExpression=_SHOWN,
+                ExpressionAttributeNames=_SHOWN_NAMES,
+            )
+            return sorted(found, key=lambda alert: str(alert["CreatedAt"]), reverse=True)[:limit]
+
+    def of_rule(self, rule_id: str, since: str, limit: int | None = None) -> list[dict[str, Any]]:
+        """One rule's alerts created since then, the newest first, as they are recorded."""
+        keys: list[dict[str, str]] = []
+        with asking("read the rule's alerts (dynamodb:Query on the index ByRule)"):
+            pages = self._aws.dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName="ByRule",
+                KeyConditionExpression="RuleId = :rule AND CreatedAt >= :since",
+                ExpressionAttributeValues=to_item({":rule": rule_id, ":since": since}),
+                ScanIndexForward=False,
+            )
+            for page in pages:
+                keys += [{"AlertId": from_item(item)["AlertId"]} for item in page["Items"]]
+                if limit is not None and len(keys) >= limit:
+                    break
+            found = [alert for alert in fetch(self._aws.dynamodb, self._table, keys[:limit]) if "ImageId" in alert]
+        return sorted(found, key=lambda alert: str(alert["CreatedAt"]), reverse=True)
+
+    def rule(self, rule_id: str) -> dict[str, Any] | None:
+        """The rule as it is now, or None when it was deleted."""
+        with asking("read the rule (dynamodb:GetItem)"):
+            answer = self._aws.dynamodb.get_item(TableName=self._watchlist, Key={"RuleId": {"S": rule_id}})
+        return from_item(answer["Item"]) if "Item" in answer else None
+
+    def mark(self, alert_id: str, note: str | None) -> dict[str, Any]:
+        """Marks an alert as wrong; returns its record."""
+        mark = {"At": _now(), "By": self._who(), **({"Note": note} if note else {})}
+        return self._change(alert_id, "SET NotThis = :mark", to_item({":mark": mark}))
+
+    def unmark(self, alert_id: str) -> dict[str, Any]:
+        """Takes the mark back; returns the alert's record."""
+        return self._change(alert_id, "REMOVE NotThis", {})
+
+    def test(self, channel_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Has a test sent through each of these channels, with the permissions that alerts are sent with.
+
+        Gives {ChannelId, Kind, Outcome: SENT | FAILED, Id | Reason} for each.
+        """
+        (function,) = find_outputs(self._aws, self._stack, "CheckChannelsFunctionName")
+        with asking(f"send a test (lambda:InvokeFunction on {function})"):
+            answer = self._aws.functions.invoke(FunctionName=function, Payload=json.dumps({"Test": list(channel_ids)}).encode())
+            payload = json.loads(answer["Payload"].read())
+        if answer.get("FunctionError"):
+            raise CommandError(f"the function {function} failed: {payload.get('errorMessage', payload)}. Its log says more.")
+        found: list[dict[str, Any]] = payload["Channels"]
+        return found
+
+    def _change(self, alert_id: str, update: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        if not _ALERT_ID.fullmatch(alert_id):
+            raise UsageError(
+                f"{alert_id!r} is no alert's id: it has 32 digits of 0-9 and a-f. `imagewatch alerts list` shows them."
+            )
+        try:
+            with asking("mark the alert (dynamodb:UpdateItem)"):
+                answer = self._aws.dynamodb.update_item(
+                    TableName=self._table,
+                    Key={"AlertId": {"S": alert_id}},
+                    UpdateExpression=update,
+                    ConditionExpression="attribute_exists(AlertId)",
+                    ReturnValues="ALL_NEW",
+                    **({"ExpressionAttributeValues": values} if values else {}),  # type: ignore[arg-type]
+                )
+        except CommandError as error:
+            if isinstance(error.__cause__, ClientError) and "ConditionalCheck" in error.__cause__.response["Error"]["Code"]:
+                raise CommandError(
+                    f"there is no alert {alert_id}. `imagewatch alerts list` shows those that there are."
+                ) from error
+            raise
+        return from_item(answer["Attributes"])
+
+    def _who(self) -> str:
+        """Who is asking, as AWS knows them: the end of the ARN."""
+        try:
+            return str(self._aws.sts.get_caller_identity()["Arn"]).rpartition(":")[2]
+        except AWS_ERRORS:  # a mark is worth more than its author's name
+            return "unknown"
+
+
+def confirm(aws: Aws, stack: str, given: str, topic: str) -> tuple[str, str]:
+    """Confirms a subscription so that nobody can end it without AWS credentials; gives (topic ARN, subscription ARN).
+
+    `given` is the link in SNS's mail, or the token in it; `topic` ("alerts", "operations") is for a token alone.
+    """
+    arns = dict(zip(("alerts", "operations"), find_outputs(aws, stack, "AlertsTopicArn", "OperationsTopicArn"), strict=True))
+    named, token = token_in(given)
+    if named and named not in arns.values():
+        raise UsageError(f"the link is for the topic {named}, which isn't one of the stack {stack}. Name its stack with --stack.")
+    arn = named or arns[topic]
+    with asking(f"confirm a subscription (sns:ConfirmSubscription on {arn})"):
+        answer = aws.sns.confirm_subscription(TopicArn=arn, Token=token, AuthenticateOnUnsubscribe="true")
+    return arn, str(answer["SubscriptionArn"])
+
+
+def token_in(given: str) -> tuple[str, str]:
+    """(topic ARN, token) in the link of SNS's mail; ("", token) for a token alone. Raises UsageError for anything else."""
+    text = given.strip()
+    if "://" not in text:
+        if not re.fullmatch(r"[0-9A-Za-z_-]{20,}", text):
+            raise UsageError('that is neither a token nor a link. Copy the address of "Confirm subscription" in SNS\'s mail.')
+        return "", text
+    fields = parse_qs(urlsplit(text).query)
+    if not fields.get("Token") or not fields.get("TopicArn"):
+        raise UsageError('the link holds no token. Copy the address of "Confirm subscription" as SNS\'s mail has it, in quotes.')
+    return fields["TopicArn"][0], fields["Token"][0]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,189 @@
+"""The channels of a deployment: their records, their secrets, and who is subscribed to e-mails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.exceptions import ClientError
+
+from uploader.errors import CommandError, UsageError
+from uploader.items import scan, to_item
+from uploader.reasons import AWS_ERRORS, asking
+from uploader.session import Aws, is_this_machine
+from uploader.stack import find_outputs
+
+EMAIL = "email"
+KINDS = ("slack", "webhook")
+MIN_SECRET = 16
+"""Characters of a webhook's secret; a shorter one could be guessed from recorded messages."""
+
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_UNCONFIRMED = {"PendingConfirmation": "waits for confirmation", "Deleted": "deleted"}
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """One address that is subscribed to a topic."""
+
+    topic: str
+    """"alerts" or "operations"."""
+    protocol: str
+    endpoint: str
+    state: str
+    protected: bool | None
+    """Whether unsubscribing takes AWS credentials, and not only the link in each mail; None when that can't be known."""
+
+
+class Channels:
+    """Reads and writes channels. Everything raises CommandError with what to do."""
+
+    def __init__(self, aws: Aws, stack: str) -> None:
+        self._aws, self._stack = aws, stack
+        wanted = ("ChannelsTableName", "WatchlistTableName", "AlertsTopicArn", "OperationsTopicArn")
+        self._table, self._watchlist, alerts, operations = find_outputs(aws, stack, *wanted)
+        self.topics = {"alerts": alerts, "operations": operations}
+
+    def all(self) -> list[dict[str, Any]]:
+        """Every channel by its id; "email" is there without a record."""
+        with asking("read the channels (dynamodb:Scan)"):
+            found = {record["ChannelId"]: record for record in scan(self._aws.dynamodb, self._table, ConsistentRead=True)}
+        email = {"ChannelId": EMAIL, **found.pop(EMAIL, {}), "Kind": "sns"}
+        # A record without a kind is a clock that outlived its channel.
+        return [email, *(record for _, record in sorted(found.items()) if "Kind" in record)]
+
+    def add(self, channel_id: str, kind: str, url: str | None, name: str | None, secret: str) -> bool:
+        """Stores the secret, then the record that names it; True when the channel is new. What it replaces is forgotten."""
+        parameter = self._parameter(channel_id)
+        with asking(f"store a secret (ssm:PutParameter on {parameter})"):
+            self._aws.ssm.put_parameter(
+                Name=parameter, Value=secret, Type="SecureString", Overwrite=True,
+                Description=f"Imagewatch: the secret of the alert channel {channel_id}",
+            )  # fmt: skip
+        record = {
+            "Kind": kind,
+            "Name": name or channel_id,
+            "Enabled": True,
+            "SecretParameter": parameter,
+            "Status": "ok",
+            "StatusReason": "Not checked yet",
+            "UpdatedAt": _now(),
+            **({"Url": url} if url else {}),
+        }
+        with asking("write the channel (dynamodb:UpdateItem)"):
+            answer = self._update(channel_id, record, removed=["HoldUntil", *([] if url else ["Url"])])
+        return "Kind" not in answer.get("Attributes", {})
+
+    def switch(self, channel_id: str, *, on: bool) -> None:
+        """Uses the channel again, or leaves it alone. Switching it on also forgets that its address was gone."""
+        changed: dict[str, Any] = {"Enabled": on, "UpdatedAt": _now()}
+        if on:
+            changed |= {"Status": "ok", "StatusReason": "Not checked since it was switched on"}
+        condition = "" if channel_id == EMAIL else "attribute_exists(Kind)"
+        with asking("change the channel (dynamodb:UpdateItem)"), _must_exist(channel_id):
+            self._update(channel_id, changed, removed=["HoldUntil"] if on else [], condition=condition)
+
+    def remove(self, channel_id: str) -> None:
+        """Deletes the record first, so that nothing is sent any more, and then the secret."""
+        with asking("remove the channel (dynamodb:DeleteItem)"), _must_exist(channel_id):
+            self._aws.dynamodb.delete_item(
+                TableName=self._table,
+                Key={"ChannelId": {"S": channel_id}},
+                ConditionExpression="attribute_exists(ChannelId)",
+            )
+        with asking("remove the channel's secret (ssm:DeleteParameter)"):
+            # Unlike DeleteParameter, it doesn't mind when there is none.
+            self._aws.ssm.delete_parameters(Names=[self._parameter(channel_id)])
+
+    def rules(self) -> dict[str, list[str]]:
+        """channel id -> the ids of the rules that send there."""
+        found: dict[str, list[str]] = {}
+        with asking("read the rules (dynamodb:Scan)"):
+            for rule in scan(self._aws.dynamodb, self._watchlist, ProjectionExpression="RuleId, Channels"):
+                for channel_id in rule.get("Channels", [EMAIL]):
+                    found.setdefault(channel_id, []).append(rule["RuleId"])
+        return {channel_id: sorted(rules) for channel_id, rules in found.items()}
+
+    def subscriptions(self) -> list[Subscription]:
+        """Who is subscribed to the alerts and the operations topic."""
+        found = []
+        with asking("read the subscriptions (sns:ListSubscriptionsByTopic)"):
+            for topic, arn in self.topics.items():
+                for page in self._aws.sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn):
+                    found += [self._subscription(topic, entry) for entry in page["Subscriptions"]]
+        return found
+
+    def _subscription(self, topic: str, entry: Mapping[str, Any]) -> Subscription:
+        arn = entry["SubscriptionArn"]
+        state = _UNCONFIRMED.get(arn, "confirmed")
+        return Subscription(topic, entry["Protocol"], entry["Endpoint"], state, self._protected(arn, state))
+
+    def _protected(self, arn: str, state: str) -> bool | None:
+        if state != "confirmed":
+            return None
+        try:
+            attributes = self._aws.sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+        except AWS_ERRORS:  # worth showing where it may be read, not worth failing for
+            return None
+        return str(attributes.get("ConfirmationWasAuthenticated", "")).lower() == "true"
+
+    def _parameter(self, channel_id: str) -> str:
+        return f"/imagewatch/{self._stack}/channels/{channel_id}"
+
+    def _update(self, channel_id: str, values: Mapping[str, Any], removed: list[str], condition: str = "") -> Mapping[str, Any]:
+        sets = "SET " + ", ".join(f"#{name} = :{name}" for name in values)
+        drops = f" REMOVE {', '.join(f'#{name}' for name in removed)}" if removed else ""
+        return self._aws.dynamodb.update_item(
+            TableName=self._table,
+            Key={"ChannelId": {"S": channel_id}},
+            UpdateExpression=sets + drops,
+            ExpressionAttributeNames={f"#{name}": name for name in [*values, *removed]},
+            ExpressionAttributeValues={f":{name}": value for name, value in to_item(values).items()},
+            ReturnValues="ALL_OLD",
+            **({"ConditionExpression": condition} if condition else {}),  # type: ignore[arg-type]
+        )
+
+
+def refuse_id(channel_id: str) -> None:
+    """Raises UsageError for an id that can't be a channel's."""
+    if channel_id == EMAIL:
+        raise UsageError("email is there already: it goes to every address that is subscribed to the alerts topic.")
+    if not _ID.fullmatch(channel_id):
+        raise UsageError(f"{channel_id!r} can't be a channel's id: use a-z, 0-9 and -, at most 32 characters.")
+
+
+def refuse_url(url: str, what: str) -> None:
+    """Raises UsageError unless the address is https, or http to this machine. Never shows the address: it can be a secret."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or url != url.strip() or parts.username is not None:
+        raise UsageError(f"{what} is not an address like https://example.com/path.")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_this_machine(url)):
+        raise UsageError(f"{what} must begin with https://: anybody on the way could read what is sent.")
+
+
+class _must_exist:  # noqa: N801 - reads as a clause of the with statement
+    """Turns a failed condition into the sentence that there is no such channel."""
+
+    def __init__(self, channel_id: str) -> None:
+        self._channel_id = channel_id
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            raise CommandError(
+                f"there is no channel {self._channel_id}. `imagewatch channels list` shows those that there are."
+            ) from error
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

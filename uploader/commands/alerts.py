@@ -1,0 +1,164 @@
+"""`imagewatch alerts`: what was alerted, whether it reached people, whether it was right; and tests of every channel."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rich.text import Text
+
+from uploader.alert_words import alerts_table, plain_alert, precision_lines, precision_numbers
+from uploader.alerts import Alerts, confirm
+from uploader.arguments import add_connection_arguments, connection, number_between
+from uploader.channels import EMAIL, Channels
+from uploader.errors import CommandError, UsageError
+from uploader.precision import judged, measure
+from uploader.report import printable
+from uploader.screen import Screen
+from uploader.session import Aws
+
+SUMMARY = "Look at alerts, mark wrong ones, and test the channels."
+DESCRIPTION = """\
+Every alert is kept with the rule as it was when it matched. Mark those that were wrong: `precision` then says how often a
+rule is right, and which threshold would have kept the right ones."""
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    show = _action(actions, "list", _list, "Show the newest alerts and how they stand.")
+    show.add_argument("--rule", metavar="RULE", help="Only this rule's alerts (much faster).")
+    show.add_argument(
+        "--since", type=_since, default="7d", metavar="AGE", help="How far back: 90m, 12h, 7d. It is 7d if not given."
+    )
+    show.add_argument("--limit", type=number_between(1, 10_000), default=50, metavar="N", help="The most alerts to show: 50.")
+    test = _action(actions, "test", _test, "Send a test through each channel, and show what became of it.")
+    test.add_argument("--channel", action="append", metavar="ID", help="Only through this channel; can be given several times.")
+    agree = _action(actions, "confirm", _confirm, _CONFIRM, as_json=False)
+    agree.add_argument("link", metavar="TOKEN-OR-URL", help='The address of "Confirm subscription" in SNS\'s mail, in quotes.')
+    agree.add_argument("--topic", choices=("alerts", "operations"), default="alerts", help="Which topic a token alone is for.")
+    wrong = _action(
+        actions, "not-this", _not_this, "Mark an alert as wrong: the rule should not have matched this image.", as_json=False
+    )
+    wrong.add_argument("alert", metavar="ALERT_ID", help="The alert's id, as `imagewatch alerts list` shows it.")
+    wrong.add_argument("--note", metavar="TEXT", help="What it was instead.")
+    wrong.add_argument("--undo", action="store_true", help="Take the mark back.")
+    right = _action(actions, "precision", _precision, "Say how often a rule is right, and propose a threshold.")
+    right.add_argument("rule", metavar="RULE", help="The rule's id.")
+    right.add_argument("--since", type=_since, default="90d", metavar="AGE", help="How far back. It is 90d if not given.")
+
+
+_CONFIRM = (
+    'Confirm an e-mail subscription so that it can\'t be ended by a click: the link "unsubscribe" in each mail otherwise works '
+    "for everybody, and mail scanners that open links use it."
+)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the action that was named."""
+    code: int = args.act(args)
+    return code
+
+
+def _action(
+    actions: Any, name: str, act: Callable[[argparse.Namespace], int], says: str, *, as_json: bool = True
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = actions.add_parser(name, help=says.partition(":")[0], description=says, allow_abbrev=False)
+    if as_json:
+        parser.add_argument("--json", action="store_true", help="Print one JSON document on stdout, and nothing else.")
+    add_connection_arguments(parser)
+    parser.set_defaults(act=act)
+    return parser
+
+
+def _since(text: str) -> str:
+    """An argparse type: an age such as 7d as the moment that it reaches back to."""
+    found = re.fullmatch(r"([1-9]\d{0,4})([mhd])", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is no age such as 90m, 12h or 7d")
+    moment = datetime.now(UTC) - timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _aws(args: argparse.Namespace) -> Aws:
+    return Aws(connection(args, pool_size=4))
+
+
+# ------------------------------------------------------------------------------------------------------------------- list
+
+
+def _list(args: argparse.Namespace) -> int:
+    alerts = Alerts(_aws(args), args.stack)
+    found = alerts.of_rule(args.rule, args.since, args.limit) if args.rule else alerts.newest(args.since, args.limit)
+    screen = Screen(quiet=args.json)
+    if args.json:
+        screen.document({"alerts": [plain_alert(alert) for alert in found]})
+    elif found:
+        screen.say(alerts_table(found))
+    else:
+        screen.say(f"No alerts since {args.since[:16].replace('T', ' ')} UTC.")
+    return 0
+
+
+# ------------------------------------------------------------------------------------------------------------------- test
+
+
+def _test(args: argparse.Namespace) -> int:
+    aws = _aws(args)
+    channels = args.channel or [
+        record["ChannelId"] for record in Channels(aws, args.stack).all() if record.get("Enabled") is not False
+    ]
+    outcomes = Alerts(aws, args.stack).test(channels)
+    screen = Screen(quiet=args.json)
+    if args.json:
+        screen.document({"channels": outcomes})
+    for outcome in outcomes:
+        name = printable(str(outcome["ChannelId"]))
+        if outcome["Outcome"] == "SENT":
+            told = "SNS has taken it; who is subscribed shows `imagewatch channels list`" if name == EMAIL else outcome["Id"]
+            screen.say(Text.assemble(("sent", "bold green"), f"    {name}: {printable(str(told))}"))
+        else:
+            screen.say(Text.assemble(("failed", "bold red"), f"  {name}: {printable(str(outcome['Reason']))}"))
+    return 0 if all(outcome["Outcome"] == "SENT" for outcome in outcomes) else 1
+
+
+def _confirm(args: argparse.Namespace) -> int:
+    topic, _ = confirm(_aws(args), args.stack, args.link, args.topic)
+    said = f"Confirmed for {topic.rpartition(':')[2]}. To end this subscription now takes AWS credentials; links in mails don't."
+    Screen(quiet=False).say(said)
+    return 0
+
+
+def _not_this(args: argparse.Namespace) -> int:
+    if args.undo and args.note:
+        raise UsageError("--note says why an alert is wrong; it doesn't go with --undo.")
+    alerts = Alerts(_aws(args), args.stack)
+    alert = alerts.unmark(args.alert) if args.undo else alerts.mark(args.alert, args.note)
+    did = "No longer marked" if args.undo else "Marked as wrong"
+    rule = printable(str(alert.get("RuleId", "")))
+    Screen(quiet=False).say(
+        f"{did}: {printable(str(alert.get('Subject', args.alert)))}", f"See: imagewatch alerts precision {rule}"
+    )
+    return 0
+
+
+# --------------------------------------------------------------------------------------------------------------- precision
+
+
+def _precision(args: argparse.Namespace) -> int:
+    alerts = Alerts(_aws(args), args.stack)
+    rule = alerts.rule(args.rule)
+    seen = judged(alerts.of_rule(args.rule, args.since))
+    if rule is None and not seen:
+        raise CommandError(f"there is no rule {args.rule}, and no alert of one. `imagewatch rules list` shows the rules.")
+    found = measure(seen, rule)
+    screen = Screen(quiet=args.json)
+    if args.json:
+        screen.document({"rule": args.rule, "since": args.since, **precision_numbers(found)})
+    else:
+        screen.say(*precision_lines(args.rule, found))
+    return 0

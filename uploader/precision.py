@@ -1,0 +1,117 @@
+"""How often a rule is right, and which thresholds would have kept every right alert while sparing wrong ones.
+
+An alert counts as right until somebody marks it ("not this"). Suppressed alerts reached nobody and don't count. The proposal is
+careful: for each term it is the lowest confidence among the right alerts, so that every one of them keeps every match it had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+
+SEEN = ("SENT", "DIGESTED")
+FEW = 10
+"""With fewer right alerts than this, a proposal says little about those to come."""
+
+_STEP = Decimal("0.1")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One alert that people have seen: the surest confidence for each of its terms, and whether it was right."""
+
+    confidences: Mapping[str, float]
+    """Term (casefolded) -> confidence, 0-100."""
+    is_right: bool
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A threshold for one term. `threshold` None: whatever this term brought was wrong, so that no threshold would help."""
+
+    term: str
+    threshold: float | None
+    now: float | None
+    """The rule's present threshold, where the term is still in the rule."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A rule's record, and what it would be with the proposals."""
+
+    right: int
+    wrong: int
+    spared: int
+    """How many of the wrong ones the proposals would have spared people."""
+    proposals: Sequence[Proposal]
+
+    @property
+    def precision(self) -> float | None:
+        """The share of right alerts, 0-1; None without alerts."""
+        return _share(self.right, self.wrong)
+
+    @property
+    def precision_then(self) -> float | None:
+        """The share with the proposals: no right alert is lost, `spared` wrong ones are."""
+        return _share(self.right, self.wrong - self.spared)
+
+
+def judged(alerts: Iterable[Mapping[str, Any]]) -> list[Judged]:
+    """The alerts (as recorded) that people have seen, of one rule."""
+    found = []
+    for alert in alerts:
+        matches = alert.get("Rule", {}).get("Matches", [])
+        if alert.get("Status") in SEEN and matches:
+            surest: dict[str, float] = {}
+            for match in matches:
+                term = str(match["Term"]).casefold()
+                surest[term] = max(surest.get(term, 0.0), float(match["Confidence"]))
+            found.append(Judged(surest, is_right="NotThis" not in alert))
+    return found
+
+
+def measure(alerts: Sequence[Judged], rule: Mapping[str, Any] | None = None) -> Precision:
+    """What the marks say about a rule. `rule` is its record, for its present thresholds and for which terms it needs together."""
+    present, needed = _thresholds(rule or {}), _needed(rule or {})
+    right = [alert for alert in alerts if alert.is_right]
+    wrong = [alert for alert in alerts if not alert.is_right]
+    floors = {term: _floor(right, term) for term in sorted({term for alert in wrong for term in alert.confidences})}
+    raised = {term: floor for term, floor in floors.items() if floor is None or floor > present.get(term, 0)}
+    spared = _spared(wrong, raised, needed)
+    for term in list(raised):  # a threshold that spares nobody anything is not worth proposing
+        rest = {other: floor for other, floor in raised.items() if other != term}
+        if _spared(wrong, rest, needed) == spared:
+            raised = rest
+    return Precision(len(right), len(wrong), spared, [Proposal(term, floor, present.get(term)) for term, floor in raised.items()])
+
+
+def _floor(right: Sequence[Judged], term: str) -> float | None:
+    """The lowest confidence that a right alert had for the term, to one decimal and never rounded up; None when none had it."""
+    found = [alert.confidences[term] for alert in right if term in alert.confidences]
+    return float(Decimal(str(min(found))).quantize(_STEP, ROUND_DOWN)) if found else None
+
+
+def _spared(wrong: Sequence[Judged], floors: Mapping[str, float | None], needed: frozenset[str]) -> int:
+    """How many wouldn't have matched: a term that the rule needs falls away, or every term does."""
+    below = [{term for term, confidence in alert.confidences.items() if _falls(confidence, term, floors)} for alert in wrong]
+    return sum(bool(fallen & needed) or fallen == set(alert.confidences) for alert, fallen in zip(wrong, below, strict=True))
+
+
+def _falls(confidence: float, term: str, floors: Mapping[str, float | None]) -> bool:
+    floor = floors.get(term, 0.0)
+    return floor is None or confidence < floor
+
+
+def _thresholds(rule: Mapping[str, Any]) -> dict[str, float]:
+    terms = [*rule.get("AnyOf", rule.get("Terms", [])), *rule.get("AllOf", [])]
+    return {str(term["Term"]).casefold(): float(term.get("MinConfidence", 80)) for term in terms}
+
+
+def _needed(rule: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(str(term["Term"]).casefold() for term in rule.get("AllOf", []))
+
+
+def _share(right: int, wrong: int) -> float | None:
+    return right / (right + wrong) if right + wrong else None
