@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import asl_interpreter, fast_dynamodb, s3_events
+from local import asl_interpreter, fast_dynamodb, message_moves, s3_events
 from local.cloudformation import StackRecord
 from local.deploy import Deployment
 from local.event_bus import EventBus
@@ -99,6 +99,7 @@ class LocalStack:
         self.executions.install()
         self.bus.install()
         s3_events.install(self._send_to_queue)
+        message_moves.install()
         install_sns_capture(self.mailbox)
         _keep_containers_away(self.runner)
 
