@@ -8,10 +8,12 @@ BIN      := $(VENV)/bin
 PORT     ?= 4566
 WEB_PORT ?= 8080
 SAMPLES  ?= 1
+# Containers reach this machine at another address than itself: LISTEN=0.0.0.0 lets `sam local invoke` in.
+LISTEN   ?= 127.0.0.1
 
 export PORT WEB_PORT SAMPLES
 
-.PHONY: help up down test check lock clean
+.PHONY: help up down test check bench chaos fuzz audit lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,7 +35,7 @@ $(VENV)/.dev-installed: $(VENV)/.local-installed requirements/dev.txt
 	@touch $@
 
 up: $(VENV)/.local-installed  ## run Imagewatch on this machine, with sample photos through the whole pipeline (PORT, WEB_PORT, SAMPLES=0)
-	@$(BIN)/python -m local --detach
+	@$(BIN)/python -m local --detach --host $(LISTEN)
 	@if [ "$(SAMPLES)" != 0 ]; then $(BIN)/python -m local.samples; fi
 
 down: $(VENV)/.local-installed  ## stop what `make up` started
@@ -50,10 +52,23 @@ check: $(VENV)/.dev-installed  ## the gate for every commit: lint, types, templa
 	@$(BIN)/python docs/draw.py --check
 	@$(BIN)/pytest -q tests/contract
 
+bench: $(VENV)/.dev-installed  ## what it costs: time, calls, money, as tables
+	@$(BIN)/python -m bench
+
+chaos: $(VENV)/.dev-installed  ## 1,000 images through throttles, crashes, duplicates and a killed intake
+	@$(BIN)/python -m tests.chaos
+
+fuzz: $(VENV)/.dev-installed  ## mutated images against the decoder, seeded and bounded
+	@$(BIN)/python -m tests.fuzz
+
+audit: $(BIN)/uv  ## checkov, in an environment of its own (its requirements differ from ours)
+	@test -x .venv-audit/bin/checkov || { $(BIN)/uv venv --quiet --python $(BIN)/python .venv-audit && $(BIN)/uv pip install --quiet --python .venv-audit/bin/python --require-hashes -r requirements/audit.txt; }
+	@.venv-audit/bin/checkov --quiet --compact -f template.yaml
+
 lock: $(BIN)/uv  ## pin the requirements anew, with hashes and without addresses
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header requirements/dev.in -o requirements/dev.txt
 	@for name in requirements/local functions/requirements; do \
 	  $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -c requirements/dev.txt $$name.in -o $$name.txt; done
 
 clean: down  ## remove everything that was installed or built here
-	@rm -rf $(VENV) .aws-sam .local .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@rm -rf $(VENV) .venv-audit .aws-sam .local .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -23,8 +23,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     observability.about(state, detail["executionArn"], context)
     image = ImageVersion.from_state(state)
     record = images_table.read(image.image_id)
-    ours = record is not None and record["Sequencer"] == image.sequencer
-    if ours and record and record["Status"] != "ANALYZING":
+    if record and images_table.belongs_to(image, record) and record["Status"] != "ANALYZING":
+        # It can have been cut off just after the record was written; what should have followed is done here.
+        records.complete(image, record)
         logger.info("Already recorded.", status=record["Status"])
         return {"Recorded": False}
     reason = reasons.interruption(detail["status"], detail.get("error") or "", detail.get("cause") or "")

@@ -19,7 +19,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     image = ImageVersion.from_state(event["Image"])
     reason = reasons.explain(event["Error"])
     if event["Error"]["Error"] == ImageGone.__name__:
-        records.forget(image)
+        records.withdraw(image)
         logger.info("Image is gone.", reason=reason)
         return {"Status": "GONE", "Reason": reason}
     attributes = {"Status": "REJECTED", "Reason": reason, "MatchedRules": [], "AnalyzedAt": iso_utc(datetime.now(UTC))}

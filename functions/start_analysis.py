@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,40 +32,48 @@ def handle(change: intake.ObjectEvent) -> None:
     """Carries out one event. Repeating it changes nothing."""
     if not change.concerns_us:
         logger.info("Ignored: not an image.", key=change.image.key, size=change.image.size)
-    elif change.removed:
-        remove(change)
+    elif change.leaves_an_image:
+        start(change.image)
     else:
-        start(change.image, change.image.execution_name())
+        remove(change.image)
 
 
-def start(image: ImageVersion, name: str) -> bool:
-    """Makes the image visible as ANALYZING and starts its execution; False when that execution existed already."""
-    arn = executions.execution_arn(name)
-    observability.about(image.to_state(), arn)
-    links = {"ExecutionArn": arn, "ExecutionUrl": executions.execution_url(arn)}
-    claim = records.claim(image, {**links, "ReceivedAt": intake.iso_utc(datetime.now(UTC))})
-    if claim is Claim.CONCLUDED:
-        logger.info("Ignored: this version has been analysed.")
-        return False
+def start(image: ImageVersion, *, by_removal: bool = False) -> None:
+    """Makes the image visible as ANALYZING and starts its version's execution, unless that has been done."""
+    image = replace(image, claim=secrets.token_hex(4))
+    name = image.execution_name()
+    observability.about(image.to_state(), executions.execution_arn(name))
+    received = {"ReceivedAt": intake.iso_utc(datetime.now(UTC))}
+    claim, image = records.claim(image, {**executions.links(name), **received}, by_removal=by_removal)
+    if claim is Claim.CONCLUDED or (claim is Claim.OVERTAKEN and by_removal):
+        logger.info("Ignored: this version has been analysed, or a newer event has been answered.", claim=claim.name)
+        return
+    started = run(image, name)
+    if not started and claim is not Claim.OVERTAKEN:
+        # The name was used up by an earlier claim of this version, which has lost the record: a second analysis is due.
+        again = image.execution_name(run=image.claim)
+        started = images_table.hand_over(image, executions.links(again)) and run(image, again)
+    logger.info("Execution started." if started else "Execution existed already.", claim=claim.name)
+
+
+def run(image: ImageVersion, name: str) -> bool:
+    """Starts an execution when its turn has come; False when one of this name has been started before."""
+    executions.prepare()
     pace_table.wait_for_slot()
     started = executions.start(image, name)
-    logger.info("Execution started." if started else "Execution existed already.", claim=claim.name)
     if started:
         observability.count("ImagesReceived")
     return started
 
 
-def remove(change: intake.ObjectEvent) -> None:
-    """Forgets the image; if a permanent deletion has brought an older version to light, that one is analysed."""
-    image = change.image
-    observability.about(image.to_state(), None)
-    only_version = change.permanent and bool(image.version_id)
-    forgotten = records.forget(image, only_version=only_version)
-    logger.info("Image removed." if forgotten else "Nothing to remove.")
-    if only_version and images_table.read(image.image_id) is None:
-        found = objects.current(image.bucket, image.key)
-        if found:
-            uncovered = objects.version_of(found, image, intake.iso_utc(found.uploaded_at))
-            # Its own name first, in case it was never analysed; if it was, this is a deliberate second analysis.
-            if not start(uncovered, uncovered.execution_name()):
-                start(uncovered, uncovered.execution_name(run=f"uncovered at {image.sequencer}"))
+def remove(removal: ImageVersion) -> None:
+    """Forgets an image that is gone from its key; what the removal brought to light, or left in place, is analysed if it wasn't.
+
+    S3 is asked what the key holds now, because a removal can be undone by the permanent deletion of its delete marker.
+    """
+    observability.about(removal.to_state(), None)
+    found = objects.current(removal.bucket, removal.key)
+    if found is None:
+        logger.info("Image removed." if records.forget(removal) else "Nothing to remove.")
+    elif found.version_id:  # without versions, whatever is there now has an event of its own
+        start(objects.version_of(found, removal, intake.iso_utc(found.uploaded_at)), by_removal=True)

@@ -1,7 +1,7 @@
 """Faults on request: /_local/faults makes chosen calls fail, slowly or at once, so that retries are seen to heal.
 
-Two errors are no answers: "Crash" (service lambda) kills the worker, and "Timeout" only holds the call for
-`delay_seconds` and then lets it go on. Whoever serves the call acts on `Fault.code`.
+Two errors are no answers: "Crash" (service lambda) kills the worker, at once or `after_calls` AWS calls of its handler, and
+"Timeout" only holds the call for `delay_seconds` and then lets it go on. Whoever serves the call acts on `Fault.code`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from local import service_models
 CRASH = "Crash"
 TIMEOUT = "Timeout"
 LONGEST_DELAY_SECONDS = 900.0
+MOST_CALLS = 1000
 
 _SERVICES = {name: name for name in service_models.BOTOCORE_NAMES}
 _SERVICES |= {"stepfunctions": "states", "monitoring": "cloudwatch"}
-_FIELDS = frozenset({"service", "operation", "error", "rate", "count", "message", "status", "delay_seconds", "match", "seed"})
+_FIELDS = frozenset(
+    {"service", "operation", "error", "rate", "count", "message", "status", "delay_seconds", "match", "seed", "after_calls"}
+)
 _EXTRA_OPERATIONS = {"s3": frozenset({"PostObject"})}
 
 
@@ -33,6 +36,9 @@ class Fault:
     message: str
     status: int
     delay_seconds: float
+    after_calls: int = 0
+    deaths: list[dict[str, Any]] = field(default_factory=list, compare=False)
+    """Of a Crash: {"function", "calls": what its handler had called, as "sns:Publish"} for each worker that it killed."""
 
 
 class BadFaultError(ValueError):
@@ -53,7 +59,7 @@ class _Rule:
     fault: Fault
     rate: float | None
     left: int | None
-    match: str
+    match: tuple[str, ...]
     seed: int
     hits: int = 0
     dice: random.Random = field(init=False)
@@ -61,10 +67,10 @@ class _Rule:
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
 
-    def fires(self, service: str, operation: str, resources: tuple[str, ...]) -> bool:
+    def fires(self, service: str, operation: str, resources: tuple[str, ...], body: bytes) -> bool:
         if self.service != service or self.operation not in ("*", operation):
             return False
-        if self.match and not any(self.match in resource for resource in resources):
+        if not all(any(part in resource for resource in resources) or part.encode() in body for part in self.match):
             return False
         if self.left is not None:
             if self.left == 0:
@@ -79,7 +85,9 @@ class _Rule:
         shown = {"id": self.number, "service": self.service, "operation": self.operation, "error": self.fault.code}
         shown |= {"rate": self.rate} if self.left is None else {"count": self.left}
         shown |= {"message": self.fault.message, "status": self.fault.status, "delay_seconds": self.fault.delay_seconds}
-        return shown | {"match": self.match, "seed": self.seed, "hits": self.hits}
+        if self.fault.code == CRASH:
+            shown |= {"after_calls": self.fault.after_calls, "deaths": list(self.fault.deaths)}
+        return shown | {"match": list(self.match), "seed": self.seed, "hits": self.hits}
 
 
 class Faults:
@@ -90,16 +98,17 @@ class Faults:
         self._rules: list[_Rule] = []
         self._numbers = itertools.count(1)
 
-    def match(self, service: str, operation: str, *resources: str) -> Fault | None:
+    def match(self, service: str, operation: str, *resources: str, body: bytes = b"") -> Fault | None:
         """Return the fault that this call meets, if any; the oldest rule that fires wins.
 
-        `resources` are what a rule's `match` is looked for in: the call's ARNs (for Rekognition they hold the image's
-        object), or a function's name.
+        A rule's `match` is looked for in `resources` (the call's ARNs, which for Rekognition hold the image's object; the name
+        of the function that is called, or that calls) and in the body, which names the image where the ARN is a table's, a
+        topic's or a function's. Of several, each must be found.
         """
         if not self._rules:
             return None
         with self._lock:
-            return next((rule.fault for rule in self._rules if rule.fires(service, operation, resources)), None)
+            return next((rule.fault for rule in self._rules if rule.fires(service, operation, resources, body)), None)
 
     def handle(self, method: str, body: bytes | str = b"") -> tuple[int, Any]:
         """Serve /_local/faults: POST adds a fault, GET lists them, DELETE removes all, or one by {"id": n}.
@@ -156,7 +165,16 @@ def _rule(number: int, asked: dict[str, Any]) -> _Rule:
         seed = random.randrange(2**32)
     elif not isinstance(seed, int) or isinstance(seed, bool):
         raise BadFaultError("seed", "must be a whole number")
-    return _Rule(number, service, operation, _fault(service, asked), rate, count, _string(asked, "match", ""), seed)
+    return _Rule(number, service, operation, _fault(service, asked), rate, count, _match(asked), seed)
+
+
+def _match(asked: dict[str, Any]) -> tuple[str, ...]:
+    """One string, or several that must all be found."""
+    wanted = asked.get("match", [])
+    parts = [wanted] if isinstance(wanted, str) else wanted
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        raise BadFaultError("match", "must be a string or a list of strings")
+    return tuple(parts)
 
 
 def _operation(service: str, operation: str) -> str:
@@ -177,10 +195,19 @@ def _how_often(asked: dict[str, Any]) -> tuple[float | None, int | None]:
     return None, count
 
 
+def _after_calls(asked: dict[str, Any]) -> int:
+    calls = asked.get("after_calls", 0)
+    if not isinstance(calls, int) or isinstance(calls, bool) or not 0 <= calls <= MOST_CALLS:
+        raise BadFaultError("after_calls", f"must be a whole number from 0 to {MOST_CALLS}")
+    return calls
+
+
 def _fault(service: str, asked: dict[str, Any]) -> Fault:
     name = _string(asked, "error")
     if name == CRASH and service != "lambda":
         raise BadFaultError("error", "Crash is for the service lambda: its worker dies")
+    if "after_calls" in asked and name != CRASH:
+        raise BadFaultError("after_calls", "is for the error Crash")
     code, status = service_models.wire_error(service, name)
     delay = _number(asked, "delay_seconds", 0.0, LONGEST_DELAY_SECONDS) if "delay_seconds" in asked else 0.0
     if name == TIMEOUT and not delay:
@@ -189,7 +216,8 @@ def _fault(service: str, asked: dict[str, Any]) -> Fault:
         status = asked["status"]
         if not isinstance(status, int) or isinstance(status, bool) or not 400 <= status <= 599:
             raise BadFaultError("status", "must be an HTTP status from 400 to 599")
-    return Fault(code, _string(asked, "message", f"{code}: a fault on request (/_local/faults)"), status, delay)
+    message = _string(asked, "message", f"{code}: a fault on request (/_local/faults)")
+    return Fault(code, message, status, delay, _after_calls(asked))
 
 
 def _string(asked: dict[str, Any], name: str, default: str | None = None) -> str:

@@ -67,13 +67,20 @@ class Gateway:
         call = identify(
             request.method, request.headers.get("host", ""), request.path, request.query, request.headers, request.body
         )
+        response = self._served(request, call)
+        if self._runner and (trace := request.headers.get("x-amzn-trace-id")):
+            self._runner.crashes.answered(trace, f"{call.service}:{call.operation}")
+        return response
+
+    def _served(self, request: Request, call: Call) -> Response:
+        role = self._identities.role_of(call.access_key)
         if not (call.service == "lambda" and call.operation == "Invoke"):  # the runner asks for those itself
-            fault = self._faults.match(call.service, call.operation, *call.resources)
+            caller = role.session if role else ""
+            fault = self._faults.match(call.service, call.operation, *call.resources, caller, body=request.body)
             if fault is not None:
                 time.sleep(fault.delay_seconds)
                 if fault.code != TIMEOUT:
                     return lambda_api.error(call, fault.code, fault.message, fault.status)
-        role = self._identities.role_of(call.access_key)
         if denial := self._denial(call, role):
             log.warning("%s", denial.message)
             return lambda_api.error(call, denial.code, denial.message, denial.status)

@@ -1,6 +1,6 @@
 """Tells `sam local invoke` about the running stack: each function's real environment, with this machine's endpoint for AWS.
 
-    python -m local.sam_environment > env.json
+    python -m local.sam_environment > .aws-sam/env.json
     python -m local.sam_environment --template .aws-sam/build/template.yaml > .aws-sam/build/local.yaml
 
 The first is SAM's --env-vars file. The second is needed because SAM hands on only variables that its template declares, and

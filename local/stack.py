@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import asl_interpreter, fast_dynamodb, s3_events
+from local import asl_interpreter, fast_dynamodb, message_moves, s3_events, true_queues
 from local.cloudformation import StackRecord
 from local.deploy import Deployment
 from local.event_bus import EventBus
@@ -99,9 +99,11 @@ class LocalStack:
     def _install(self) -> None:
         asl_interpreter.install(self._invoke_for_state_machine, lambda arn: self.runner.function(arn).timeout)
         fast_dynamodb.install()
+        true_queues.install()
         self.executions.install()
         self.bus.install()
         s3_events.install(self._send_to_queue)
+        message_moves.install()
         install_sns_capture(self.mailbox)
         _keep_containers_away(self.runner)
 

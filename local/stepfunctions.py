@@ -23,8 +23,8 @@ from typing import Any
 
 from moto.core.config import default_user_config
 from moto.core.responses import ActionResult
-from moto.stepfunctions.exceptions import ExecutionAlreadyExists, ExecutionDoesNotExist
-from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType, InvalidExecutionInput
+from moto.stepfunctions.exceptions import ExecutionAlreadyExists, ExecutionDoesNotExist, InvalidExecutionInput
+from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramError, ProgramRunning
@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 Publish = Callable[[str, str, list[str], dict[str, Any]], None]
 WriteLog = Callable[[str, str, str], None]
 PAGE = 100
+EXECUTION_DATA = ("input", "inputDetails", "output", "outputDetails")
 CLOSED = (ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED, ExecutionStatus.ABORTED, ExecutionStatus.TIMED_OUT)
 ENDINGS = {
     ExecutionStatus.ABORTED: (HistoryEventType.ExecutionAborted, "executionAbortedEventDetails"),
@@ -211,8 +212,7 @@ def _is_logged(event_type: str, level: str) -> bool:
 def _history_line(event: dict[str, Any], execution: Execution, settings: dict[str, Any]) -> str:
     details: dict[str, Any] = next((item for key, item in event.items() if key.endswith("EventDetails")), {})
     if not settings.get("includeExecutionData", False):
-        hidden = ("input", "inputDetails", "output", "outputDetails", "cause")
-        details = {key: value for key, value in details.items() if key not in hidden}
+        details = {key: value for key, value in details.items() if key not in (*EXECUTION_DATA, "cause")}
     line = {
         "id": str(event["id"]),
         "type": event["type"].value,
@@ -222,6 +222,13 @@ def _history_line(event: dict[str, Any], execution: Execution, settings: dict[st
         "execution_arn": execution.exec_arn,
     }
     return json.dumps(line, default=str)
+
+
+def _without_data(event: dict[str, Any]) -> dict[str, Any]:
+    def bare(details: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in details.items() if key not in EXECUTION_DATA}
+
+    return {key: bare(value) if key.endswith("EventDetails") else value for key, value in event.items()}
 
 
 def _new_execution(backend: Any, machine: Any, name: str, arn: str, execution_input: str) -> Execution:
@@ -299,7 +306,10 @@ def _install_responses(executions: Executions) -> None:
         first = int(response._get_param("nextToken") or 0)
         last = first + int(response._get_param("maxResults") or PAGE)
         token = str(last) if last < len(events) else None
-        return ActionResult({"events": events[first:last], "nextToken": token})
+        page = events[first:last]
+        if response._get_param("includeExecutionData") is False:
+            page = [_without_data(event) for event in page]
+        return ActionResult({"events": page, "nextToken": token})
 
     def describe_execution(response: Any) -> ActionResult:
         execution = executions.find(response._get_param("executionArn"))

@@ -1,6 +1,7 @@
 """What an image is: one version of one S3 object, and the names that follow from it.
 
-Everything here is a pure function of bucket, key and version, so that duplicated and reordered events meet the same names.
+Everything here is a pure function of bucket, key, version and claim, so that duplicated and reordered events meet the same
+names.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ class ImageVersion:
     """Bytes."""
     uploaded_at: str
     """When S3 saw it: ISO 8601, UTC, milliseconds."""
+    claim: str = ""
+    """Names one taking of the record for this version, so that an execution knows whether the record is still its own."""
 
     @property
     def image_id(self) -> str:
@@ -68,26 +71,31 @@ class ImageVersion:
         return sha256_hex(self.version_id or f"{self.sequencer} {self.etag}")[:16]
 
     @property
+    def edition(self) -> str:
+        """Names what one claim writes, so that an execution that lost the record never clears away what its successor wrote."""
+        return f"{self.version}-{self.claim}" if self.claim else self.version
+
+    @property
     def source(self) -> str:
         return source_of(self.key)
 
     @property
     def thumbnail_key(self) -> str:
-        return f"{THUMBNAILS_PREFIX}{self.image_id}/{self.version}.jpg"
+        return f"{THUMBNAILS_PREFIX}{self.image_id}/{self.edition}.jpg"
 
     @property
     def analysis_key(self) -> str:
-        return f"{ANALYSIS_PREFIX}{self.image_id}/{self.version}.jpg"
+        return f"{ANALYSIS_PREFIX}{self.image_id}/{self.edition}.jpg"
 
     @property
     def rendition_keys(self) -> list[str]:
-        """Every rendition that this version can have from the start, written or not; alerts add their pictures to the list."""
+        """Every rendition that this claim can make from the start, written or not; alerts add their pictures to the list."""
         return [self.thumbnail_key, self.analysis_key]
 
     def annotated_key(self, rule_id: str) -> str:
         """The picture with what this rule matched. Hashed where the id holds more than a rule's id may."""
         name = rule_id if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", rule_id) else sha256_hex(rule_id)[:32]
-        return f"{ANNOTATED_PREFIX}{self.image_id}/{self.version}/{name}.jpg"
+        return f"{ANNOTATED_PREFIX}{self.image_id}/{self.edition}/{name}.jpg"
 
     def execution_name(self, run: str = "") -> str:
         """Name of the one execution that analyses this version; `run` names a deliberate repetition.
@@ -114,4 +122,5 @@ class ImageVersion:
             sequencer=state["Sequencer"],
             size=int(state["Size"]),
             uploaded_at=state["UploadedAt"],
+            claim=state.get("Claim", ""),
         )

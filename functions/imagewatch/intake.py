@@ -18,14 +18,16 @@ class ObjectEvent:
 
     image: ImageVersion
     removed: bool
-    permanent: bool
-    """A removal of one named version (or in a bucket without versions), rather than a delete marker on top of them."""
 
     @property
     def concerns_us(self) -> bool:
-        """Zero-byte "folders" and anything outside uploads/ (a notification set up by mistake) are none of our business."""
-        key = self.image.key
-        return key.startswith(UPLOADS_PREFIX) and (self.removed or self.image.size > 0) and not key.endswith("/")
+        """ "Folders" and anything outside uploads/ (a notification set up by mistake) are none of our business."""
+        return self.image.key.startswith(UPLOADS_PREFIX) and not self.image.key.endswith("/")
+
+    @property
+    def leaves_an_image(self) -> bool:
+        """A removal doesn't, and neither does an empty object: put in an image's place, it takes the image away."""
+        return not self.removed and self.image.size > 0
 
 
 def parse_message(body: str) -> list[ObjectEvent]:
@@ -48,7 +50,7 @@ def _parse_record(record: Any) -> ObjectEvent:
     try:
         if record["eventSource"] != "aws:s3":
             raise UnreadableMessage(f"The record comes from {record['eventSource']!r}; only aws:s3 is understood.")
-        category, _, kind = str(record["eventName"]).removeprefix("s3:").partition(":")
+        category = str(record["eventName"]).removeprefix("s3:").partition(":")[0]
         if category not in ("ObjectCreated", "ObjectRemoved", "LifecycleExpiration"):
             raise UnreadableMessage(f"The event {record['eventName']!r} is neither a creation nor a removal.")
         s3_object = record["s3"]["object"]
@@ -64,8 +66,7 @@ def _parse_record(record: Any) -> ObjectEvent:
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UnreadableMessage(f"The record is not an S3 event: {type(error).__name__} {error}.") from error
-    removed = category != "ObjectCreated"
-    return ObjectEvent(image, removed=removed, permanent=removed and kind != "DeleteMarkerCreated")
+    return ObjectEvent(image, removed=category != "ObjectCreated")
 
 
 def iso_utc(moment: datetime) -> str:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from local.faults import CRASH, TIMEOUT, Fault, Faults
+from local.runtime.crashes import Crash, Crashes
 from local.runtime.functions import Function
 from local.runtime.workers import FunctionPool, Host, Result
 
@@ -42,6 +43,7 @@ class LambdaRunner:
         self._pools: dict[str, FunctionPool] = {}
         self._async = ThreadPoolExecutor(max_workers=8, thread_name_prefix="async-invoke")
         self._stopping = threading.Event()
+        self.crashes = Crashes()
 
     def add(self, function: Function) -> None:
         self._pools[function.name] = FunctionPool(function, self._host, self._limit)
@@ -77,13 +79,17 @@ class LambdaRunner:
     def invoke(self, name_or_arn: str, event: bytes, trace_id: str = "") -> Result:
         """Run a function and wait; raises FunctionNotFound, or InvokeFault when one was asked for."""
         pool = self.pool(name_or_arn)
-        fault = self._faults.match("lambda", "Invoke", pool.function.name, pool.function.arn)
+        fault = self._faults.match("lambda", "Invoke", pool.function.name, pool.function.arn, body=event)
         if fault is None:
             return pool.invoke(event, trace_id)
         self._stopping.wait(fault.delay_seconds)
         if fault.code not in (CRASH, TIMEOUT):
             raise InvokeFault(fault)
-        return pool.invoke(event, trace_id, crash=fault.code == CRASH)
+        if fault.code == TIMEOUT:
+            return pool.invoke(event, trace_id)
+        crash = Crash(pool.function.name, fault.after_calls, fault.deaths)
+        with self.crashes.expected(crash):
+            return pool.invoke(event, crash.trace_id, crash)
 
     def invoke_async(self, name_or_arn: str, event: bytes) -> None:
         """Queue the event; a failing function gets it twice more, then it is dropped with a line in our log."""

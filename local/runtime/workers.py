@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import threading
 import time
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from local.runtime.crashes import Crash, new_trace_id
 from local.runtime.fork_client import ForkServerClient
 from local.runtime.functions import Credentials, Function, worker_environment
 from local.runtime.logs import LogCollector
@@ -113,10 +115,10 @@ class FunctionPool:
                 self._count += 1
                 self._idle.append(Worker(self.function, self._host))
 
-    def invoke(self, event: bytes, trace_id: str = "", *, crash: bool = False) -> Result:
+    def invoke(self, event: bytes, trace_id: str = "", crash: Crash | None = None) -> Result:
         """Run the handler once. Function errors are results; raises TimeoutError when no worker can be had at all.
 
-        `crash` kills the worker as soon as it has the event: a fault on request.
+        `crash` kills the worker in the course of it: a fault on request.
         """
         request_id = str(uuid.uuid4())
         while True:
@@ -133,15 +135,18 @@ class FunctionPool:
                 self._discard(worker)
                 return Result(init_error.body, request_id, "Unhandled")
             if crash:
-                self._host.forks.kill(worker.ticket)
-            return self._run(worker, request_id, event, trace_id or new_trace_id())
+                crash.aim(functools.partial(self._host.forks.kill, worker.ticket))
+            return self._run(worker, request_id, event, trace_id or new_trace_id(), crash)
 
-    def _run(self, worker: Worker, request_id: str, event: bytes, trace_id: str) -> Result:
+    def _run(self, worker: Worker, request_id: str, event: bytes, trace_id: str, crash: Crash | None) -> Result:
         started = time.monotonic()
         for line in start_lines(self.function, request_id):
             self._log(worker, line)
         try:
             answer = worker.run(request_id, event, started + self.function.timeout, trace_id)
+            if crash:  # it made fewer calls than it was to survive: it dies over its answer, which nobody gets
+                crash.strike()
+                raise WorkerGone
         except DeadlinePassed:
             self._discard(worker)
             message = f"Task timed out after {self.function.timeout:.2f} seconds"
@@ -217,9 +222,3 @@ class FunctionPool:
     def counts(self) -> dict[str, Any]:
         with self._free:
             return {"workers": self._count, "idle": len(self._idle)}
-
-
-def new_trace_id() -> str:
-    """An X-Ray trace header as Lambda sends it; nothing is sampled here."""
-    token = uuid.uuid4().hex
-    return f"Root=1-{int(time.time()):08x}-{token[:24]};Parent={token[:16]};Sampled=0"

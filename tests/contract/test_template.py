@@ -125,12 +125,14 @@ def test_the_alarms_that_operators_rely_on_reach_the_operations_topic(template: 
         ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
         ("AWS/States", "ExecutionsFailed"),
     }
+    operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"] == [{"Ref": "OperationsTopic"}], name
+        assert f"| {name} |" in operations, f"docs/operations.md doesn't say what to do about {name}"
 
 
 def test_eventbridge_tells_of_every_end_that_no_catch_sees(template: Template) -> None:
-    (rule,) = of_type(template, "AWS::Events::Rule").values()
+    (rule,) = [rule for rule in of_type(template, "AWS::Events::Rule").values() if "EventPattern" in rule]
     assert set(rule["EventPattern"]["detail"]["status"]) >= {"TIMED_OUT", "ABORTED", "FAILED"}
 
 

@@ -102,6 +102,7 @@ def test_a_removed_object_takes_its_record_rows_and_renditions_with_it(stack: St
     stack.handler("StoreAnalysis")({**sample("store_analysis"), "Image": announced})
     assert stack.items("LabelIndexTable")
 
+    stack.client("s3").delete_object(Bucket=stack.name("ImagesBucket"), Key=announced["Key"])
     removal = s3_event(announced["Key"], "FF", name="ObjectRemoved:DeleteMarkerCreated", version="marker")
     stack.handler("StartAnalysis")(messages({"Records": [removal]}))
 

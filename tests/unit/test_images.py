@@ -142,6 +142,7 @@ def test_the_state_form_has_exactly_the_documented_fields() -> None:
         "Sequencer": IMAGE.sequencer,
         "Size": 123_456,
         "UploadedAt": "2026-11-20T16:05:09.123Z",
+        "Claim": "",
     }
 
 

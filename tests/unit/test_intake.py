@@ -66,7 +66,7 @@ def test_an_upload_is_read_completely() -> None:
     assert (image.bucket, image.key, image.version_id, image.etag) == ("photos", "uploads/a.jpg", "v1", "e1")
     assert (image.size, image.uploaded_at) == (1024, "2026-11-20T16:05:09.123Z")
     assert image.sequencer == "0055AED6DCD90281E5".ljust(SEQUENCER_WIDTH, "0")
-    assert (event.removed, event.permanent, event.concerns_us) == (False, False, True)
+    assert (event.removed, event.concerns_us) == (False, True)
 
 
 @pytest.mark.parametrize("key", AWKWARD_KEYS.values(), ids=AWKWARD_KEYS)
@@ -236,23 +236,23 @@ def test_an_event_that_nobody_asked_for_is_unreadable(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "removed", "permanent"),
+    ("name", "removed"),
     [
-        ("ObjectCreated:Put", False, False),
-        ("ObjectCreated:Post", False, False),
-        ("ObjectCreated:Copy", False, False),
-        ("ObjectCreated:CompleteMultipartUpload", False, False),
-        ("s3:ObjectCreated:Put", False, False),
-        ("ObjectRemoved:Delete", True, True),
-        ("ObjectRemoved:DeleteMarkerCreated", True, False),
-        ("LifecycleExpiration:Delete", True, True),
-        ("LifecycleExpiration:DeleteMarkerCreated", True, False),
-        ("s3:ObjectRemoved:DeleteMarkerCreated", True, False),
+        ("ObjectCreated:Put", False),
+        ("ObjectCreated:Post", False),
+        ("ObjectCreated:Copy", False),
+        ("ObjectCreated:CompleteMultipartUpload", False),
+        ("s3:ObjectCreated:Put", False),
+        ("ObjectRemoved:Delete", True),
+        ("ObjectRemoved:DeleteMarkerCreated", True),
+        ("LifecycleExpiration:Delete", True),
+        ("LifecycleExpiration:DeleteMarkerCreated", True),
+        ("s3:ObjectRemoved:DeleteMarkerCreated", True),
     ],
 )
-def test_creations_delete_markers_and_permanent_deletions_are_told_apart(name: str, removed: bool, permanent: bool) -> None:
+def test_creations_and_every_kind_of_removal_are_told_apart(name: str, removed: bool) -> None:
     event = only(message(record(eventName=name)))
-    assert (event.removed, event.permanent) == (removed, permanent)
+    assert event.removed is removed
 
 
 def test_a_removal_has_no_size_and_concerns_us_all_the_same() -> None:
@@ -269,7 +269,6 @@ def test_a_removal_has_no_size_and_concerns_us_all_the_same() -> None:
         ("uploads/", 0),
         ("uploads/front-door/", 0),
         ("uploads/front-door/", 5),
-        ("uploads/empty.jpg", 0),
         ("thumbnails/a.jpg", 5),
         ("Uploads/a.jpg", 5),
         ("uploadsX/a.jpg", 5),

@@ -53,6 +53,37 @@ def test_a_fault_can_be_meant_for_one_picture() -> None:
     assert faults.match("rekognition", "DetectLabels", "*", "arn:aws:s3:::photos/uploads/front-door/a.jpg")
 
 
+def test_a_fault_finds_its_picture_in_the_body_where_the_arn_is_a_tables() -> None:
+    faults = Faults()
+    _post(faults, service="dynamodb", operation="UpdateItem", error="InternalServerError", rate=1, match="0123abcd")
+    table = "arn:aws:dynamodb:us-east-1:1:table/Images"
+
+    assert faults.match("dynamodb", "UpdateItem", table, body=b'{"Key": {"ImageId": {"S": "99"}}}') is None
+    assert faults.match("dynamodb", "UpdateItem", table, body=b'{"Key": {"ImageId": {"S": "0123abcd"}}}')
+
+
+def test_of_several_matches_each_must_be_found() -> None:
+    faults = Faults()
+    _post(faults, service="lambda", operation="Invoke", error="ServiceException", rate=1, match=["Store", "0123abcd"])
+
+    assert faults.match("lambda", "Invoke", "StoreAnalysis", body=b'{"ImageId": "99"}') is None
+    assert faults.match("lambda", "Invoke", "DetectLabels", body=b'{"ImageId": "0123abcd"}') is None
+    assert faults.match("lambda", "Invoke", "StoreAnalysis", body=b'{"ImageId": "0123abcd"}')
+
+
+def test_a_crash_can_wait_for_calls_and_tells_whom_it_killed() -> None:
+    faults = Faults()
+    _post(faults, service="lambda", operation="Invoke", error="Crash", count=1, after_calls=3)
+
+    crash = faults.match("lambda", "Invoke", "StoreAnalysis")
+
+    assert crash is not None
+    assert crash.after_calls == 3
+    crash.deaths.append({"function": "StoreAnalysis", "calls": []})
+    (shown,) = faults.handle("GET")[1]
+    assert (shown["after_calls"], shown["deaths"]) == (3, [{"function": "StoreAnalysis", "calls": []}])
+
+
 def test_the_same_seed_makes_the_same_calls_fail() -> None:
     def met() -> list[bool]:
         faults = Faults()
@@ -160,8 +191,12 @@ def test_removes_one_or_all() -> None:
         ({"delay_seconds": -1}, "delay_seconds"),
         ({"delay_seconds": "5"}, "delay_seconds"),
         ({"match": 1}, "match"),
+        ({"match": ["a", 1]}, "match"),
         ({"message": 1}, "message"),
         ({"seed": "x"}, "seed"),
+        ({"after_calls": 1}, "after_calls"),
+        ({"service": "lambda", "operation": "Invoke", "error": "Crash", "after_calls": -1}, "after_calls"),
+        ({"service": "lambda", "operation": "Invoke", "error": "Crash", "after_calls": True}, "after_calls"),
         ({"probability": 1}, "probability"),
     ],
 )

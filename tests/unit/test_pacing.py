@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagewatch.pacing import LATENESS_MICROSECONDS, is_too_late, slot_spacing
+from imagewatch.pacing import JOURNEY_MICROSECONDS, LATENESS_MICROSECONDS, is_too_late, slot_spacing
 
 SECOND = 1_000_000
+LATEST = LATENESS_MICROSECONDS + JOURNEY_MICROSECONDS
 RATES = [0.1, 0.5, 1, 1.5, 2.5, 5, 7, 15, 33.3, 50, 1000]
 
 
@@ -25,28 +26,30 @@ def busiest_second(starts: list[int]) -> int:
 @pytest.mark.parametrize("rate", RATES)
 @given(data=st.data())
 def test_no_second_holds_more_starts_than_the_rate(rate: float, data: st.DataObject) -> None:
-    # Slots are at least the spacing apart (further, when the queue was idle); each start comes up to LATENESS after its slot.
+    # Slots are at least the spacing apart (further, when the queue was idle); each start comes up to LATENESS after its slot, and
+    # is on its way for up to JOURNEY.
     idle = st.one_of(st.just(0), st.integers(0, 3), st.integers(0, 2 * SECOND))
     lateness = st.one_of(st.just(0), st.just(LATENESS_MICROSECONDS), st.integers(0, LATENESS_MICROSECONDS))
-    waits = data.draw(st.lists(st.tuples(idle, lateness), min_size=2, max_size=40))
+    journey = st.one_of(st.just(0), st.just(JOURNEY_MICROSECONDS), st.integers(0, JOURNEY_MICROSECONDS))
+    waits = data.draw(st.lists(st.tuples(idle, lateness, journey), min_size=2, max_size=40))
     slot, starts = 0, []
-    for pause, late in waits * math.ceil(2 * rate / len(waits)):
+    for pause, late, travelling in waits * math.ceil(2 * rate / len(waits)):
         slot += slot_spacing(rate) + pause
-        starts.append(slot + late)
-        assert not is_too_late(slot, starts[-1])
+        assert not is_too_late(slot, slot + late)
+        starts.append(slot + late + travelling)
     assert busiest_second(starts) <= math.ceil(rate)
 
 
 @pytest.mark.parametrize("rate", RATES)
 def test_the_worst_case_is_reached_but_not_exceeded(rate: float) -> None:
-    # A stall of LATENESS, after which every start that is due comes at once, and the following ones are punctual.
-    starts = [max(n * slot_spacing(rate), LATENESS_MICROSECONDS) for n in range(math.ceil(rate) + 2)]
+    # A stall of all that is allowed, after which every start that is due comes at once, and the following ones are punctual.
+    starts = [max(n * slot_spacing(rate), LATEST) for n in range(math.ceil(rate) + 2)]
     assert busiest_second(starts) == math.ceil(rate)
 
 
 @given(st.fractions(min_value=Fraction(1, 100), max_value=5000))
 def test_slots_are_never_closer_than_the_rate_allows(rate: Fraction) -> None:
-    assert slot_spacing(float(rate)) * rate >= Fraction(SECOND + LATENESS_MICROSECONDS) * Fraction(999_999_999, 1_000_000_000)
+    assert slot_spacing(float(rate)) * rate >= Fraction(SECOND + LATEST) * Fraction(999_999_999, 1_000_000_000)
 
 
 @pytest.mark.parametrize("rate", RATES)

@@ -6,38 +6,38 @@ import hashlib
 import io
 import random
 import struct
-import zipfile
-import zlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw, ImageFile, PngImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin
 
 from imagewatch import pictures
 from imagewatch.errors import ImageRejected
 from imagewatch.pictures import MAX_ANALYSIS_BYTES, MAX_FILE_BYTES, Picture, examine, refuse_size
+from tests.hard_images import (
+    BOMBS,
+    FORMATS,
+    GPS,
+    GREYS,
+    NO_IMAGES,
+    ORIENTATION,
+    RED,
+    STORED_AS,
+    WHITE,
+    encoded,
+    png,
+    scene,
+    see_through,
+    tiled_tiff,
+    zipped,
+)
 from tests.unit.tiny_heic import heic
 
-RED, WHITE = (200, 20, 20), (235, 235, 235)
 READABLE = "Readable are JPEG, PNG, WebP, HEIC, AVIF, TIFF, GIF and BMP."
-ORIENTATION, GPS = 0x0112, 0x8825
 MEGABYTE = 1024 * 1024
-
-
-def scene(width: int = 120, height: int = 90) -> Image.Image:
-    """White, with the upper left quarter red: shows how it is turned."""
-    image = Image.new("RGB", (width, height), WHITE)
-    ImageDraw.Draw(image).rectangle((0, 0, width // 2 - 1, height // 2 - 1), fill=RED)
-    return image
-
-
-def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def reopened(data: bytes) -> Image.Image:
@@ -82,150 +82,6 @@ def refusal(data: bytes) -> str:
     assert message.endswith(".")
     assert "\n" not in message
     return message
-
-
-def animation(kind: str, **options: Any) -> bytes:
-    later = [Image.new("RGB", (120, 90), colour) for colour in ("blue", "green")]
-    return encoded(scene(), kind, save_all=True, append_images=later, **options)
-
-
-def grey_16(kind: str) -> bytes:
-    grey = scene().convert("L")
-    wide = Image.frombytes("I;16", grey.size, b"".join(struct.pack("<H", value * 257) for value in grey.tobytes()))
-    return encoded(wide, kind)
-
-
-def png(width: int, height: int, depth: int, colour: int, rows: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG written by hand, for what Pillow doesn't write."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    parts = [
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)),
-        *chunks,
-        (b"IDAT", zlib.compress(rows)),
-        (b"IEND", b""),
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
-
-
-def rgb_png_16() -> bytes:
-    red, white = (struct.pack(">HHH", *(value * 257 for value in colour)) for colour in (RED, WHITE))
-    return png(120, 90, 16, 2, b"".join(b"\0" + (red * 60 if y < 45 else white * 60) + white * 60 for y in range(90)))
-
-
-def interlaced_png() -> bytes:
-    """Adam7, from an image whose rows are all the same kind of simple: grey, 8 bits."""
-    grey = scene().convert("L")
-    rows = b""
-    for x0, y0, dx, dy in ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)):
-        for y in range(y0, 90, dy):
-            rows += b"\0" + bytes(grey.getpixel((x, y)) for x in range(x0, 120, dx))  # type: ignore[misc]
-    whole = bytearray(png(120, 90, 8, 0, rows))
-    whole[28] = 1
-    whole[29:33] = struct.pack(">I", zlib.crc32(whole[12:29]))
-    return bytes(whole)
-
-
-def see_through(mode: str) -> Image.Image:
-    """The scene with everything but the red quarter transparent, and black where nobody should see it."""
-    image = Image.new("RGBA", (120, 90), (0, 0, 0, 0))
-    image.paste((*RED, 255), (0, 0, 60, 45))
-    return image.convert(mode)
-
-
-def red_first(x: int, y: int) -> tuple[int, int, int]:
-    return (73, 110, 215) if x < 2 and y < 2 else (235, 128, 128)
-
-
-FORMATS: dict[str, tuple[str, Callable[[], bytes]]] = {
-    "JPEG baseline": ("JPEG", lambda: encoded(scene(), "JPEG")),
-    "JPEG progressive": ("JPEG", lambda: encoded(scene(), "JPEG", progressive=True)),
-    "JPEG 4:4:4 optimized": ("JPEG", lambda: encoded(scene(), "JPEG", subsampling=0, optimize=True, quality=100)),
-    "JPEG of a phone (MPO)": ("JPEG", lambda: animation("MPO")),
-    "PNG": ("PNG", lambda: encoded(scene(), "PNG")),
-    "PNG palette": ("PNG", lambda: encoded(scene().quantize(16), "PNG")),
-    "PNG palette 1 bit": ("PNG", lambda: encoded(scene().quantize(2), "PNG", bits=1)),
-    "PNG palette 2 bit": ("PNG", lambda: encoded(scene().quantize(4), "PNG", bits=2)),
-    "PNG palette 4 bit": ("PNG", lambda: encoded(scene().quantize(16), "PNG", bits=4)),
-    "PNG alpha": ("PNG", lambda: encoded(see_through("RGBA"), "PNG")),
-    "PNG animated": ("PNG", lambda: animation("PNG")),
-    "WebP lossy": ("WebP", lambda: encoded(scene(), "WEBP", quality=80)),
-    "WebP lossless": ("WebP", lambda: encoded(scene(), "WEBP", lossless=True)),
-    "WebP alpha": ("WebP", lambda: encoded(see_through("RGBA"), "WEBP", lossless=True)),
-    "WebP animated": ("WebP", lambda: animation("WEBP")),
-    "HEIC": ("HEIC", lambda: heic(4, 4, red_first)),
-    "HEIC by its other brand": ("HEIC", lambda: heic(4, 4, red_first, brand=b"mif1")),
-    "AVIF": ("AVIF", lambda: encoded(scene(), "AVIF", speed=10)),
-    "AVIF alpha": ("AVIF", lambda: encoded(see_through("RGBA"), "AVIF", speed=10)),
-    "AVIF animated": ("AVIF", lambda: animation("AVIF", speed=10)),
-    "TIFF": ("TIFF", lambda: encoded(scene(), "TIFF")),
-    "TIFF of many pages": ("TIFF", lambda: animation("TIFF")),
-    "TIFF tiled": ("TIFF", lambda: tiled_tiff(64, 48)),
-    "TIFF LZW": ("TIFF", lambda: encoded(scene(), "TIFF", compression="tiff_lzw")),
-    "TIFF deflate": ("TIFF", lambda: encoded(scene(), "TIFF", compression="tiff_deflate")),
-    "TIFF JPEG": ("TIFF", lambda: encoded(scene(), "TIFF", compression="jpeg")),
-    "TIFF CMYK": ("TIFF", lambda: encoded(scene().convert("CMYK"), "TIFF")),
-    "TIFF YCbCr": ("TIFF", lambda: encoded(scene().convert("YCbCr"), "TIFF")),
-    "TIFF alpha": ("TIFF", lambda: encoded(see_through("RGBA"), "TIFF")),
-    "GIF": ("GIF", lambda: encoded(scene(), "GIF")),
-    "GIF transparent": ("GIF", lambda: encoded(see_through("RGBA"), "GIF")),
-    "GIF animated": ("GIF", lambda: animation("GIF")),
-    "BMP": ("BMP", lambda: encoded(scene(), "BMP")),
-    "BMP palette": ("BMP", lambda: encoded(scene().quantize(16), "BMP")),
-    "JPEG CMYK": ("JPEG", lambda: encoded(scene().convert("CMYK"), "JPEG")),
-    "PNG 16 bit": ("PNG", rgb_png_16),
-}
-GREYS: dict[str, tuple[str, Callable[[], bytes]]] = {
-    "JPEG grey": ("JPEG", lambda: encoded(scene().convert("L"), "JPEG")),
-    "PNG 1 bit": ("PNG", lambda: encoded(scene().convert("L").point(lambda v: 255 * (v > 128)).convert("1"), "PNG")),
-    "PNG grey": ("PNG", lambda: encoded(scene().convert("L"), "PNG")),
-    "PNG grey alpha": ("PNG", lambda: encoded(scene().convert("LA"), "PNG")),
-    "PNG interlaced": ("PNG", interlaced_png),
-    "PNG 16 bit grey": ("PNG", lambda: grey_16("PNG")),
-    "TIFF 1 bit": (
-        "TIFF",
-        lambda: encoded(scene().convert("L").point(lambda v: 255 * (v > 128)).convert("1"), "TIFF", compression="group4"),
-    ),
-    "TIFF 16 bit": ("TIFF", lambda: grey_16("TIFF")),
-    "TIFF 32 bit": ("TIFF", lambda: encoded(scene().convert("I"), "TIFF")),
-    "TIFF float": ("TIFF", lambda: encoded(scene().convert("F").point(lambda v: v * 1e-4 - 3.0), "TIFF")),
-}
-
-
-def tiled_tiff(tile_width: int, tile_height: int, width: int = 120, height: int = 90) -> bytes:
-    """An RGB TIFF in tiles, which Pillow doesn't write. Tiles larger than the picture are left empty (but promised)."""
-    image = scene(width, height)
-    tiles = [
-        zlib.compress(image.crop((x, y, x + tile_width, y + tile_height)).tobytes() if tile_width <= 1024 else b"")
-        for y in range(0, height, tile_height)
-        for x in range(0, width, tile_width)
-    ]
-    body, offsets = b"", []
-    for tile in tiles:
-        offsets.append(8 + len(body))
-        body += tile
-    arrays = 8 + len(body)
-    body += (
-        struct.pack(f"<{len(tiles)}I", *offsets) + struct.pack(f"<{len(tiles)}I", *map(len, tiles)) + struct.pack("<3H", 8, 8, 8)
-    )
-    many, counts = len(tiles), arrays + 4 * len(tiles)
-    tags = [
-        *(
-            (256, 4, 1, width),
-            (257, 4, 1, height),
-            (258, 3, 3, counts + 4 * many),
-            (259, 3, 1, 8),
-            (262, 3, 1, 2),
-            (277, 3, 1, 3),
-        ),
-        *((322, 4, 1, tile_width), (323, 4, 1, tile_height)),
-        (324, 4, many, arrays if many > 1 else offsets[0]),
-        (325, 4, many, counts if many > 1 else len(tiles[0])),
-    ]
-    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
-    return b"II*\0" + struct.pack("<I", 8 + len(body)) + body + directory
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -288,19 +144,6 @@ def test_a_converted_copy_says_why_it_exists(name: str, why: str) -> None:
     assert picture.conversion == f"A JPEG copy was analysed: {why}."
     assert picture.converted is not None
     assert assert_plain_jpeg(picture.converted).size == (picture.width, picture.height)
-
-
-# Where the upright scene's corners (upper left, upper right, lower left, lower right) are stored, for each EXIF orientation.
-STORED_AS = {
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
@@ -507,56 +350,6 @@ def test_an_empty_file_and_a_giant_one_are_refused_before_they_are_read() -> Non
     assert refusal(b"") == "The file is empty."
 
 
-def tiff_header(width: int, height: int) -> bytes:
-    tags = [
-        (256, 4, 1, width),
-        (257, 4, 1, height),
-        (258, 3, 1, 8),
-        (259, 3, 1, 1),
-        (262, 3, 1, 1),
-        (273, 4, 1, 8),
-        (277, 3, 1, 1),
-    ]
-    tags += [(278, 4, 1, height), (279, 4, 1, 100)]
-    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(104)
-
-
-def webp_header(width: int, height: int) -> bytes:
-    sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
-    chunks = b"VP8X" + struct.pack("<I", 10) + bytes(4) + sides + encoded(scene(), "WEBP", lossless=True)[12:]
-    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks
-
-
-def with_sides(data: bytes, box: bytes, width: int, height: int) -> bytes:
-    """An AVIF or HEIC whose `ispe` box lies about the sides."""
-    at = data.index(box) + 8
-    return data[:at] + struct.pack(">II", width, height) + data[at + 8 :]
-
-
-def jpeg_header(width: int, height: int, progressive: bool) -> bytes:
-    data = encoded(scene(), "JPEG", progressive=progressive)
-    at = data.index(b"\xff\xc2" if progressive else b"\xff\xc0") + 5
-    return data[:at] + struct.pack(">HH", height, width) + data[at + 4 :]
-
-
-BOMBS = {
-    "PNG": png(60_000, 60_000, 8, 2, b"\0" * 1000),
-    "PNG beyond any memory": png(2**31 - 1, 2**31 - 1, 16, 6, b"\0" * 1000),
-    "PNG palette": png(12_000, 12_000, 1, 3, b"\0" * 1000, (b"PLTE", bytes(6)), (b"tRNS", b"\0")),
-    "GIF": b"GIF89a" + struct.pack("<HHBBB", 60_000, 60_000, 0, 0, 0) + encoded(scene(), "GIF")[13:],
-    "TIFF": tiff_header(60_000, 60_000),
-    "BMP": b"BM" + struct.pack("<IHHIIiiHHIIiiII", 1000, 0, 0, 54, 40, 60_000, 60_000, 1, 24, 0, 0, 0, 0, 0, 0) + bytes(1000),
-    "BMP upside down": b"BM"
-    + struct.pack("<IHHIIiiHHIIiiII", 1000, 0, 0, 54, 40, 60_000, -60_000, 1, 24, 0, 0, 0, 0, 0, 0)
-    + bytes(1000),
-    "WebP": webp_header(16_384, 16_384),
-    "AVIF": with_sides(encoded(scene(), "AVIF", speed=10), b"ispe", 60_000, 60_000),
-    "HEIC": with_sides(heic(3, 3, red_first), b"ispe", 60_000, 60_000),
-    "JPEG": jpeg_header(60_000, 60_000, progressive=False),
-    "JPEG progressive": jpeg_header(11_000, 11_000, progressive=True),
-}
-
-
 @pytest.mark.parametrize("kind", BOMBS)
 def test_a_bomb_is_refused_by_its_header_before_anything_is_decoded(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: Any) -> None:
@@ -593,46 +386,12 @@ def test_tiles_a_little_larger_than_their_picture_are_read() -> None:
     assert_upright(examine(tiled_tiff(256, 256)))
 
 
-def zipped(name: str) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(name, b"<html>secret</html>" * 50)
-    return buffer.getvalue()
-
-
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
 def test_an_image_with_something_appended_is_that_image_and_its_thumbnail_nothing_else(kind: str) -> None:
     picture = examine(encoded(scene(), kind) + zipped("secret.html"))
     assert picture.format.upper() == kind
     assert_upright(picture)
     assert b"PK\x03\x04" not in picture.thumbnail
-
-
-PDF = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n"
-NO_IMAGES = {
-    "PDF": (PDF, "It is a PDF document, not an image"),
-    "PDF with a JPEG inside": (PDF + encoded(scene(), "JPEG"), "It is a PDF document, not an image"),
-    "ZIP": (zipped("a.jpg"), "It is a ZIP archive, not an image"),
-    "SVG": (
-        b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"><rect/></svg>',
-        "It is an SVG drawing, not an image",
-    ),
-    "HTML": (b"<!doctype html><title>404</title>", "It is a text document, not an image"),
-    "JSON": (b'{"error": "AccessDenied"}', "It is a text document, not an image"),
-    "text": (b"hello\r\nworld\n", "It is text, not an image"),
-    "text in another script": ("日本語の文章です。\n".encode() * 100, "It is text, not an image"),
-    "text with a mark": (b"\xef\xbb\xbfhello", "It is text, not an image"),
-    "MP4": (
-        b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41" + bytes(500),
-        "It is a video or an image of an unknown kind, not an image",
-    ),
-    "Matroska": (b"\x1aE\xdf\xa3" + bytes(100), "It is a Matroska video, not an image"),
-    "noise": (random.Random(1).randbytes(5000), "This is not an image that can be read, or it is damaged from the start"),
-    "zeros": (bytes(5000), "This is not an image that can be read, or it is damaged from the start"),
-    "one byte": (b"\xff", "This is not an image that can be read, or it is damaged from the start"),
-    "only the magic of a JPEG": (b"\xff\xd8\xff", "This is not an image that can be read, or it is damaged from the start"),
-    "only the magic of a PNG": (b"\x89PNG\r\n\x1a\n", "This is not an image that can be read, or it is damaged from the start"),
-}
 
 
 @pytest.mark.parametrize("kind", NO_IMAGES)

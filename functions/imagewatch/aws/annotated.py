@@ -59,7 +59,7 @@ class AnnotatedPicture:
         picture = annotate.annotate(thumbnail, annotate.findings_of(self.matches, record.get("Labels", [])))
         objects.write_rendition(self._key, picture)
         # The image may have gone between the two writes: so look once more, and take the picture back if it has.
-        if not images_table.belongs_to(self.image):
+        if not images_table.belongs_to(self.image, images_table.read(self.image.image_id)):
             objects.delete_renditions([self._key])
             return None
         return picture

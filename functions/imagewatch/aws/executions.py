@@ -22,6 +22,17 @@ def execution_url(arn: str) -> str:
     return f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{arn}"
 
 
+def links(name: str) -> dict[str, str]:
+    """What a record says of the execution that analyses it."""
+    arn = execution_arn(name)
+    return {"ExecutionArn": arn, "ExecutionUrl": execution_url(arn)}
+
+
+def prepare() -> None:
+    """Makes the client, which takes a tenth of a second the first time: too long for between a slot and its start."""
+    client("stepfunctions")
+
+
 def start(image: ImageVersion, name: str) -> bool:
     """Starts the execution; False when one of this name has been started before, which is as good."""
     try:

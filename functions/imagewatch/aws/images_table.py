@@ -1,12 +1,14 @@
-"""The ImagesTable: one record for each image, owned by the newest version of its object.
+"""The ImagesTable: one record for each image, owned by one claim of one version of its object.
 
-Every write after the first is conditional on the record still belonging to the writer's version (`Sequencer`), which is how
-late, repeated and overtaken executions change nothing. `Stored` says what else exists for this version (index rows and
-renditions); a newer version moves it to `Stale`, from where it is cleared away once the newer version has been concluded.
+Three attributes keep late, repeated and overtaken events and executions from changing anything. `Version` and `Claim` say whose
+the record is, and every later write is conditional on them; a record without `Claim` is being removed, and nobody's. `LastEvent`
+is the sequencer of the latest event that the record answers. `Stored` says what else exists for this claim (index rows and
+renditions); a new claim moves it to `Stale`, from where it is cleared away once the new claim's analysis has ended.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
@@ -24,6 +26,8 @@ _FROM_THE_LAST_VERSION = (
     "Reason", "Labels", "LabelsOmitted", "Moderation", "Text", "TextUnavailable", "ModelVersions", "MatchedRules", "Format",
     "Width", "Height", "Sha256", "Thumbnail", "AnalysisCopy", "Conversion", "AnalyzedAt",
 )  # fmt: skip
+_OURS = "#Version = :our_version AND #Claim = :our_claim"
+Record = dict[str, Any]
 
 
 class Claim(Enum):
@@ -32,88 +36,78 @@ class Claim(Enum):
     NEW = "the record now belongs to this version"
     KNOWN = "the record belongs to this version already, and it is being analysed"
     CONCLUDED = "the record belongs to this version already, and it has been analysed"
-    OVERTAKEN = "the record belongs to a newer version"
+    OVERTAKEN = "the record answers a newer event"
 
 
-def claim(image: ImageVersion, attributes: Mapping[str, Any], stored: Mapping[str, Any]) -> Claim:
-    """Makes the record this version's, in status ANALYZING, unless a newer version has it."""
-    values = {
-        **{name: value for name, value in image.to_state().items() if name != "ImageId"},
-        **attributes,
-        "Owner": image.source,
-        "Status": "ANALYZING",
-        "Stored": [stored],
-    }
-    sets, names, bound = set_expression(values)
-    dropped = {f"#{name}": name for name in _FROM_THE_LAST_VERSION}
-    expression = (
-        f"{sets}, Stale = list_append(if_not_exists(Stale, :none), if_not_exists(#Stored, :none)) REMOVE {', '.join(dropped)}"
-    )
-    try:
-        _update(
-            image.image_id,
-            UpdateExpression=expression,
-            ConditionExpression="attribute_not_exists(ImageId) OR #Sequencer < :Sequencer",
-            ExpressionAttributeNames=names | dropped,
-            ExpressionAttributeValues=bound | to_item({":none": []}),
-            ReturnValuesOnConditionCheckFailure="ALL_OLD",
-        )
-    except ClientError as error:
-        record = from_item(_refused(error).get("Item", {}))
-        if record.get("Sequencer") != image.sequencer:
-            return Claim.OVERTAKEN
-        return Claim.KNOWN if record.get("Status") == "ANALYZING" else Claim.CONCLUDED
-    return Claim.NEW
+def claim(image: ImageVersion, attributes: Mapping[str, Any], stored: Mapping[str, Any]) -> tuple[Claim, Record]:
+    """Makes the record this version's, in status ANALYZING, unless it is that already or answers a newer event.
+
+    Returns the record too: one that was this version's already can be so by another claim and another event.
+    """
+    image_id, state = image.image_id, {name: value for name, value in image.to_state().items() if name != "ImageId"}
+    values = {**state, **attributes, "Owner": image.source, "Status": "ANALYZING"}
+    values |= {"LastEvent": image.sequencer, "Stored": [stored]}
+    sets, bound = _sets(values)
+    stale = "#Stale = list_append(if_not_exists(#Stale, :none), if_not_exists(#Stored, :none))"
+    dropped = ", ".join(f"#{name}" for name in _FROM_THE_LAST_VERSION)
+    condition = "attribute_not_exists(#Claim) OR (#LastEvent <= :LastEvent AND #Version <> :Version)"
+    taken, record = _try(image_id, f"{sets}, {stale} REMOVE {dropped}", condition, bound | to_item({":none": []}))
+    if taken:
+        return Claim.NEW, record
+    if record["Version"] != image.version:
+        return Claim.OVERTAKEN, record
+    return (Claim.KNOWN if record["Status"] == "ANALYZING" else Claim.CONCLUDED), record
 
 
-def conclude(image: ImageVersion, attributes: Mapping[str, Any], labels: Sequence[str] | None = None) -> dict[str, Any] | None:
-    """Writes how the version's analysis ended; returns the record, or None when it no longer belongs to this version.
+def confirm(image: ImageVersion, sequencer: str) -> bool:
+    """Notes that so late an event still finds the claim's version in place; False when the claim has lost the record."""
+    values = to_item({":event": sequencer})
+    return _while_ours(image, "SET #LastEvent = :event", values, "#LastEvent < :event") is not None
 
-    `labels` replaces the index rows that the record lists for this version. Its renditions stay listed: an analysis that is
+
+def hand_over(image: ImageVersion, attributes: Mapping[str, Any]) -> bool:
+    """Notes which other execution is to analyse the claim's version; False when there is nothing left to analyse."""
+    sets, bound = _sets(attributes)
+    return _while_ours(image, sets, bound | to_item({":analyzing": "ANALYZING"}), "#Status = :analyzing") is not None
+
+
+def conclude(image: ImageVersion, attributes: Mapping[str, Any], labels: Sequence[str] | None = None) -> Record | None:
+    """Writes how the claim's analysis ended; returns the record, or None when it no longer belongs to this claim.
+
+    `labels` replaces the index rows that the record lists for this claim. Its renditions stay listed: an analysis that is
     repeated doesn't know of the pictures that alerts have added.
     """
-    sets, names, values = set_expression(attributes)
+    sets, values = _sets(attributes)
     if labels is not None:
-        sets += ", #Stored[0].Labels = :indexed"
-        names |= {"#Stored": "Stored"}
-        values |= to_item({":indexed": list(labels)})
-    return _while_it_is_ours(image, sets, names, values)
+        sets, values = f"{sets}, #Stored[0].Labels = :indexed", values | to_item({":indexed": list(labels)})
+    return _while_ours(image, sets, values)
 
 
-def list_rendition(image: ImageVersion, key: str) -> dict[str, Any] | None:
+def list_rendition(image: ImageVersion, key: str) -> Record | None:
     """Lists one more rendition, before it is written, so that it goes when the others go; idempotent.
 
-    Returns the record; None when it is no longer this version's, or lists MAX_RENDITIONS already: then it must not be written.
+    Returns the record; None when it is no longer this claim's, or lists MAX_RENDITIONS already: then it must not be written.
     """
-    try:
-        answer = _update(
-            image.image_id,
-            UpdateExpression="SET #Stored[0].Renditions = list_append(#Stored[0].Renditions, :keys)",
-            ConditionExpression="#Sequencer = :mine AND NOT contains(#Stored[0].Renditions, :key)"
-            " AND size(#Stored[0].Renditions) < :most",
-            ExpressionAttributeNames={"#Stored": "Stored", "#Sequencer": "Sequencer"},
-            ExpressionAttributeValues=to_item({":keys": [key], ":key": key, ":mine": image.sequencer, ":most": MAX_RENDITIONS}),
-            ReturnValues="ALL_NEW",
-            ReturnValuesOnConditionCheckFailure="ALL_OLD",
-        )
-    except ClientError as error:
-        record = from_item(_refused(error).get("Item", {}))
-        is_listed = record.get("Sequencer") == image.sequencer and key in record["Stored"][0]["Renditions"]
-        return record if is_listed else None
-    return from_item(answer["Attributes"])
+    listed = "#Stored[0].Renditions"
+    values = to_item({":keys": [key], ":key": key, ":most": MAX_RENDITIONS}) | _our(image)
+    condition = f"{_OURS} AND NOT contains({listed}, :key) AND size({listed}) < :most"
+    done, record = _try(image.image_id, f"SET {listed} = list_append({listed}, :keys)", condition, values)
+    if done or (belongs_to(image, record) and key in record["Stored"][0]["Renditions"]):
+        return record
+    return None
 
 
 def settle(image: ImageVersion) -> bool:
-    """Forgets what was stale, now that it is cleared away; False when the record no longer belongs to this version."""
-    return _while_it_is_ours(image, "REMOVE Stale", {}, {}) is not None
+    """Forgets what was stale, now that it is cleared away; False when the record no longer belongs to this claim."""
+    return _while_ours(image, "REMOVE #Stale", {}) is not None
 
 
-def belongs_to(image: ImageVersion) -> bool:
-    """Whether the record is (still) this version's."""
-    return (read(image.image_id) or {}).get("Sequencer") == image.sequencer
+def belongs_to(image: ImageVersion, record: Record | None) -> bool:
+    """Whether the record is (still) this claim's."""
+    return record is not None and (record["Version"], record.get("Claim")) == (image.version, image.claim)
 
 
-def read(image_id: str) -> dict[str, Any] | None:
+def read(image_id: str) -> Record | None:
     """The record as it is now, or None."""
     with translated():
         answer = client("dynamodb").get_item(
@@ -122,69 +116,71 @@ def read(image_id: str) -> dict[str, Any] | None:
     return from_item(answer["Item"]) if "Item" in answer else None
 
 
-def begin_removal(image: ImageVersion, *, only_version: bool) -> dict[str, Any] | None:
-    """Takes the record away from every older version, so that nothing in flight can write to it again; returns it.
+def begin_removal(removal: ImageVersion) -> Record | None:
+    """Takes the record away from whoever has it, so that nothing in flight can write to it again; returns it.
 
-    None when there is no record that this removal concerns. With `only_version`, it concerns that version alone.
+    None when there is no record, or it answers a newer event than this removal.
     """
-    condition = "attribute_exists(ImageId) AND #Sequencer <= :Sequencer"
-    values = to_item({":Sequencer": image.sequencer})
-    names = {"#Sequencer": "Sequencer"}
-    if only_version:
-        condition += " AND #VersionId = :VersionId"
-        values |= to_item({":VersionId": image.version_id})
-        names["#VersionId"] = "VersionId"
-    try:
-        answer = _update(
-            image.image_id,
-            UpdateExpression="SET #Sequencer = :Sequencer",
-            ConditionExpression=condition,
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues=values,
-            ReturnValues="ALL_NEW",
-        )
-    except ClientError as error:
-        _refused(error)
-        return None
-    return from_item(answer["Attributes"])
+    condition = "attribute_exists(ImageId) AND (#LastEvent <= :event OR attribute_not_exists(#Claim))"
+    values = to_item({":event": removal.sequencer})
+    taken, record = _try(removal.image_id, "SET #LastEvent = :event REMOVE #Claim", condition, values)
+    return record if taken else None
 
 
-def remove(image: ImageVersion) -> None:
-    """Deletes the record if it is still this version's (or this removal's)."""
+def begin_withdrawal(image: ImageVersion) -> Record | None:
+    """Takes the record away from this claim; returns it, or None when it isn't this claim's (nor was at an earlier try)."""
+    condition = "#Version = :our_version AND (#Claim = :our_claim OR attribute_not_exists(#Claim))"
+    taken, record = _try(image.image_id, "REMOVE #Claim", condition, _our(image))
+    return record if taken else None
+
+
+def remove(record: Record) -> None:
+    """Deletes a record that was taken away, unless somebody has claimed it since or a newer removal is at it."""
     try:
         with translated():
             client("dynamodb").delete_item(
                 TableName=setting("IMAGES_TABLE"),
-                Key=to_item({"ImageId": image.image_id}),
-                ConditionExpression="#Sequencer = :Sequencer",
-                ExpressionAttributeNames={"#Sequencer": "Sequencer"},
-                ExpressionAttributeValues=to_item({":Sequencer": image.sequencer}),
+                Key=to_item({"ImageId": record["ImageId"]}),
+                ConditionExpression="attribute_not_exists(Claim) AND LastEvent = :event",
+                ExpressionAttributeValues=to_item({":event": record["LastEvent"]}),
             )
     except ClientError as error:
         _refused(error)
 
 
-def _while_it_is_ours(
-    image: ImageVersion, expression: str, names: Mapping[str, str], values: Mapping[str, Any]
-) -> dict[str, Any] | None:
+def _while_ours(image: ImageVersion, update: str, values: Mapping[str, Any], also: str = "") -> Record | None:
+    condition = f"{_OURS} AND {also}" if also else _OURS
+    done, record = _try(image.image_id, update, condition, {**values, **_our(image)})
+    return record if done else None
+
+
+def _our(image: ImageVersion) -> dict[str, Any]:
+    return to_item({":our_version": image.version, ":our_claim": image.claim})
+
+
+def _sets(attributes: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    sets, _, bound = set_expression(attributes)
+    return sets, bound
+
+
+def _try(image_id: str, update: str, condition: str, values: Mapping[str, Any]) -> tuple[bool, Record]:
+    """Whether the condition held and the update was made, and the record as it is now (empty when there is none)."""
+    arguments: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
     try:
-        answer = _update(
-            image.image_id,
-            UpdateExpression=expression,
-            ConditionExpression="#Sequencer = :mine",
-            ExpressionAttributeNames={**names, "#Sequencer": "Sequencer"},
-            ExpressionAttributeValues={**values, ":mine": {"S": image.sequencer}},
-            ReturnValues="ALL_NEW",
-        )
+        with translated():
+            answer = client("dynamodb").update_item(
+                TableName=setting("IMAGES_TABLE"),
+                Key=to_item({"ImageId": image_id}),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeNames={f"#{name}": name for name in re.findall(r"#(\w+)", f"{update} {condition}")},
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **arguments,
+            )
     except ClientError as error:
-        _refused(error)
-        return None
-    return from_item(answer["Attributes"])
-
-
-def _update(image_id: str, **arguments: Any) -> Any:
-    with translated():
-        return client("dynamodb").update_item(TableName=setting("IMAGES_TABLE"), Key=to_item({"ImageId": image_id}), **arguments)
+        return False, from_item(_refused(error).get("Item", {}))
+    return True, from_item(answer["Attributes"])
 
 
 def _refused(error: ClientError) -> dict[str, Any]:

@@ -17,8 +17,8 @@ _ATTEMPTS = 4
 
 
 def position(image: ImageVersion) -> str:
-    """Where the version's rows stand under each label: by time, then by image and version."""
-    return f"{image.uploaded_at}#{image.image_id}#{image.version}"
+    """Where the version's rows stand under each label: by time, then by image, version and claim."""
+    return f"{image.uploaded_at}#{image.image_id}#{image.edition}"
 
 
 def rows(image: ImageVersion, labels: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ class CurrentObject:
 
 
 def current(bucket: str, key: str) -> CurrentObject | None:
-    """The object at the key now, or None when there is none (or its newest version is a delete marker)."""
+    """The object at the key now, or None when there is none (its newest version is a delete marker, or empty)."""
     try:
         with translated():
             head = client("s3").head_object(Bucket=bucket, Key=key)
@@ -37,6 +37,8 @@ def current(bucket: str, key: str) -> CurrentObject | None:
         if error_code(error) in _GONE:
             return None
         raise
+    if not head["ContentLength"]:
+        return None
     version_id = head.get("VersionId") or ""
     return CurrentObject(version_id, head["ETag"].strip('"'), int(head["ContentLength"]), head["LastModified"])
 
@@ -55,7 +57,10 @@ def version_of(found: CurrentObject, like: ImageVersion, uploaded_at: str) -> Im
 
 
 def read(image: ImageVersion) -> bytes:
-    """All bytes of exactly this version. Raises ImageGone when it isn't there any more, or the key has been emptied since."""
+    """All bytes of exactly this version. Raises ImageGone when it isn't there any more, or the key has been emptied since.
+
+    The key is looked at once the record is claimed: a removal after this look finds the record by its own event.
+    """
     if current(image.bucket, image.key) is None:
         raise ImageGone(_GONE_REASON)
     which = {"VersionId": image.version_id} if image.version_id else {"IfMatch": image.etag}

@@ -10,35 +10,58 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from imagewatch.aws import images_table, label_index, objects
-from imagewatch.aws.images_table import Claim
+from imagewatch.aws.images_table import Claim, Record
+from imagewatch.errors import Unavailable
 from imagewatch.images import ImageVersion
 
 
-def claim(image: ImageVersion, attributes: Mapping[str, Any]) -> Claim:
-    """Makes the image visible as ANALYZING with these attributes, unless a newer version has its record."""
-    return images_table.claim(image, attributes, _belongings(image))
+def claim(image: ImageVersion, attributes: Mapping[str, Any], *, by_removal: bool = False) -> tuple[Claim, ImageVersion]:
+    """Makes the image visible as ANALYZING with these attributes, unless its record is this version's or answers a newer event.
+
+    Returns the version as the record has it, which can be by another claim than this one. `by_removal`: this version is current
+    because of a removal. Raises Unavailable when such a version is being analysed: that analysis may have met the image removed
+    and be about to take the record away, so the event must come again when it has ended.
+    """
+    while True:
+        verdict, record = images_table.claim(image, attributes, _belongings(image))
+        if verdict not in (Claim.KNOWN, Claim.CONCLUDED):
+            return verdict, image
+        holder = ImageVersion.from_state(record)
+        if record["LastEvent"] >= image.sequencer:
+            return verdict, holder
+        if by_removal and verdict is Claim.KNOWN:
+            raise Unavailable("A removal has left a version in place that is still being analysed; it is looked at again later.")
+        if images_table.confirm(holder, image.sequencer):
+            return verdict, holder
 
 
 def store(image: ImageVersion, attributes: Mapping[str, Any], labels: Sequence[Mapping[str, Any]]) -> bool:
-    """Ends a version's analysis with findings: these attributes, and an index row for each label.
+    """Ends a claim's analysis with findings: these attributes, and an index row for each label.
 
-    False when a newer version or a removal has taken the record over: then this version leaves nothing behind.
+    False when a newer claim or a removal has taken the record over: then this one leaves nothing behind.
     """
-    rows = label_index.rows(image, labels)
-    indexed = [row["Label"] for row in rows]
+    indexed = [row["Label"] for row in label_index.rows(image, labels)]
     belongings = _belongings(image, indexed)
-    record = images_table.conclude(image, attributes, indexed)
+    record = images_table.conclude(image, {**attributes, "Labels": labels}, indexed)
     if record:
-        label_index.put(rows)
-    # A removal may have come between the record and its rows: so look once more, and take the rows back if it has.
-    if record and _settle(image, record):
-        return True
+        return complete(image, record)
     _clear(belongings)
     return False
 
 
+def complete(image: ImageVersion, record: Record) -> bool:
+    """Makes everything else agree with a record that says how its claim ended; False when it has been taken over meanwhile."""
+    rows = label_index.rows(image, record.get("Labels", []))
+    label_index.put(rows)
+    # A removal may have come between the record and its rows: so look once more, and take the rows back if it has.
+    if _settle(image, record):
+        return True
+    _clear(_belongings(image, [row["Label"] for row in rows]))
+    return False
+
+
 def end(image: ImageVersion, attributes: Mapping[str, Any]) -> bool:
-    """Ends a version's analysis without findings (rejected, failed); False when the record is no longer this version's."""
+    """Ends a claim's analysis without findings (rejected, failed); False when the record is no longer this claim's."""
     record = images_table.conclude(image, attributes)
     if record and _settle(image, record):
         return True
@@ -46,27 +69,40 @@ def end(image: ImageVersion, attributes: Mapping[str, Any]) -> bool:
     return False
 
 
-def forget(removal: ImageVersion, *, only_version: bool = False) -> bool:
+def forget(removal: ImageVersion) -> bool:
     """Removes an image's record, index rows and renditions; False when there is no record that the removal concerns."""
-    record = images_table.begin_removal(removal, only_version=only_version)
+    return _remove(images_table.begin_removal(removal))
+
+
+def withdraw(image: ImageVersion) -> bool:
+    """Ends a claim whose version is gone, so that nothing is left of it; False when the record is no longer this claim's."""
+    if _remove(images_table.begin_withdrawal(image)):
+        return True
+    _clear(_belongings(image))
+    return False
+
+
+def _remove(record: Record | None) -> bool:
     if record is None:
         return False
     for belongings in [*record["Stored"], *record.get("Stale", [])]:
         _clear(belongings)
-    images_table.remove(removal)
+    images_table.remove(record)
     return True
 
 
 def _settle(image: ImageVersion, record: Mapping[str, Any]) -> bool:
-    """Clears away what older versions left behind; False when the record has been taken over meanwhile."""
+    """Clears away what older claims left behind; False when the record has been taken over meanwhile."""
     stale = record.get("Stale", [])
     for old in stale:
         _clear(old)
-    return images_table.settle(image) if stale else images_table.belongs_to(image)
+    if stale:
+        return images_table.settle(image)
+    return images_table.belongs_to(image, images_table.read(image.image_id))
 
 
 def _belongings(image: ImageVersion, labels: Sequence[str] = ()) -> dict[str, Any]:
-    """Everything outside the record that exists, or may exist, for a version."""
+    """Everything outside the record that exists, or may exist, for a claim."""
     return {"Position": label_index.position(image), "Labels": list(labels), "Renditions": image.rendition_keys}
 
 

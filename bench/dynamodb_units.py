@@ -1,0 +1,74 @@
+"""What DynamoDB charges for a read or a write: sizes of items and the rounding of request units.
+
+Source: "DynamoDB item sizes and formats" and "DynamoDB throughput capacity" in its developer guide, read 2026-11-20.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+WRITE_UNIT = 1024  # bytes of an item that one write request unit covers
+READ_UNIT = 4096  # bytes that one strongly consistent read request unit covers
+STORED_OVERHEAD = 100  # bytes that storage adds to each item
+
+Item = Mapping[str, Mapping[str, Any]]
+
+
+def item_size(item: Item) -> int:
+    """Bytes of an item in wire form, attribute names included."""
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+
+
+def write_units(before: int, after: int) -> int:
+    """Units of one put, update or delete between two sizes (0 = no item). The larger counts, and 1 is the least.
+
+    A write whose condition fails costs the same as one that succeeds.
+    """
+    return max(1, math.ceil(max(before, after) / WRITE_UNIT))
+
+
+def read_units(sizes: Iterable[int], *, consistent: bool) -> float:
+    """Units of one request that reads items together (GetItem of one, Query, Scan): the sum is rounded, 1 or 0.5 is the least."""
+    units = max(1, math.ceil(sum(sizes) / READ_UNIT))
+    return float(units) if consistent else units / 2
+
+
+def index_write_units(before: Item | None, after: Item | None, keys: Iterable[str]) -> int:
+    """Units of keeping one global secondary index in step, given what it projects of the item before and after.
+
+    Nothing changed costs nothing; a changed key costs a deletion and a put.
+    """
+    if before == after:
+        return 0
+    sizes = [item_size(entry) for entry in (before, after) if entry is not None]
+    if before and after and any(before.get(key) != after.get(key) for key in keys):
+        return sum(write_units(0, size) for size in sizes)
+    return write_units(0, max(sizes))
+
+
+def _value_size(value: Mapping[str, Any]) -> int:
+    ((kind, content),) = value.items()
+    match kind:
+        case "S":
+            return len(content.encode())
+        case "N":
+            return _number_size(content)
+        case "BOOL" | "NULL":
+            return 1
+        case "L":
+            return 3 + sum(1 + _value_size(element) for element in content)
+        case "M":
+            return 3 + sum(1 + len(name.encode()) + _value_size(element) for name, element in content.items())
+        case "SS":
+            return sum(len(element.encode()) for element in content)
+        case "NS":
+            return sum(_number_size(element) for element in content)
+    raise ValueError(f"sizes of the type {kind} are not known here")
+
+
+def _number_size(text: str) -> int:
+    """One byte for every two significant digits, one more, and one for the sign."""
+    digits = text.lower().split("e")[0].lstrip("-").replace(".", "").strip("0")
+    return math.ceil(len(digits) / 2) + 1 + text.startswith("-")

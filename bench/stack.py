@@ -1,0 +1,87 @@
+"""A local stack of its own for a measurement: started on free ports, asked through HTTP, stopped afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CREDENTIALS = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "us-east-1"}
+READY_SECONDS = 60
+
+
+@dataclass
+class Stack:
+    """Answers at `endpoint`; its files lie in `state`. `ready_seconds` is how long the start took."""
+
+    process: subprocess.Popen[bytes]
+    endpoint: str
+    state: Path
+    ready_seconds: float
+    outputs: dict[str, str] = field(default_factory=dict)
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        if service not in self._clients:
+            session = boto3.Session(**CREDENTIALS)
+            self._clients[service] = session.client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]
+        return self._clients[service]
+
+    def executions(self) -> dict[str, int]:
+        """{started, running, ...} as the stack counts them."""
+        found: dict[str, int] = (health(self.endpoint) or {}).get("components", {}).get("executions", {})
+        return found
+
+
+@contextmanager
+def started(root: Path, module: str = "local", recorded: Path | None = None) -> Iterator[Stack]:
+    """A stack for as long as the block lasts; `module` is what is run. Raises RuntimeError when it doesn't get ready."""
+    begun = time.monotonic()
+    state = root / "state"
+    state.mkdir()
+    command = [sys.executable, "-m", module, "--port", "0", "--web-port", "0", "--state", str(state)]
+    command += ["--recorded", str(recorded)] if recorded else []
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    with (root / "output.txt").open("wb") as output:
+        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        endpoint = _ready(process, state, begun, root / "output.txt")
+        stack = Stack(process, endpoint, state, time.monotonic() - begun)
+        described = stack.client("cloudformation").describe_stacks(StackName="imagewatch")["Stacks"][0]
+        stack.outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+        yield stack
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def health(endpoint: str) -> dict[str, Any] | None:
+    try:
+        with urllib.request.urlopen(f"{endpoint}/_local/health", timeout=5) as answer:
+            return dict(json.load(answer))
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return None
+
+
+def _ready(process: subprocess.Popen[bytes], state: Path, begun: float, output: Path) -> str:
+    endpoint = ""
+    while not endpoint or (health(endpoint) or {}).get("status") != "ok":
+        if process.poll() is not None or time.monotonic() - begun > READY_SECONDS:
+            raise RuntimeError(f"the local stack didn't start: {output.read_text(encoding='utf-8')[-2000:]}")
+        time.sleep(0.05)
+        written = state / "endpoint"
+        endpoint = written.read_text(encoding="utf-8") if written.exists() else ""
+    return endpoint

@@ -1,0 +1,92 @@
+"""What is to be seen of a stack after a run: records, rows, renditions, executions, alerts and mail, as they are."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+from urllib.request import urlopen
+
+from imagewatch.aws.items import from_item
+from tests.local.pipeline import Pipeline
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution: which version it was for, how it ended, and how often each task's attempts died."""
+
+    key: str
+    version_id: str
+    status: str
+    arn: str
+    deaths: Counter[str]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything, at one moment."""
+
+    records: dict[str, Record]
+    """By key."""
+    rows: set[tuple[str, str]]
+    """(label, position) of each row of the label index."""
+    renditions: set[str]
+    runs: list[Run]
+    alerts: list[Record]
+    mails: Counter[tuple[str, str]]
+    """How many mails there are for each (execution ARN, rule id)."""
+
+
+def gather(pipeline: Pipeline) -> Evidence:
+    records = {record["Key"]: record for record in items(pipeline, "ImagesTable")}
+    rows = {(row["Label"], row["TimeImage"]) for row in items(pipeline, "LabelIndexTable")}
+    pages = pipeline.stack.client("s3").get_paginator("list_objects_v2").paginate(Bucket=pipeline.outputs["RenditionsBucketName"])
+    renditions = {entry["Key"] for page in pages for entry in page.get("Contents", [])}
+    return Evidence(records, rows, renditions, runs(pipeline), items(pipeline, "AlertsTable"), mails(pipeline))
+
+
+def items(pipeline: Pipeline, table: str) -> list[Record]:
+    pages = pipeline.stack.client("dynamodb").get_paginator("scan").paginate(TableName=pipeline.outputs[f"{table}Name"])
+    return [from_item(item) for page in pages for item in page["Items"]]
+
+
+def runs(pipeline: Pipeline) -> list[Run]:
+    states = pipeline.stack.client("stepfunctions")
+    pages = states.get_paginator("list_executions").paginate(stateMachineArn=pipeline.outputs["StateMachineArn"])
+    found = []
+    for arn in [execution["executionArn"] for page in pages for execution in page["executions"]]:
+        described = states.describe_execution(executionArn=arn)
+        image = json.loads(described["input"])["image"]
+        deaths = attempts_that_died(states, arn)
+        found.append(Run(image["Key"], image["VersionId"], described["status"], arn, deaths))
+    return found
+
+
+def attempts_that_died(states: Any, arn: str) -> Counter[str]:
+    """How many attempts of each function ended with its process."""
+    deaths: Counter[str] = Counter()
+    by_id: dict[int, dict[str, Any]] = {}
+    for page in states.get_paginator("get_execution_history").paginate(executionArn=arn):
+        for event in page["events"]:
+            by_id[event["id"]] = event
+            if event.get("lambdaFunctionFailedEventDetails", {}).get("error") == "Runtime.ExitError":
+                while "lambdaFunctionScheduledEventDetails" not in event:
+                    event = by_id[event["previousEventId"]]
+                deaths[event["lambdaFunctionScheduledEventDetails"]["resource"].rsplit(":", 1)[-1]] += 1
+    return deaths
+
+
+def mails(pipeline: Pipeline) -> Counter[tuple[str, str]]:
+    with urlopen(f"{pipeline.stack.endpoint}/_local/mailbox") as answer:
+        bodies = [mail["body"] for mail in json.load(answer)]
+    return Counter((_found(r"/executions/(\S+)", body), _found(r"This rule \(id (\S+)\)", body)) for body in bodies)
+
+
+def _found(pattern: str, body: str) -> str:
+    found = re.search(pattern, body)
+    assert found, body
+    return found[1]

@@ -1,0 +1,219 @@
+"""One run of chaos: uploads, faults, an intake that is killed, dead letters and their redrive; then the verdict."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+from tests.local.conftest import started
+from tests.local.pipeline import Pipeline
+
+from .courier import Courier, attributes
+from .findings import Evidence, gather
+from .plan import RULES, UNREADABLE, Subject, subjects
+from .verdict import broken_promises, harm_done
+
+THROTTLE_RATE, CRASH_RATE = 0.2, 0.05
+LATEST_CRASH = 8  # calls of a handler after which one can strike
+VISIBILITY_SECONDS = 2
+INTAKES_TO_KILL, LONGEST_INTAKE_DOWN_SECONDS = 4, 10.0
+PACE = 200  # images a second: the pace has its own tests
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class Outcome:
+    """What a run counted, and which promises it saw broken (sentences; empty is what we want)."""
+
+    seed: int
+    counts: dict[str, int] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+
+
+def run(images: int, seed: int, folder: Path, progress: Progress) -> Outcome:
+    """Sends `images` keys through a stack of its own in `folder` and checks every promise."""
+    recordings, state = folder / "recordings", folder / "state"
+    recordings.mkdir()
+    state.mkdir()
+    planned = subjects(images, seed, recordings)
+    options = ("--recorded", str(recordings), "--parameter", f"MaxImagesPerSecond={PACE}")
+    with started(state, *options) as stack:
+        return Storm(Pipeline(stack), planned, seed, progress).outcome()
+
+
+class Storm:
+    """The run itself, on a stack that is there."""
+
+    def __init__(self, pipeline: Pipeline, planned: list[Subject], seed: int, progress: Progress) -> None:
+        self.pipeline, self.planned, self.progress = pipeline, planned, progress
+        self.dice = random.Random(seed)
+        self.result = Outcome(seed)
+        self.sqs = pipeline.stack.client("sqs")
+        self.intake, self.dead = pipeline.outputs["IntakeQueueUrl"], pipeline.outputs["DeadLetterQueueUrl"]
+        self.versions: dict[str, list[str]] = {}
+        self.limit = time.monotonic() + 120 + 0.6 * len(planned)
+
+    def outcome(self) -> Outcome:
+        for rule, label in RULES.items():
+            self.pipeline.watch(label.lower())
+            assert rule == f"watch-{label.lower()}"
+        self.sqs.set_queue_attributes(QueueUrl=self.intake, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)})
+        time.sleep(1.5)  # a poll that is under way still hides messages for the old time
+        with self.courier() as courier:
+            self.throttle_and_crash()
+            for body in UNREADABLE:
+                self.sqs.send_message(QueueUrl=self.intake, MessageBody=body)
+            with ThreadPoolExecutor(2) as pool:
+                uploading = pool.submit(self.upload)
+                self.kill_the_intake_in_the_middle()
+                uploading.result()
+            self.settle("analysing", courier)
+            self.result.counts |= {"S3 events": courier.events, "repeated deliveries": courier.copies}
+            deaths = self.faults_met()
+            self.pipeline_faults_off()
+            self.judge(deaths)
+            self.redrive(courier)
+        return self.result
+
+    @contextmanager
+    def courier(self) -> Iterator[Courier]:
+        courier = Courier(self.pipeline, self.dice.randrange(2**32))
+        try:
+            yield courier
+        finally:
+            courier.stop()
+
+    def throttle_and_crash(self) -> None:
+        half = THROTTLE_RATE / 2
+        for error, rate in (("ThrottlingException", half), ("ProvisionedThroughputExceededException", half / (1 - half))):
+            self.fault(service="rekognition", operation="*", error=error, rate=rate)
+        share = CRASH_RATE / (LATEST_CRASH + 1)
+        for calls in range(LATEST_CRASH + 1):
+            # Only what the earlier rules let pass comes to this one.
+            rate = share / (1 - calls * share)
+            self.fault(service="lambda", operation="Invoke", error="Crash", rate=rate, after_calls=calls)
+
+    def fault(self, **fault: Any) -> int:
+        """Asks for a fault; returns its number."""
+        self.pipeline.fault(**fault, seed=self.dice.randrange(2**32))
+        return int(self.faults()[-1]["id"])
+
+    def faults(self) -> list[dict[str, Any]]:
+        with urlopen(f"{self.pipeline.stack.endpoint}/_local/faults") as answer:
+            return list(json.load(answer))
+
+    def upload(self) -> None:
+        """Every version of every key; the order of keys is shuffled, and a key's later versions follow much later."""
+        s3 = self.pipeline.stack.client("s3")
+        steps = [
+            (place + (step * 3 if step else 0) + self.dice.random(), subject, step)
+            for place, subject in enumerate(self.planned)
+            for step in range(len(subject.uploads) + subject.removed)
+        ]
+        for done, (_, subject, step) in enumerate(sorted(steps, key=lambda entry: entry[0]), 1):
+            if step < len(subject.uploads):
+                answer = s3.put_object(Bucket=self.pipeline.bucket, Key=subject.key, Body=subject.uploads[step].body)
+                self.versions.setdefault(subject.key, []).append(answer["VersionId"])
+            else:
+                s3.delete_object(Bucket=self.pipeline.bucket, Key=subject.key)
+            self.progress("uploading", done, len(steps))
+
+    def kill_the_intake_in_the_middle(self) -> None:
+        """Once a third of the uploads is out, every intake dies over its batch, several times; then it is back."""
+        while len(self.versions) < len(self.planned) / 3:
+            time.sleep(0.05)
+        intake, numbers = self.pipeline.function("StartAnalysis"), []
+        for rate, calls in ((0.34, 2), (0.5, 5), (1, 11)):
+            numbers.append(
+                self.fault(service="lambda", operation="Invoke", error="Crash", rate=rate, after_calls=calls, match=intake)
+            )
+        killed: list[dict[str, Any]] = []
+        until = time.monotonic() + LONGEST_INTAKE_DOWN_SECONDS
+        while sum(bool(death["calls"]) for death in killed) < INTAKES_TO_KILL and time.monotonic() < until:
+            time.sleep(0.2)
+            met = {rule["id"]: rule.get("deaths", []) for rule in self.faults()}
+            killed = [death for number in numbers for death in met[number]]
+        for number in numbers:
+            self.remove_fault(number)
+        self.result.counts["intakes killed over a batch"] = len(killed)
+        if not any(death["calls"] for death in killed):
+            self.result.broken.append("The run proves nothing about the intake: none was killed in the middle of a batch.")
+
+    def remove_fault(self, number: int) -> None:
+        body = json.dumps({"id": number}).encode()
+        urlopen(Request(f"{self.pipeline.stack.endpoint}/_local/faults", body, method="DELETE")).close()
+
+    def pipeline_faults_off(self) -> None:
+        urlopen(Request(f"{self.pipeline.stack.endpoint}/_local/faults", method="DELETE")).close()
+
+    def faults_met(self) -> list[dict[str, Any]]:
+        """Counts what the stack did to us; returns the crashes."""
+        rules = self.faults()
+        deaths = [death for rule in rules for death in rule.get("deaths", [])]
+        self.result.counts["throttles"] = sum(rule["hits"] for rule in rules if rule["service"] == "rekognition")
+        self.result.counts["crashes"] = len(deaths)
+        self.result.counts["crashes after at least one call"] = sum(bool(death["calls"]) for death in deaths)
+        if not (deaths and self.result.counts["throttles"]):
+            self.result.broken.append("The run proves nothing: there were no crashes, or no throttles.")
+        return deaths
+
+    def waiting(self, courier: Courier) -> int:
+        """What is still on its way: undelivered and unread messages, running executions, records in progress."""
+        queue = attributes(self.sqs, self.intake)
+        messages = int(queue["ApproximateNumberOfMessages"]) + int(queue["ApproximateNumberOfMessagesNotVisible"])
+        with urlopen(f"{self.pipeline.stack.endpoint}/_local/health") as answer:
+            running = json.load(answer)["components"]["executions"]["running"]
+        return int(courier.backlog + messages + running)
+
+    def settle(self, stage: str, courier: Courier) -> None:
+        """Returns when nothing moves any more, or says what still does."""
+        calm, most = 0, 1
+        while calm < 4:
+            left = self.waiting(courier)
+            most = max(most, left)
+            self.progress(stage, most - left, most)
+            calm = calm + 1 if left == 0 else 0
+            if time.monotonic() > self.limit:
+                self.result.broken.append(f"{left} messages and executions were still on their way when time was up ({stage}).")
+                return
+            time.sleep(0.5 if left else 0.3)
+
+    def judge(self, deaths: list[dict[str, Any]]) -> None:
+        self.evidence = gather(self.pipeline)
+        counts, broken = broken_promises(self.evidence, self.planned, self.versions, deaths)
+        self.result.counts |= counts
+        self.result.broken += broken
+
+    def redrive(self, courier: Courier) -> None:
+        """Every dead letter goes back to the intake: what can't be read dies again, and nothing else changes."""
+        before, letters = self.evidence, self.dead_letters()
+        self.result.counts["dead letters"] = len(letters)
+        missing = [body for body in UNREADABLE if letters.count(body) != 1]
+        self.result.broken += [f"Not exactly once among the dead letters: {body}" for body in missing]
+        arn = attributes(self.sqs, self.dead)["QueueArn"]
+        self.sqs.start_message_move_task(SourceArn=arn)
+        self.settle("redriving", courier)
+        again = self.dead_letters()
+        if sorted(again) != sorted(UNREADABLE):
+            self.result.broken.append(f"After the redrive there are {len(again)} dead letters instead of {len(UNREADABLE)}.")
+        after: Evidence = gather(self.pipeline)
+        self.result.broken += harm_done(before, after, rescued=len(letters) > len(UNREADABLE))
+
+    def dead_letters(self) -> list[str]:
+        """The bodies in the dead-letter queue, which stay there."""
+        bodies: dict[str, str] = {}
+        for _ in range(200):
+            answer = self.sqs.receive_message(QueueUrl=self.dead, MaxNumberOfMessages=10, VisibilityTimeout=2)
+            if not answer.get("Messages"):
+                break
+            bodies |= {message["MessageId"]: message["Body"] for message in answer["Messages"]}
+        time.sleep(2.1)
+        return list(bodies.values())

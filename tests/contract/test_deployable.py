@@ -1,0 +1,181 @@
+"""Deployable without an account: for every combination of parameters that changes the template, what CloudFormation would get
+passes its own resource schemas, has no circle and no dangling reference, and names only files that exist."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.api import ManualArgs, lint
+
+from local.intrinsics import references
+from local.template import Json, Template, load_template
+
+from .conftest import ROOT, functions
+from .decided_template import dangling, decided, local_files, needs, with_workflow_inlined
+
+CHOICES = {
+    "TextDetection": ("off", "on"),
+    "AlertEmail": ("", "alerts@example.com"),
+    "OperationsEmail": ("", "operations@example.com"),
+    "WebUrl": ("", "https://images.example.com"),
+}
+COMBINATIONS = [dict(zip(CHOICES, values, strict=True)) for values in product(*CHOICES.values())]
+MEGABYTE = 1024 * 1024
+
+
+def told(combination: dict[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in combination.items() if value not in ("", "off")) or "the defaults"
+
+
+every_combination = pytest.mark.parametrize("combination", COMBINATIONS, ids=told)
+
+
+def body_for(combination: dict[str, str]) -> tuple[Template, Json]:
+    template = load_template(ROOT / "template.yaml", combination)
+    return template, decided(template)
+
+
+@cache
+def findings(body: str) -> tuple[str, ...]:
+    """What cfn-lint says, warnings included; remembered, since many combinations come to the same template."""
+    matches = lint(body, config=ManualArgs(regions=["us-east-1"]))
+    return tuple(f"{match.rule.id} {match.message} at {'/'.join(map(str, match.path or []))}" for match in matches)
+
+
+def without_values(body: Json) -> Json:
+    """The template without what a parameter merely fills in."""
+    parameters = {name: {k: v for k, v in entry.items() if k != "Default"} for name, entry in body["Parameters"].items()}
+    return {**body, "Parameters": parameters}
+
+
+def circle(body: Json) -> list[str]:
+    """The resources that need each other, if any."""
+    graph = {name: needs(resource) & body["Resources"].keys() for name, resource in body["Resources"].items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+# ------------------------------------------------------------------------------------------------------------- the proof
+
+
+def test_no_parameter_changes_the_template_besides_those_tried_here(template: Template) -> None:
+    assert set(references(list(template.body["Conditions"].values()))) <= set(CHOICES)
+    for name, parameter in template.body["Parameters"].items():
+        if parameter.get("Default") == "" or (parameter["Type"] == "String" and "AllowedValues" in parameter):
+            assert name in CHOICES
+
+
+def test_as_sam_expands_it_the_template_is_clean(template: Template) -> None:
+    assert findings(json.dumps(template.body)) == ()
+
+
+@every_combination
+def test_passes_cloudformations_schemas_and_step_functions_language(combination: dict[str, str]) -> None:
+    template, body = body_for(combination)
+    assert findings(json.dumps(without_values(with_workflow_inlined(template, body)))) == ()
+
+
+@every_combination
+def test_every_reference_names_something_that_is_there(combination: dict[str, str]) -> None:
+    _, body = body_for(combination)
+    assert dangling(body) == []
+    assert circle(body) == []
+
+
+@every_combination
+def test_conditions_remove_the_subscriptions_that_nobody_asked_for_and_nothing_else(combination: dict[str, str]) -> None:
+    template, body = body_for(combination)
+    unwanted = {
+        "AlertEmailSubscription": not combination["AlertEmail"],
+        "OperationsEmailSubscription": not combination["OperationsEmail"],
+    }
+    assert template.resources.keys() - body["Resources"].keys() == {name for name, gone in unwanted.items() if gone}
+
+
+def test_each_condition_is_declared_and_used(template: Template) -> None:
+    def used(value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            if isinstance(value.get("Condition"), str):
+                yield value["Condition"]
+            if "Fn::If" in value:
+                yield value["Fn::If"][0]
+        for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            yield from used(item)
+
+    assert set(used(template.body)) == set(template.body["Conditions"])
+
+
+def test_names_only_files_that_exist(template: Template) -> None:
+    named = set(local_files(template.body))
+    assert named
+    for path in named:
+        assert (ROOT / path).exists(), path
+    for name, properties in functions(template).items():
+        folder = ROOT / properties["Code"]["S3Key"]
+        module, _, attribute = properties["Handler"].rpartition(".")
+        tree = ast.parse((folder / f"{module}.py").read_text(encoding="utf-8"))
+        assert attribute in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, name
+        assert (folder / "requirements.txt").is_file(), f"{name}: sam build installs what this file says"
+
+
+def test_stays_within_what_cloudformation_and_lambda_take(template: Template) -> None:
+    """AWS's quotas: template 1 MB and 500 resources, definition 1 MB, Lambda environment 4 KB, inline policies 10,240."""
+    assert len(json.dumps(template.body)) < MEGABYTE
+    assert len(template.resources) <= 500
+    assert len(str(template.body["Description"])) <= 1024
+    assert (ROOT / "statemachine" / "analyze_image.asl.json").stat().st_size < MEGABYTE
+    for name, properties in functions(template).items():
+        assert len(json.dumps(properties["Environment"]["Variables"])) < 4096, name
+    for name, resource in template.resources.items():
+        if resource["Type"] == "AWS::IAM::Role":
+            assert len("".join(json.dumps(resource["Properties"].get("Policies", [])).split())) < 10_240, name
+
+
+# ------------------------------------------------------------------------------------------- that the proof can also fail
+
+
+def test_planted_faults_are_found_by_the_schemas() -> None:
+    template, body = body_for({})
+    body = without_values(with_workflow_inlined(template, body))
+    resources = body["Resources"]
+    resources["ImagesTable"]["Properties"]["BillingMod"] = "PAY_PER_REQUEST"
+    resources["StartAnalysisFunction"]["Properties"]["MemorySize"] = 64
+    resources["AlertsFailedAlarm"]["Properties"]["AlarmActions"] = [{"Fn::GetAtt": ["OperationsTopic", "Address"]}]
+    definition = resources["AnalyzeImageStateMachine"]["Properties"]["Definition"]
+    definition["StartAt"] = "Nowhere"
+    definition["States"]["Validate Image"]["TimeoutSecond"] = 130
+
+    found = findings(json.dumps(body))
+
+    for word in ("'BillingMod'", "64 is less than the minimum", "'Address'", "'Nowhere'", "'TimeoutSecond'"):
+        assert any(word in finding for finding in found), f"{word} is in none of {found}"
+
+
+def test_a_reference_to_what_a_condition_has_removed_is_found(tmp_path: Path) -> None:
+    output = "\n  Planted:\n    Value: !Ref AlertEmailSubscription\n"
+    path = planted(tmp_path, (ROOT / "template.yaml").read_text(encoding="utf-8").rstrip() + output)
+    assert dangling(decided(load_template(path, {}))) == ["output Planted -> AlertEmailSubscription"]
+    assert dangling(decided(load_template(path, {"AlertEmail": "a@example.com"}))) == []
+
+
+def test_a_circle_is_found(tmp_path: Path) -> None:
+    source = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    path = planted(tmp_path, source.replace("  IntakeQueue:\n", "  IntakeQueue:\n    DependsOn: ImagesBucket\n"))
+    assert {"IntakeQueue", "ImagesBucket"} <= set(circle(decided(load_template(path, {}))))
+
+
+def planted(folder: Path, source: str) -> Path:
+    path = folder / "template.yaml"
+    path.write_text(source, encoding="utf-8")
+    return path

@@ -1,0 +1,151 @@
+"""Each function, as SAM builds it and runs it in a container, with its sample event and the local stack as its AWS.
+
+Each is judged by what it returns and by what it leaves in the stack.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagewatch.aws.items import to_item
+from tests.local.conftest import RunningStack
+from tests.local.pipeline import Pipeline
+
+from .conftest import ROOT, Build, SamLocal
+
+pytestmark = pytest.mark.container
+
+KEY = "uploads/samples/astronaut-portrait.jpg"  # the events tell of it
+
+
+@pytest.fixture(scope="module")
+def pipeline(reachable_stack: RunningStack) -> Pipeline:
+    """The stack with the portrait in its bucket, analysed once by its own workers."""
+    pipeline = Pipeline(reachable_stack)
+    pipeline.watch("person")
+    body = (ROOT / "samples" / "astronaut-portrait.jpg").read_bytes()
+    reachable_stack.client("s3").put_object(Bucket=pipeline.bucket, Key=KEY, Body=body)
+    pipeline.ended(KEY)
+    return pipeline
+
+
+@pytest.fixture(scope="module")
+def announced(sam: SamLocal, pipeline: Pipeline) -> Any:
+    """Start Analysis's answer to the event of a newer version of the portrait, once the execution that it started is over."""
+    answer = sam.invoke("StartAnalysisFunction", "start_analysis")
+    pipeline.ended(KEY)
+    return answer
+
+
+@pytest.fixture
+def analysing(announced: Any, pipeline: Pipeline) -> None:
+    """The portrait's record as the execution that the events belong to would find it: being analysed, and its own."""
+    image = json.loads((ROOT / "events" / "validate_image.json").read_text())["Image"]
+    record = {**record_of(pipeline), "Claim": "", **image, "Status": "ANALYZING"}
+    pipeline.stack.client("dynamodb").put_item(TableName=pipeline.outputs["ImagesTableName"], Item=to_item(record))
+
+
+def record_of(pipeline: Pipeline) -> dict[str, Any]:
+    record = pipeline.record(KEY)
+    assert record is not None
+    return record
+
+
+def test_start_analysis_starts_the_execution_of_the_announced_version(announced: Any, pipeline: Pipeline) -> None:
+    assert announced == {"batchItemFailures": []}
+    record = record_of(pipeline)
+    assert record["Sequencer"].startswith("0065A1B2C3D4E5F601")
+    assert record["Status"] == "ANALYZED"
+    assert record["ExecutionArn"].split(":")[-1].startswith("astronaut-portrait-jpg-")
+
+
+def test_validate_image_tells_what_the_picture_is_and_writes_its_thumbnail(
+    sam: SamLocal, analysing: None, pipeline: Pipeline
+) -> None:
+    bucket, s3 = pipeline.outputs["RenditionsBucketName"], pipeline.stack.client("s3")
+    for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]:
+        s3.delete_object(Bucket=bucket, Key=entry["Key"])
+
+    result = sam.invoke("ValidateImageFunction", "validate_image")
+
+    assert result["Object"] == {"Bucket": pipeline.bucket, "Key": KEY, "VersionId": ""}
+    assert (result["Record"]["Format"], result["Record"]["Width"], result["Record"]["Height"]) == ("JPEG", 512, 512)
+    assert s3.get_object(Bucket=bucket, Key=result["Record"]["Thumbnail"])["Body"].read().startswith(b"\xff\xd8")
+
+
+def test_detect_labels_finds_the_person(sam: SamLocal, analysing: None) -> None:
+    result = sam.invoke("DetectLabelsFunction", "detect_labels")
+
+    (person,) = [label for label in result["Labels"] if label["Name"] == "Person"]
+    assert person["Confidence"] > 90
+    assert person["Instances"][0]["BoundingBox"].keys() == {"Left", "Top", "Width", "Height"}
+    assert result["ModelVersion"]
+
+
+def test_detect_moderation_says_that_no_model_looked(sam: SamLocal, analysing: None) -> None:
+    result = sam.invoke("DetectModerationFunction", "detect_moderation")
+
+    assert (result["Status"], result["Labels"]) == ("NOT_CHECKED", [])
+    assert result["Reason"].endswith(".")
+
+
+def test_detect_text_answers_with_what_it_read(sam: SamLocal, analysing: None) -> None:
+    assert sam.invoke("DetectTextFunction", "detect_text").keys() == {"Text", "ModelVersion"}
+
+
+def test_store_analysis_writes_the_record(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
+    result = sam.invoke("StoreAnalysisFunction", "store_analysis")
+
+    assert result["Stored"] is True
+    record = record_of(pipeline)
+    assert record["Status"] == "ANALYZED"
+    assert [float(label["Confidence"]) for label in record["Labels"]] == [99.12, 97.3, 97.3]  # the event's, not the engine's
+
+
+def test_evaluate_watchlist_finds_the_rule_that_matches(sam: SamLocal, analysing: None) -> None:
+    result = sam.invoke("EvaluateWatchlistFunction", "evaluate_watchlist")
+
+    assert result["MatchCount"] == 1
+    assert result["Rules"][0]["Name"] == "Looking for person"
+
+
+def test_send_alert_sends_one_mail_however_often_it_runs(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
+    first = sam.invoke("SendAlertFunction", "send_alert")
+    second = sam.invoke("SendAlertFunction", "send_alert")
+
+    assert first == {"Sent": 1, "SentBefore": 0, "Failed": 0}
+    assert second == {"Sent": 0, "SentBefore": 1, "Failed": 0}
+    assert len([mail for mail in pipeline.mail_about(KEY) if mail["subject"].startswith("Person at the door")]) == 1
+
+
+def test_record_rejection_gives_the_reason_to_the_record(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
+    result = sam.invoke("RecordRejectionFunction", "record_rejection")
+
+    assert result["Status"] == "REJECTED"
+    assert result["Reason"].startswith("The image is 60 x 60 pixels")
+    assert (record_of(pipeline)["Status"], record_of(pipeline)["Reason"]) == ("REJECTED", result["Reason"])
+
+
+def test_record_failure_gives_the_reason_to_the_record(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
+    result = sam.invoke("RecordFailureFunction", "record_failure")
+
+    assert result["Reason"].startswith("AWS kept asking us to slow down")
+    assert (record_of(pipeline)["Status"], record_of(pipeline)["Reason"]) == ("FAILED", result["Reason"])
+
+
+def test_record_interruption_ends_what_no_catch_could_see(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
+    result = sam.invoke("RecordInterruptionFunction", "record_interruption")
+
+    assert result == {"Recorded": True}
+    assert record_of(pipeline)["Status"] == "FAILED"
+    assert record_of(pipeline)["Reason"].endswith(".")
+
+
+def test_every_function_that_sam_builds_is_invoked_here(build: Build) -> None:
+    source = Path(__file__).read_text()
+
+    assert [function for function in build.functions if f'invoke("{function}"' not in source] == []

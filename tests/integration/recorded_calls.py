@@ -1,0 +1,181 @@
+"""What the functions really ask of AWS: the template deployed on moto, and every signed HTTP request that a handler sends."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote_plus, urlsplit
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from moto import mock_aws
+from moto.core.botocore_stubber import MockRawResponse
+from moto.core.config import default_user_config
+from moto.iam.access_control import PermissionResult
+from moto.s3.models import FakeBucket
+
+from imagewatch.aws import clients
+from imagewatch.aws.items import to_item
+from local.calls import Call, identify
+from local.deploy import Deployment
+from local.template import load_template
+
+from .conftest import CONTEXT, REGION, ROOT, Event, sample_event
+
+PARAMETERS = {"TextDetection": "on", "MaxImagesPerSecond": "1000", "AlertEmail": "operator@example.com"}
+# moto has no DetectModerationLabels: each operation answers as Rekognition does when it has found nothing.
+_REKOGNITION: Mapping[str, Event] = {
+    "DetectLabels": {"Labels": [], "LabelModelVersion": "3.0"},
+    "DetectModerationLabels": {"ModerationLabels": [], "ModerationModelVersion": "7.0"},
+    "DetectText": {"TextDetections": [], "TextModelVersion": "3.0"},
+}
+
+
+@dataclass
+class Sent:
+    """One request as it went over the wire, understood, and the status with which it was answered."""
+
+    call: Call
+    status: int = 0
+
+    @property
+    def found_nothing(self) -> bool:
+        """S3 said 404: then the caller also needed the permission to be told so."""
+        return self.status == 404 and self.call.when_missing is not None
+
+
+class Recorder:
+    """Stands in for boto3 in `imagewatch.aws.clients`: its clients write down every request, under the function at work."""
+
+    def __init__(self) -> None:
+        self.sent: dict[str, list[Sent]] = defaultdict(list)
+        self._function = ""
+
+    def client(self, service: str, **arguments: Any) -> Any:
+        made = boto3.client(service, **arguments)  # type: ignore[call-overload]
+        made.meta.events.register_first("before-send", self._send)
+        made.meta.events.register("response-received", self._answered)
+        return made
+
+    @contextmanager
+    def at_work(self, function: str) -> Iterator[None]:
+        self._function = function
+        try:
+            yield
+        finally:
+            self._function = ""
+
+    def _send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+        url = urlsplit(request.url)
+        body = request.body.encode() if isinstance(request.body, str) else request.body
+        call = identify(
+            str(request.method),
+            url.netloc,
+            url.path,
+            url.query,
+            {name: _text(value) for name, value in request.headers.items()},
+            bytes(body) if isinstance(body, bytes | bytearray) else b"",
+        )
+        self.sent[self._function].append(Sent(call))
+        if call.service != "rekognition":
+            return None
+        answer = json.dumps(_REKOGNITION[call.operation])
+        return AWSResponse(request.url, 200, {"Content-Type": "application/x-amz-json-1.1"}, MockRawResponse(answer))
+
+    def _answered(self, response_dict: Event, **_: Any) -> None:
+        self.sent[self._function][-1].status = response_dict["status_code"]
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+class Account:
+    """An account in which the template has been deployed: its resources, and its functions in their own environments."""
+
+    def __init__(self, deployment: Deployment, recorder: Recorder) -> None:
+        self.deployment = deployment
+        self.recorder = recorder
+        self._announced = 0
+
+    def client(self, service: str) -> Any:
+        return self.deployment.client(service)
+
+    def ref(self, logical_id: str) -> str:
+        return str(self.deployment.ref(logical_id))
+
+    def arn(self, logical_id: str) -> str:
+        return str(self.deployment.attribute(logical_id, "Arn"))
+
+    def run(self, name: str, event: Event) -> Any:
+        """Calls the handler of `<name>Function` in the environment that the template gives it and nothing else."""
+        function = self.deployment.functions[self.ref(f"{name}Function")]
+        module, _, attribute = function.handler.rpartition(".")
+        handler = getattr(importlib.import_module(module), attribute)
+        with pytest.MonkeyPatch.context() as environment, self.recorder.at_work(f"{name}Function"):
+            for variable, value in function.environment.items():
+                environment.setenv(variable, value)
+            return handler(event, CONTEXT)
+
+    def task(self, name: str, image: Event, **fields: Any) -> Any:
+        """Runs a Task's function on its sample event, with this image and these fields."""
+        snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("_")
+        return self.run(name, {**sample_event(snake), "Image": image, **fields})
+
+    def upload(self, key: str, sample: str = "astronaut-portrait.jpg") -> Event:
+        """Puts a sample into the images bucket; returns what S3 says of it."""
+        body = (ROOT / "samples" / sample).read_bytes()
+        answer = self.client("s3").put_object(Bucket=self.ref("ImagesBucket"), Key=key, Body=body)
+        return {"key": key, "versionId": answer["VersionId"], "eTag": answer["ETag"].strip('"'), "size": len(body)}
+
+    def announce(self, found: Event, name: str = "ObjectCreated:Put", **changes: Any) -> Event:
+        """Gives Start Analysis S3's event about an object; returns the image of the execution that it starts, if any."""
+        self._announced += 1
+        record = json.loads(sample_event("start_analysis")["Records"][0]["body"])["Records"][0]
+        record["eventName"] = name
+        record["s3"]["bucket"]["name"] = self.ref("ImagesBucket")
+        record["s3"]["object"] = {**found, "key": quote_plus(found["key"]), "sequencer": f"{self._announced:016X}", **changes}
+        known = self._executions()
+        answer = self.run("StartAnalysis", {"Records": [{"messageId": "m", "body": json.dumps({"Records": [record]})}]})
+        assert answer == {"batchItemFailures": []}
+        started = [self.client("stepfunctions").describe_execution(executionArn=arn) for arn in self._executions() - known]
+        image: Event = json.loads(started[0]["input"])["image"] if started else {}
+        return image
+
+    def _executions(self) -> set[str]:
+        machine = self.ref("AnalyzeImageStateMachine")
+        listed = self.client("stepfunctions").list_executions(stateMachineArn=machine)
+        return {execution["executionArn"] for execution in listed["executions"]}
+
+    def watch(self, term: str) -> None:
+        rule = {"RuleId": term, "Name": term, "Enabled": True, "Terms": [{"Term": term, "MinConfidence": 50}]}
+        self.client("dynamodb").put_item(TableName=self.ref("WatchlistTable"), Item=to_item(rule))
+
+
+@contextmanager
+def deployed() -> Iterator[Account]:
+    """The real template on moto for as long as the block lasts; handlers' requests are recorded, and answered by moto."""
+    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name, value in {**keys, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}.items():
+            patch.setenv(name, value)
+        patch.setitem(default_user_config["core"]["passthrough"], "services", ["rekognition"])  # type: ignore[typeddict-item]
+        # moto takes a bucket policy's Deny without its conditions; who may do what is judged by local.iam.
+        patch.setattr(FakeBucket, "get_permission", lambda bucket, action, resource: PermissionResult.NEUTRAL)
+        recorder = Recorder()
+        patch.setattr(clients, "boto3", SimpleNamespace(client=recorder.client))
+        clients.client.cache_clear()
+        owner = functools.cache(lambda service: boto3.client(service, region_name=REGION))  # type: ignore[call-overload]
+        template = load_template(ROOT / "template.yaml", PARAMETERS)
+        deployment = Deployment(template, REGION, f"https://sqs.{REGION}.amazonaws.com", owner)
+        deployment.deploy()
+        yield Account(deployment, recorder)
+        clients.client.cache_clear()

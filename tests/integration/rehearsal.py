@@ -1,0 +1,379 @@
+"""The whole pipeline in one process on moto, one step at a time, so that a test decides what happens when, twice, or half.
+
+S3's events are built for real operations on a versioned bucket; the workflow's routing is read from its ASL; Rekognition answers
+by the colour of the picture that it is shown. `at_call` is where a test cuts in: it hears of each call before and after.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote_plus
+
+from botocore.exceptions import ClientError
+from PIL import Image
+
+from imagewatch.aws import clients
+from imagewatch.errors import ImagewatchError
+
+from .conftest import CONTEXT, ROOT, Event, Stack, sample_event
+
+READS = {"GetItem", "Query", "Scan", "GetObject", "HeadObject", "DetectLabels", "DetectModerationLabels", "DetectText"}
+LABELS = {"red": ["Cat", "Animal"], "green": ["Person", "Animal"], "blue": ["Car"]}
+RULES = {"people": "Person", "animals": "Animal"}
+_RETRIED = {"Crash": "Runtime.ExitError"}  # what Step Functions calls it when a function's process ends
+
+
+class Crash(BaseException):
+    """The end of a function's process: nothing in it can catch this."""
+
+
+def picture(colour: str, kind: str = "JPEG") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (80, 80), colour).save(buffer, kind)
+    return buffer.getvalue()
+
+
+PICTURES = {
+    "red": picture("red"),
+    "green": picture("green"),
+    "blue": picture("blue"),
+    "red, converted": picture("red", "WEBP"),
+    "text": b"milk, eggs, bread",
+    "empty": b"",
+}
+
+
+@dataclass
+class Message:
+    """A message on the intake queue."""
+
+    body: str
+    deliveries: int = 0
+
+
+@dataclass(repr=False)
+class Rehearsal:
+    """A stack, the S3 events that wait on its queue, and the executions that it has started."""
+
+    stack: Stack
+    queue: list[Message] = field(default_factory=list)
+    sent: list[Message] = field(default_factory=list)
+    executions: dict[str, Execution] = field(default_factory=dict)
+    interruptions: list[Event] = field(default_factory=list)
+    published: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Messages by rule and image version."""
+    analyses: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Executions that asked Rekognition, by version id."""
+    denied: set[str] = field(default_factory=set)
+    """Operations of Rekognition that are refused."""
+    at_call: Callable[[str, str], None] | None = None
+    """Called with "before" or "after" and the call, such as "UpdateItem ImagesTable"."""
+    at_work: list[str] = field(default_factory=list)
+    """The functions that are running, the innermost last."""
+    _events: int = 0
+    _about: list[Event] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.workflow = json.loads((ROOT / "statemachine" / "analyze_image.asl.json").read_text(encoding="utf-8"))
+        self.s3, self.bucket = self.stack.client("s3"), self.stack.name("ImagesBucket")
+        self._handlers, self._environments = {}, {}
+        for logical_id, resource in self.stack.template.resources.items():
+            if resource["Type"] == "AWS::Lambda::Function":
+                module, _, attribute = resource["Properties"]["Handler"].rpartition(".")
+                name = logical_id.removesuffix("Function")
+                self._handlers[name] = getattr(importlib.import_module(module), attribute)
+                variables = self.stack.resolve(resource["Properties"]["Environment"]["Variables"])
+                self._environments[name] = {variable: str(value) for variable, value in variables.items()}
+        self._environments["StartAnalysis"]["MAX_IMAGES_PER_SECOND"] = "1000000"
+        for service in ("dynamodb", "s3", "sns", "stepfunctions", "rekognition"):
+            self._listen(clients.client(service).meta.events)
+
+    # ------------------------------------------------------------------------------------------------------------ S3's side
+
+    def put(self, key: str, name: str) -> str:
+        body = PICTURES[name]
+        answer = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        self._announce("ObjectCreated:Put", key, answer["VersionId"], size=len(body), eTag=answer["ETag"].strip('"'))
+        return str(answer["VersionId"])
+
+    def delete(self, key: str) -> None:
+        marker = self.s3.delete_object(Bucket=self.bucket, Key=key).get("VersionId")
+        if marker:  # moto makes none for a key that has never held anything
+            self._announce("ObjectRemoved:DeleteMarkerCreated", key, marker)
+
+    def purge(self, key: str, version_id: str) -> None:
+        """Deletes a version (or a delete marker) for good."""
+        self.s3.delete_object(Bucket=self.bucket, Key=key, VersionId=version_id)
+        self._announce("ObjectRemoved:Delete", key, version_id)
+
+    def versions(self, key: str) -> list[str]:
+        """Ids of versions and delete markers, the newest first."""
+        listed = self.s3.list_object_versions(Bucket=self.bucket, Prefix=key)
+        both = [*listed.get("DeleteMarkers", []), *listed.get("Versions", [])]
+        return [str(one["VersionId"]) for one in sorted(both, key=lambda one: not one["IsLatest"])]
+
+    def current(self, key: str) -> str | None:
+        """The version id that the key shows."""
+        newest = [
+            one for one in self.s3.list_object_versions(Bucket=self.bucket, Prefix=key).get("Versions", []) if one["IsLatest"]
+        ]
+        return str(newest[0]["VersionId"]) if newest else None
+
+    def _announce(self, name: str, key: str, version_id: str, **more: Any) -> None:
+        record = json.loads(sample_event("start_analysis")["Records"][0]["body"])["Records"][0]
+        self._events += 1
+        # S3's sequencers are of unequal length; the shorter is padded on the right.
+        sequencer = f"0065{self._events:08X}" + ("01" if self._events % 2 else "")
+        record |= {"eventName": name, "eventTime": f"2026-11-20T10:{self._events // 60 % 60:02}:{self._events % 60:02}.250Z"}
+        record["s3"]["object"] = {"key": quote_plus(key), "sequencer": sequencer, "versionId": version_id, **more}
+        message = Message(json.dumps({"Records": [record]}))
+        self.queue.append(message)
+        self.sent.append(message)
+
+    # -------------------------------------------------------------------------------------------------------- the functions
+
+    def invoke(self, function: str, event: Event) -> Any:
+        """One run of a function, in the environment that the template gives it; safe to do inside another's run."""
+        with _environment(self._environments[function], {name for one in self._environments.values() for name in one}):
+            self._about.append(event)
+            self.at_work.append(function)
+            try:
+                # A function gets and gives JSON, and never the caller's own objects.
+                return json.loads(json.dumps(self._handlers[function](json.loads(json.dumps(event)), CONTEXT)))
+            finally:
+                self._about.pop()
+                self.at_work.pop()
+
+    def deliver(self, messages: list[Message]) -> None:
+        """One batch for Start Analysis. Messages that failed, or met a crash, are back on the queue."""
+        self.queue = [message for message in self.queue if message not in messages]
+        try:
+            event = {"Records": [{"messageId": str(n), "body": message.body} for n, message in enumerate(messages)]}
+            failed = [int(one["itemIdentifier"]) for one in self.invoke("StartAnalysis", event)["batchItemFailures"]]
+            self.queue += [messages[n] for n in failed]
+        except Crash:
+            self.queue += messages
+        for message in messages:
+            message.deliveries += 1
+
+    def running(self) -> list[Execution]:
+        return [execution for execution in self.executions.values() if execution.status == "RUNNING" and not execution.busy]
+
+    def interrupt(self) -> None:
+        """EventBridge tells of an execution's end, and once more when that isn't received."""
+        event = self.interruptions.pop(0)
+        try:
+            self.invoke("RecordInterruption", event)
+        except Crash:
+            self.interruptions.append(event)
+
+    def drain(self, *, late_messages: bool = False) -> None:
+        """Everything that is under way comes to its end, as it does when time goes on; executions perhaps before the queue."""
+        for turn in range(200):
+            if not (self.queue or self.running() or self.interruptions):
+                return
+            if self.queue and (turn or not late_messages):
+                self.deliver(self.queue[:10])
+            for execution in self.running():
+                execution.finish()
+            while self.interruptions:
+                self.interrupt()
+        raise AssertionError(f"It never ends: {[message.body for message in self.queue]}")
+
+    # ------------------------------------------------------------------------------------------------------------- the wire
+
+    def _listen(self, events: Any) -> None:
+        asked: list[Event] = []  # calls can be made while another is on its way
+
+        def understood(params: Event, **_: Any) -> None:
+            asked.append(params)
+
+        def before(model: Any, params: Event, **_: Any) -> Any:
+            if self.at_call:
+                self.at_call("before", self._named(model.name, asked[-1]))
+            return self._recognise(model.name, params) if model.service_model.service_name == "rekognition" else None
+
+        def after(model: Any, parsed: Event, **_: Any) -> None:
+            params = asked.pop()
+            if model.name == "Publish":
+                rule = params["MessageAttributes"]["RuleId"]["StringValue"]
+                self.published[rule, self._about[-1]["Image"]["VersionId"]] += 1
+            if model.name == "StartExecution" and parsed.get("executionArn") not in {None, *self.executions}:
+                arn = parsed["executionArn"]
+                self.executions[arn] = Execution(self, arn, json.loads(params["input"]))
+            if self.at_call:
+                self.at_call("after", self._named(model.name, params))
+
+        events.register("before-parameter-build", understood)
+        events.register("before-call", before)
+        events.register("after-call", after)
+
+    def _named(self, operation: str, params: Mapping[str, Any]) -> str:
+        place = params.get("TableName") or next(iter(params.get("RequestItems", [""]))) or params.get("Bucket", "")
+        buckets = {self.stack.name(name): name for name in ("ImagesBucket", "RenditionsBucket")}
+        return f"{operation} {buckets.get(place, place)}".strip()
+
+    def _recognise(self, operation: str, params: Event) -> Any:
+        place = json.loads(params["body"])["Image"]["S3Object"]
+        which = {"VersionId": place["Version"]} if "Version" in place else {}
+        image, execution = self._about[-1]["Image"], self._about[-1]["ExecutionArn"]
+        if operation in self.denied:
+            return _refusal("AccessDeniedException", "Not authorized.")
+        try:
+            body = self.s3.get_object(Bucket=place["Bucket"], Key=place["Name"], **which)["Body"].read()
+        except ClientError:
+            return _refusal("InvalidS3ObjectException", "Unable to get object metadata from S3.")
+        self.analyses[image["VersionId"]].add(execution)
+        labels = [{"Name": name, "Confidence": 90.0} for name in LABELS[_colour(body)]]
+        answer = {"Labels": labels, "LabelModelVersion": "3.0", "ModerationLabels": [], "ModerationModelVersion": "7.0"}
+        return SimpleNamespace(status_code=200, headers={}), {**answer, "ResponseMetadata": {"HTTPStatusCode": 200}}
+
+
+class Execution:
+    """One execution of the workflow, a task at a time."""
+
+    def __init__(self, rehearsal: Rehearsal, arn: str, given: Event) -> None:
+        self.rehearsal, self.arn, self.given = rehearsal, arn, given
+        self.status, self.busy, self.twice = "RUNNING", False, False
+        self.entered: list[str] = []
+        self._tasks = self._whole()
+        next(self._tasks)  # up to the first task
+
+    def advance(self, *, twice: bool = False) -> None:
+        """Does the next task, perhaps a second time as after an answer that got lost."""
+        self.busy, self.twice = True, twice
+        try:
+            next(self._tasks, None)
+        finally:
+            self.busy = False
+
+    def finish(self) -> None:
+        while self.status == "RUNNING":
+            self.advance()
+
+    def abort(self) -> None:
+        """Stopped from outside: by hand, or by its timeout."""
+        self._close("ABORTED", "Operator", "wrong camera")
+
+    def _whole(self) -> Iterator[None]:
+        status, error, cause = yield from self._from(self.rehearsal.workflow, self.given)
+        if self.status == "RUNNING":
+            self._close(status, error, cause)
+
+    def _close(self, status: str, error: str = "", cause: str = "") -> None:
+        self.status = status
+        self.rehearsal.stack.client("stepfunctions").stop_execution(
+            executionArn=self.arn
+        )  # moto then knows that it isn't running
+        if status != "SUCCEEDED":
+            detail = {"executionArn": self.arn, "status": status, "input": json.dumps(self.given), "error": error, "cause": cause}
+            self.rehearsal.interruptions.append({"detail": detail})
+
+    def _from(self, machine: Event, data: Any) -> Iterator[None]:
+        """Walks a machine or a branch to its end, pausing before each task; returns how it ended, or a branch's output."""
+        name = machine["StartAt"]
+        while True:
+            name = name.replace("${AfterAnalyzeImage}", "Store Analysis")
+            state = machine["States"][name]
+            self.entered.append(name)
+            following = state.get("Next")
+            if state["Type"] == "Succeed":
+                return "SUCCEEDED", "", ""
+            if state["Type"] == "Fail":
+                return "FAILED", self._at(state["ErrorPath"], data), self._at(state["CausePath"], data)
+            if state["Type"] == "Choice":
+                (rule,) = state["Choices"]
+                following = rule["Next"] if self._at(rule["Variable"], data) > rule["NumericGreaterThan"] else state["Default"]
+            else:
+                data, following = yield from self._work(name, state, data)
+            if following is None:
+                return data
+            name = following
+
+    def _work(self, name: str, state: Event, data: Any) -> Iterator[None]:
+        """(data, next state) after a Task, Parallel or Pass."""
+        result: Any
+        try:
+            if state["Type"] == "Parallel":
+                result = []
+                for branch in state["Branches"]:
+                    result.append((yield from self._from(branch, data)))
+                result = {field.removesuffix(".$"): self._at(path, result) for field, path in state["ResultSelector"].items()}
+            else:
+                given = {field.removesuffix(".$"): self._at(path, data) for field, path in state["Parameters"].items()}
+                result = given
+                if state["Type"] == "Task":
+                    yield
+                    result = self._invoke(name, state, given)
+        except (ImagewatchError, ClientError) as error:
+            kind = type(error).__name__
+            catch = next(one for one in state["Catch"] if {kind, "States.ALL"} & set(one["ErrorEquals"]))
+            cause = json.dumps({"errorType": kind, "errorMessage": str(error)})
+            return _put(data, catch["ResultPath"], {"Error": kind, "Cause": cause}), catch["Next"]
+        return _put(data, state.get("ResultPath", "$"), result), state.get("Next")
+
+    def _invoke(self, name: str, state: Event, given: Event) -> Any:
+        function = name.replace(" ", "")
+        assert state["Resource"] == f"${{{function}FunctionArn}}"
+        retried = {error for retry in state["Retry"] for error in retry["ErrorEquals"]}
+        repeat, self.twice = self.twice, False
+        while True:
+            try:
+                result = self.rehearsal.invoke(function, given)
+                return self.rehearsal.invoke(function, given) if repeat else result
+            except Crash:
+                assert _RETRIED["Crash"] in retried
+
+    def _at(self, path: str, data: Any) -> Any:
+        if path == "$$.Execution.Id":
+            return self.arn
+        if path.startswith("$["):
+            return data[int(path[2:-1])]
+        for part in path.split(".")[1:]:
+            data = data[part]
+        return data
+
+
+def _refusal(code: str, message: str) -> Any:
+    answer = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    return SimpleNamespace(status_code=400, headers={}), answer
+
+
+def _put(data: Event, path: str, result: Any) -> Any:
+    if path == "$":
+        return result
+    first, _, rest = path.removeprefix("$.").partition(".")
+    return {**data, first: _put(data[first], f"$.{rest}", result) if rest else result}
+
+
+def _colour(body: bytes) -> str:
+    pixel: Any = Image.open(io.BytesIO(body)).convert("RGB").getpixel((40, 40))
+    return ("red", "green", "blue")[pixel.index(max(pixel))]
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str], managed: set[str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in managed}
+    for name in managed:
+        _set(name, variables.get(name))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            _set(name, value)
+
+
+def _set(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value

@@ -1,0 +1,262 @@
+"""A crash between any two writes of any function is healed by the retry: it is made before the first and after each, one by one.
+
+Every story lists the writes of its functions. A new write breaks the list, so that nobody adds one without thinking of a crash.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from imagewatch.aws import pace_table
+from imagewatch.images import image_id
+
+from .conftest import Stack
+from .rehearsal import READS, RULES, Crash, Rehearsal
+
+Writes = dict[str, list[str]]
+
+RECORD, ROWS, RENDITIONS = "UpdateItem ImagesTable", "BatchWriteItem LabelIndexTable", "DeleteObjects RenditionsBucket"
+RENDITION, ALERT = "PutObject RenditionsBucket", "UpdateItem AlertsTable"
+START = [*["UpdateItem IntakePaceTable"] * 2, "StartExecution"]  # the next slot, or else the present moment; then the start
+CLEARED = [ROWS, RENDITIONS]
+SENT = [ALERT, "Publish", ALERT]
+ANALYSED: Writes = {
+    "StartAnalysis": [RECORD, *START],
+    "ValidateImage": [RENDITION],
+    "StoreAnalysis": [RECORD, ROWS],
+    "EvaluateWatchlist": [RECORD],
+    "SendAlert": [*SENT, *SENT],
+}
+BY_ITS_SECOND_NAME = [RECORD, *START, RECORD, *START]  # the first was used up by the version's first analysis
+ONE_ALERT = {"SendAlert": SENT}
+STALE_CLEARED = {"StoreAnalysis": [RECORD, ROWS, *CLEARED, RECORD]}
+
+
+@dataclass(frozen=True)
+class Story:
+    """What happens to one key: `before` undisturbed, `then` with the crash, and the writes that `then` makes."""
+
+    before: Callable[[Rehearsal, str], Any]
+    then: Callable[[Rehearsal, str], Any]
+    writes: Writes
+
+
+def puts(*names: str) -> Callable[[Rehearsal, str], None]:
+    """Uploads, each analysed before the next."""
+
+    def upload(cloud: Rehearsal, key: str) -> None:
+        for name in names:
+            cloud.put(key, name)
+            cloud.drain()
+
+    return upload
+
+
+def under_way(*names: str) -> Callable[[Rehearsal, str], None]:
+    """Uploads, the last of which has only been validated yet."""
+
+    def upload(cloud: Rehearsal, key: str) -> None:
+        puts(*names[:-1])(cloud, key)
+        cloud.put(key, names[-1])
+        cloud.deliver(list(cloud.queue))
+        (execution,) = cloud.running()
+        execution.advance()
+
+    return upload
+
+
+def removed(cloud: Rehearsal, key: str) -> None:
+    puts("green")(cloud, key)
+    cloud.delete(key)
+    cloud.drain()
+
+
+def purged_before_its_analysis(cloud: Rehearsal, key: str) -> None:
+    puts("green")(cloud, key)
+    version = cloud.put(key, "red")
+    cloud.deliver(list(cloud.queue))
+    cloud.purge(key, version)
+
+
+def without_labels(cloud: Rehearsal, key: str) -> None:
+    cloud.denied = {"DetectLabels"}
+    puts("red")(cloud, key)
+
+
+def purge(which: int) -> Callable[[Rehearsal, str], None]:
+    """Deletes a version for good; 0 is the newest."""
+    return lambda cloud, key: cloud.purge(key, cloud.versions(key)[which])
+
+
+STORIES = {
+    "a new image": Story(puts(), puts("green"), ANALYSED),
+    "a converted image": Story(puts(), puts("red, converted"), {**ANALYSED, "ValidateImage": [RENDITION] * 2, **ONE_ALERT}),
+    "an overwritten image": Story(puts("green"), puts("red"), {**ANALYSED, **STALE_CLEARED, **ONE_ALERT}),
+    "a newer version that is rejected": Story(
+        puts("green"), puts("text"), {"StartAnalysis": [RECORD, *START], "RecordRejection": [RECORD, *CLEARED, RECORD]}
+    ),
+    "a newer version that fails": Story(
+        puts("green"),
+        without_labels,
+        {"StartAnalysis": [RECORD, *START], "ValidateImage": [RENDITION], "RecordFailure": [RECORD, *CLEARED, RECORD]},
+    ),
+    "a newer version whose analysis is interrupted": Story(
+        under_way("green", "red"),
+        lambda cloud, key: cloud.running()[0].abort(),
+        {"RecordInterruption": [RECORD, *CLEARED, RECORD]},
+    ),
+    "an image that is removed": Story(
+        puts("red", "green"),
+        lambda cloud, key: cloud.delete(key),
+        {"StartAnalysis": [RECORD, *CLEARED, "DeleteItem ImagesTable"]},
+    ),
+    "an image that is removed while it is being analysed": Story(
+        under_way("red", "green"),
+        lambda cloud, key: cloud.delete(key),
+        {
+            "StartAnalysis": [RECORD, RENDITIONS, *CLEARED, "DeleteItem ImagesTable"],
+            "StoreAnalysis": [RECORD, *CLEARED],
+            "EvaluateWatchlist": [RECORD],
+            "SendAlert": [*SENT, *SENT],
+        },
+    ),
+    "a version that is overtaken": Story(
+        under_way("green"),
+        lambda cloud, key: (cloud.put(key, "text"), cloud.deliver(list(cloud.queue)), cloud.running()[0].finish()),
+        {
+            "StartAnalysis": [RECORD, *START],
+            "StoreAnalysis": [RECORD, *CLEARED],
+            "EvaluateWatchlist": [RECORD],
+            "SendAlert": [*SENT, *SENT],
+            "RecordRejection": [RECORD, RENDITIONS, RECORD],
+        },
+    ),
+    "a version that is gone before it can be read": Story(
+        purged_before_its_analysis,
+        lambda cloud, key: cloud.drain(late_messages=True),
+        {
+            "RecordRejection": [RECORD, RENDITIONS, *CLEARED, "DeleteItem ImagesTable"],
+            **ANALYSED,
+            "StartAnalysis": BY_ITS_SECOND_NAME,
+            "SendAlert": [ALERT, ALERT],  # refused: sent before
+        },
+    ),
+    "a version that comes to light": Story(
+        puts("green", "red"),
+        purge(0),
+        {**ANALYSED, **STALE_CLEARED, "StartAnalysis": BY_ITS_SECOND_NAME, "SendAlert": [ALERT, ALERT]},
+    ),
+    "an image that is restored": Story(
+        removed, purge(0), {**ANALYSED, "StartAnalysis": BY_ITS_SECOND_NAME, "SendAlert": [ALERT, ALERT]}
+    ),
+    "an old version that is deleted for good": Story(puts("red", "green"), purge(1), {"StartAnalysis": [RECORD, RECORD]}),
+}
+
+
+@pytest.fixture
+def cloud(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
+    for rule_id, term in RULES.items():
+        rule = {"RuleId": rule_id, "Name": rule_id.title(), "Enabled": True, "Terms": [{"Term": term, "MinConfidence": 50}]}
+        stack.put_item("WatchlistTable", rule)
+    # A clock that is always past the last slot, so that a start always takes as many writes.
+    clock = itertools.count(1_000_000, 10)
+    monkeypatch.setattr(pace_table, "_now", lambda: next(clock))
+    return Rehearsal(stack)
+
+
+def play(cloud: Rehearsal, story: Story, key: str, at_call: Callable[[str, str], None] | None, *, late: bool = False) -> Any:
+    """The story's end, with everything in it that must not depend on a crash."""
+    cloud.denied = set()
+    story.before(cloud, key)
+    cloud.at_call = at_call
+    story.then(cloud, key)
+    if late:
+        cloud.deliver(list(cloud.queue)) if cloud.queue else None
+    cloud.drain(late_messages=late)
+    cloud.at_call = None
+    return end_of(cloud, key)
+
+
+def end_of(cloud: Rehearsal, key: str) -> dict[str, Any]:
+    identity, stack = image_id(cloud.bucket, key), cloud.stack
+    record = stack.record(identity) or {}
+    stored = record.get("Stored", [{}])[0]
+    rows = [row for row in stack.items("LabelIndexTable") if row["ImageId"] == identity]
+    executions = [one for one in cloud.executions.values() if one.given["image"]["Key"] == key]
+    # Version ids are new in each run; their order of appearance is not.
+    number = {version: n for n, version in enumerate(dict.fromkeys(one.given["image"]["VersionId"] for one in executions))}
+    keep = ("Status", "Reason", "Labels", "Moderation", "ModelVersions", "Format", "Sha256", "Conversion", "Text")
+    return {
+        "record": {name: record.get(name) for name in keep},
+        "rules": [rule["RuleId"] for rule in record.get("MatchedRules", [])],
+        "version": number.get(record.get("VersionId", "")),
+        "stale": record.get("Stale", []),
+        "analysed by": [n for n, one in enumerate(executions) if one.arn == record.get("ExecutionArn")],
+        "rows": sorted((row["Label"], row["TimeImage"] == stored.get("Position")) for row in rows),
+        "renditions": sorted(
+            (one.partition("/")[0], one in stored.get("Renditions", []))
+            for one in stack.keys("RenditionsBucket")
+            if identity in one
+        ),
+        "executions": sorted((number[one.given["image"]["VersionId"]], one.status) for one in executions),
+        "analyses": {number[version]: len(arns) for version, arns in cloud.analyses.items() if version in number},
+        "alerts": sorted(
+            (alert["RuleId"], alert["Status"]) for alert in stack.items("AlertsTable") if alert["ImageId"] == identity
+        ),
+        "messages": sum(n for (_, version), n in cloud.published.items() if version in number),
+        "rules alerted": sorted((rule, number[version]) for rule, version in cloud.published if version in number),
+    }
+
+
+def write_of(call: str) -> bool:
+    return call.partition(" ")[0] not in READS
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_crash_before_or_after_any_write_is_healed_by_the_retry(cloud: Rehearsal, name: str) -> None:
+    story, written = STORIES[name], Counter[str]()
+    recorded: Writes = {}
+
+    def record(moment: str, call: str) -> None:
+        if moment == "before" and write_of(call):
+            recorded.setdefault(cloud.at_work[-1], []).append(call)
+
+    whole = play(cloud, story, f"uploads/{name}/whole.jpg", record)
+    assert recorded == story.writes
+
+    for function, point, late in crashes(story):
+        written.clear()
+
+        def crash(moment: str, call: str, function: str = function, point: int = point) -> None:
+            if cloud.at_work[-1] == function and write_of(call) and moment == ("after" if point else "before"):
+                written[moment] += 1
+                if written[moment] == max(point, 1):
+                    written["crashes"] += 1
+                    raise Crash
+
+        where = f"{function}, {point} of its writes made: {story.writes[function][:point]}" + (", message comes back late" * late)
+        healed = play(cloud, story, f"uploads/{name}/{function}-{point}-{late}.jpg", crash, late=late)
+        assert written["crashes"] == 1, where
+        # The one exception. SNS has no idempotent publish, so between publishing and marking nobody can know whether the message
+        # went out; then it is sent once more, because an alert twice is better than an alert never.
+        again = point > 0 and story.writes[function][point - 1] == "Publish"
+        assert healed.pop("messages") == whole["messages"] + again, where
+        assert healed | {"messages": whole["messages"]} == whole, where
+
+
+def crashes(story: Story) -> Iterator[tuple[str, int, bool]]:
+    """(function, how many writes it makes before the crash, whether the message comes back only when all executions have ended).
+
+    Before a write is after the one before it: what a process does in between is lost with it, and nobody else can see it.
+    """
+    for function, writes in story.writes.items():
+        for point in range(len(writes) + 1):
+            yield function, point, False
+            if "StartExecution" in writes[:point]:
+                yield function, point, True

@@ -1,0 +1,76 @@
+"""The fuzzer's eyes: what hangs, dies, eats memory or raises is a finding, and the next image is examined all the same."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from imagewatch.errors import ImageRejected
+from tests.fuzz.mutations import mutated
+from tests.fuzz.sandbox import Sandbox
+from tests.hard_images import FORMATS
+
+
+def misbehave(data: bytes) -> SimpleNamespace:
+    """Stands in for `examine`, and does what the bytes say."""
+    match data:
+        case b"hang":
+            time.sleep(60)
+        case b"die":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case b"eat":
+            _eat()
+        case b"raise":
+            raise KeyError("surprise")
+        case b"reject":
+            raise ImageRejected("This is a sentence.")
+        case b"mumble":
+            raise ImageRejected("no sentence")
+    return SimpleNamespace(format="JPEG")
+
+
+def _eat() -> None:
+    try:
+        bytearray(1700 * 1024 * 1024)
+        bytearray(2000 * 1024 * 1024)
+    except MemoryError as error:
+        raise ImageRejected("The file is damaged.") from error
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Sandbox:
+    return Sandbox(f"{__name__}:misbehave", seconds=3)
+
+
+@pytest.mark.parametrize(
+    ("what", "verdict", "said"),
+    [
+        ("hang", "finding", "took longer than 3 s"),
+        ("die", "finding", "the process died with code -11"),
+        ("eat", "finding", "more memory was wanted than a function has"),
+        ("raise", "finding", "KeyError: 'surprise'"),
+        ("reject", "rejected", "This is a sentence."),
+        ("mumble", "finding", "not a sentence"),
+        ("be fine", "read", "JPEG"),
+    ],
+)
+def test_everything_but_a_picture_and_a_rejection_is_a_finding(sandbox: Sandbox, what: str, verdict: str, said: str) -> None:
+    found = sandbox.examine(what.encode())
+    assert found[0] == verdict
+    assert said in found[1]
+
+
+def test_what_fits_into_a_function_is_not_a_finding(sandbox: Sandbox) -> None:
+    assert sandbox.examine(b"be fine") == ("read", "JPEG")
+
+
+def test_the_same_seed_makes_the_same_damage() -> None:
+    seeds = {name: make() for name, (_, make) in list(FORMATS.items())[:5]}
+    first, second = ([mutated(seeds, random.Random(f"7/{number}")) for number in range(30)] for _ in range(2))
+    assert first == second
+    assert len({data for _, data in first}) > 20

@@ -1,0 +1,180 @@
+"""The retry law as a table: which error at which call, and what the workflow must make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+ALWAYS = 0
+LABELS, MODERATION = "DetectLabels", "DetectModeration"
+VALIDATE, STORE, EVALUATE, ALERT = "ValidateImage", "StoreAnalysis", "EvaluateWatchlist", "SendAlert"
+REJECTION, FAILURE = "RecordRejection", "RecordFailure"
+PATIENCE = 4  # attempts of a task whose service keeps failing: the first, and three retries
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image that meets one error.
+
+    `failures` is how many attempts of the task must fail before it heals; ALWAYS is an error that never goes away, and then
+    `attempts` says how often the task may try. `calls` is how often one attempt asks (botocore tries again by itself).
+    """
+
+    function: str
+    service: str
+    operation: str
+    error: str
+    failures: int = ALWAYS
+    attempts: int = 1
+    calls: int = 1
+    status: str = "ANALYZED"
+    reason: str = ""
+    """What the record's Reason (or Moderation.Reason) must contain."""
+    alert: str = "SENT"
+    alert_reason: str = ""
+    body: str = ""
+    """What the request's body contains, where one function makes the same call twice."""
+    text: bool = False
+    """Upload a text instead of a photo, which leads to Record Rejection."""
+    also: tuple[dict[str, Any], ...] = field(default=())
+    """Further faults, which lead to Record Failure."""
+
+    @property
+    def name(self) -> str:
+        kind = f"heals after {self.failures}" if self.failures else f"stays, {self.attempts} attempts"
+        return f"{self.function}: {self.service} {self.operation} {self.error} {self.body} ({kind})".replace("  ", " ")
+
+    @property
+    def tries(self) -> int:
+        """Attempts of the task in all."""
+        return self.failures + 1 if self.failures else self.attempts
+
+    @property
+    def faulty_calls(self) -> int:
+        return self.calls * (self.failures or self.attempts)
+
+
+def healing(function: str, service: str, operation: str, errors: dict[str, int], **more: Any) -> Iterator[Case]:
+    """Errors that a retry heals, each with how many attempts fail first; botocore asks twice in each."""
+    for error, failures in errors.items():
+        yield Case(function, service, operation, error, failures=failures, calls=2, **more)
+
+
+def final(
+    function: str, service: str, operation: str, errors: dict[str, str], status: str = "FAILED", **more: Any
+) -> Iterator[Case]:
+    """Errors that no retry heals, each with what the record must say: one attempt, one call."""
+    for error, reason in errors.items():
+        yield Case(function, service, operation, error, status=status, reason=reason, **{"alert": "", **more})
+
+
+def lambda_errors(function: str, **more: Any) -> Iterator[Case]:
+    """What Lambda itself can answer, and a process that dies: all of it heals."""
+    for error in ("TooManyRequestsException", "ServiceException", "Crash"):
+        yield Case(function, "lambda", "Invoke", error, failures=1, **more)
+
+
+DENIED = {"service": "rekognition", "operation": "DetectLabels", "error": "AccessDeniedException"}
+REJECTED = {"text": True, "status": "REJECTED", "reason": "It is text, not an image", "alert": ""}
+FAILED = {"also": (DENIED,), "status": "FAILED", "reason": "Labels could not be detected: ", "alert": ""}
+DENIED_IN_WORDS = "(AccessDeniedException) when calling the"
+KEPT_FAILING = "An AWS service kept failing, for longer than we wait."
+
+CASES = [
+    # Rekognition
+    *healing(
+        LABELS, "rekognition", "DetectLabels",
+        {"ThrottlingException": 2, "ProvisionedThroughputExceededException": 2, "InternalServerError": 2},
+    ),
+    *final(
+        LABELS, "rekognition", "DetectLabels",
+        {
+            "InvalidImageFormatException": "Rekognition could not read the image: ",
+            "ImageTooLargeException": "Rekognition refused the image as too large: ",
+            "InvalidS3ObjectException": "Rekognition could not get the image from S3",
+        },
+        "REJECTED",
+    ),
+    *final(
+        LABELS, "rekognition", "DetectLabels",
+        {
+            "InvalidParameterException": "Labels could not be detected: An error occurred (InvalidParameterException)",
+            "AccessDeniedException": "Labels could not be detected: An error occurred (AccessDeniedException)",
+        },
+    ),
+    Case(
+        LABELS, "rekognition", "DetectLabels", "InternalServerError", attempts=PATIENCE, calls=2,
+        status="FAILED", reason=f"Labels could not be detected: {KEPT_FAILING}", alert="",
+    ),
+    *healing(MODERATION, "rekognition", "DetectModerationLabels", {"ThrottlingException": 1, "InternalServerError": 1}),
+    *final(
+        MODERATION, "rekognition", "DetectModerationLabels",
+        {
+            "AccessDeniedException": "Moderation could not be checked: An error occurred (AccessDeniedException)",
+            "InvalidParameterException": "Moderation could not be checked: An error occurred (InvalidParameterException)",
+        },
+        "ANALYZED",
+        alert="SENT",
+    ),
+    *final(
+        MODERATION, "rekognition", "DetectModerationLabels",
+        {"InvalidImageFormatException": "Rekognition could not read the image: "},
+        "REJECTED",
+    ),
+    Case(
+        MODERATION, "rekognition", "DetectModerationLabels", "InternalServerError", attempts=PATIENCE, calls=2,
+        reason=f"Moderation could not be checked: {KEPT_FAILING}",
+    ),
+    # Lambda
+    *(case for function in (VALIDATE, LABELS, MODERATION, STORE, EVALUATE, ALERT) for case in lambda_errors(function)),
+    *lambda_errors(REJECTION, **REJECTED),
+    *lambda_errors(FAILURE, **FAILED),
+    *(
+        Case(STORE, "lambda", "Invoke", error, attempts=PATIENCE, status="FAILED", reason=reason, alert="")
+        for error, reason in {
+            "TooManyRequestsException": "Lambda had no free capacity for too long.",
+            "ServiceException": "ServiceException: a fault on request",
+            "Crash": "A function's process ended unexpectedly",
+        }.items()
+    ),
+    Case(FAILURE, "lambda", "Invoke", "ServiceException", attempts=PATIENCE, **FAILED),  # EventBridge sees to the record
+    Case(ALERT, "lambda", "Invoke", "ServiceException", attempts=PATIENCE, alert=""),  # never at the image's expense
+    # DynamoDB
+    *healing(
+        STORE, "dynamodb", "UpdateItem",
+        {"ProvisionedThroughputExceededException": 1, "ThrottlingException": 1, "InternalServerError": 1},
+    ),
+    *healing(STORE, "dynamodb", "BatchWriteItem", {"ProvisionedThroughputExceededException": 1, "InternalServerError": 1}),
+    *healing(EVALUATE, "dynamodb", "UpdateItem", {"ThrottlingException": 1}),
+    *healing(ALERT, "dynamodb", "UpdateItem", {"ThrottlingException": 1, "InternalServerError": 1}, body='"PENDING"'),
+    *healing(REJECTION, "dynamodb", "UpdateItem", {"ThrottlingException": 1, "InternalServerError": 1}, **REJECTED),
+    *healing(FAILURE, "dynamodb", "UpdateItem", {"ThrottlingException": 1, "InternalServerError": 1}, **FAILED),
+    *(
+        case
+        for function, operation in ((STORE, "UpdateItem"), (STORE, "BatchWriteItem"), (EVALUATE, "UpdateItem"))
+        for case in final(function, "dynamodb", operation, {"AccessDeniedException": f"{DENIED_IN_WORDS} {operation}"})
+    ),
+    *final(REJECTION, "dynamodb", "UpdateItem", {"AccessDeniedException": f"{DENIED_IN_WORDS} UpdateItem"}, text=True),
+    Case(
+        STORE, "dynamodb", "UpdateItem", "InternalServerError", attempts=PATIENCE, calls=2,
+        status="FAILED", reason=KEPT_FAILING, alert="",
+    ),
+    # S3
+    *(
+        case
+        for operation in ("GetObject", "HeadObject", "PutObject")
+        for case in healing(VALIDATE, "s3", operation, {"SlowDown": 1, "InternalError": 1})
+    ),
+    *final(VALIDATE, "s3", "GetObject", {"AccessDenied": "(AccessDenied) when calling the GetObject"}),
+    *final(VALIDATE, "s3", "PutObject", {"AccessDenied": "(AccessDenied) when calling the PutObject"}),
+    *final(VALIDATE, "s3", "HeadObject", {"AccessDenied": "(403) when calling the HeadObject"}),  # HEAD has no body to say more
+    # SNS
+    *healing(ALERT, "sns", "Publish", {"InternalError": 1}),
+    Case(ALERT, "sns", "Publish", "Throttled", failures=2),  # a name that botocore doesn't take for a throttle; we do
+    *(
+        Case(ALERT, "sns", "Publish", error, alert="FAILED", alert_reason=f"Could not be sent: An error occurred ({error})")
+        for error in ("AuthorizationError", "InvalidParameter")
+    ),
+    Case(ALERT, "sns", "Publish", "InternalError", attempts=PATIENCE, calls=2, alert="PENDING", alert_reason="Not sent yet: "),
+]  # fmt: skip

@@ -1,0 +1,16 @@
+"""A short `make chaos`, always with the same dice: throttles, crashes, repeated and reordered events, a killed intake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.chaos.storm import run
+
+IMAGES, SEED = 80, 9
+
+
+def test_every_promise_is_kept_whatever_happens(tmp_path: Path) -> None:
+    outcome = run(IMAGES, SEED, tmp_path, lambda stage, done, total: None)
+    assert outcome.broken == []
+    assert outcome.counts["crashes after at least one call"] > 5
+    assert outcome.counts["repeated deliveries"] > IMAGES / 4

@@ -1,0 +1,50 @@
+"""The pace on the running stack: a backlog starts no faster than MaxImagesPerSecond, by Step Functions' own clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.recorded_images import picture, record
+
+from .conftest import started
+from .pipeline import Pipeline
+
+BACKLOG, RATE = 40, 5
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("recordings")
+
+
+@pytest.fixture(scope="module")
+def paced(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    options = ("--recorded", str(recordings), "--parameter", f"MaxImagesPerSecond={RATE}")
+    with started(tmp_path_factory.mktemp("paced"), *options) as stack:
+        yield Pipeline(stack)
+
+
+def test_no_second_sees_more_executions_start_than_the_stack_may(paced: Pipeline, recordings: Path) -> None:
+    bodies = [picture(number) for number in range(BACKLOG)]
+    for body in bodies:
+        record(recordings, body, {})
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(paced.upload, bodies))
+
+    paced.eventually(lambda: len(starts(paced)) >= BACKLOG, f"only {len(starts(paced))} have started", 30)
+    moments = starts(paced)
+    assert len(moments) == BACKLOG
+    busiest = max(sum(moment <= other < moment + 1 for other in moments) for moment in moments)
+    assert busiest <= RATE
+    assert moments[-1] - moments[0] < 1.3 * BACKLOG / RATE  # and it makes use of the rate
+
+
+def starts(pipeline: Pipeline) -> list[float]:
+    """When each execution started, seconds since the epoch, in order."""
+    pages = pipeline.stack.client("stepfunctions").get_paginator("list_executions")
+    found = pages.paginate(stateMachineArn=pipeline.outputs["StateMachineArn"])
+    return sorted(execution["startDate"].timestamp() for page in found for execution in page["executions"])

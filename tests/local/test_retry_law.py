@@ -1,0 +1,221 @@
+"""The retry law, at the wire and with the real workflow: what heals is tried again, later and later; what doesn't is not; and
+the record says what happened. Every case is one image, and all images are on their way at once."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from imagewatch.aws.items import from_item
+from imagewatch.images import image_id
+from tests.recorded_images import picture, record
+
+from .conftest import ROOT, started
+from .pipeline import TERMINAL, Pipeline
+from .retry_cases import ALWAYS, CASES, Case
+
+NAMES = {case.name: case for case in CASES}
+DEFINITION = (ROOT / "statemachine" / "analyze_image.asl.json").read_text()
+# Retry in the workflow: 1, 2, 4 seconds for faults, 2, 4, 8 ... for throttles; full jitter takes any part of it.
+LONGEST_PAUSES = {"Throttled": [2, 4, 8, 16, 32, 60, 60, 60]}
+LONGEST_PAUSE_OTHERWISE = [1, 2, 4]
+LOADED_MACHINE_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a case's image."""
+
+    record: dict[str, Any]
+    alerts: list[dict[str, Any]]
+    mails: int
+    tries: int
+    hits: int
+    pauses: list[tuple[str, int, float]]
+    """(error, number of the retry from 0, seconds until it came) of every retry in the execution."""
+
+
+class Law:
+    """Sends an image for each case, all at once, and looks at what became of each when all have ended."""
+
+    def __init__(self, pipeline: Pipeline, recordings: Path) -> None:
+        self.pipeline, self.recordings = pipeline, recordings
+
+    def outcomes(self, cases: dict[str, Case]) -> dict[str, Outcome]:
+        keys = {name: f"uploads/law/{number}.jpg" for number, name in enumerate(cases)}
+        rules = {name: self.fault(case, keys[name]) for name, case in cases.items()}
+        for number, (name, case) in enumerate(cases.items()):
+            body = b"milk, eggs, bread" if case.text else picture(number)
+            record(self.recordings, body, {"Person": 99.0})
+            self.pipeline.stack.client("s3").put_object(Bucket=self.pipeline.bucket, Key=keys[name], Body=body)
+        self.pipeline.eventually(lambda: self.all_ended(keys), "not all images ended", 90)
+        hits = {rule["id"]: rule["hits"] for rule in self.faults()}
+        return {name: self.outcome(case, keys[name], hits[rules[name]]) for name, case in cases.items()}
+
+    def fault(self, case: Case, key: str) -> int:
+        """Asks for the case's faults; returns the number of its own."""
+        image = image_id(self.pipeline.bucket, key)
+        for further in case.also:
+            self.post({**further, "rate": 1, "match": [key]})
+        # For S3 and Rekognition the request names the object, elsewhere it carries the image's id.
+        subject = key if case.service == "rekognition" or case.operation in ("GetObject", "HeadObject") else image
+        fault: dict[str, Any] = {"service": case.service, "operation": case.operation, "error": case.error}
+        fault["match"] = [subject, case.function, *([case.body] if case.body else [])]
+        fault |= {"rate": 1} if case.failures == ALWAYS else {"count": case.faulty_calls}
+        return self.post(fault)
+
+    def post(self, fault: dict[str, Any]) -> int:
+        self.pipeline.fault(**fault)
+        return int(self.faults()[-1]["id"])
+
+    def faults(self) -> list[dict[str, Any]]:
+        with urlopen(f"{self.pipeline.stack.endpoint}/_local/faults") as answer:
+            return list(json.load(answer))
+
+    def all_ended(self, keys: dict[str, str]) -> bool:
+        records = {item["Key"]: item["Status"] for item in self.items("ImagesTable")}
+        with urlopen(f"{self.pipeline.stack.endpoint}/_local/health") as answer:
+            running = json.load(answer)["components"]["executions"]["running"]
+        return running == 0 and all(records.get(key) in TERMINAL for key in keys.values())
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        pages = self.pipeline.stack.client("dynamodb").get_paginator("scan")
+        found = pages.paginate(TableName=self.pipeline.outputs[f"{table}Name"])
+        return [from_item(item) for page in found for item in page["Items"]]
+
+    def outcome(self, case: Case, key: str, hits: int) -> Outcome:
+        found = self.pipeline.record(key)
+        assert found is not None
+        pages = self.pipeline.stack.client("stepfunctions").get_paginator("get_execution_history")
+        events = [event for page in pages.paginate(executionArn=found["ExecutionArn"]) for event in page["events"]]
+        scheduled = [event for event in events if "lambdaFunctionScheduledEventDetails" in event]
+        tries = sum(case.function in event["lambdaFunctionScheduledEventDetails"]["resource"] for event in scheduled)
+        alerts = [alert for alert in self.items("AlertsTable") if alert["ImageId"] == found["ImageId"]]
+        return Outcome(found, alerts, len(self.pipeline.mail_about(found["ImageId"])), tries, hits, list(pauses(events)))
+
+
+def pauses(events: list[dict[str, Any]]) -> Iterator[tuple[str, int, float]]:
+    """How long each retry was put off: from an attempt's failure to the attempt that follows it."""
+    by_id, numbers = {event["id"]: event for event in events}, dict[int, int]()
+    for event in events:
+        before = by_id.get(event["previousEventId"], {})
+        if "lambdaFunctionScheduledEventDetails" in event and "lambdaFunctionFailedEventDetails" in before:
+            number = numbers[event["id"]] = numbers.get(attempt_of(before, by_id), -1) + 1
+            seconds = (event["timestamp"] - before["timestamp"]).total_seconds()
+            yield before["lambdaFunctionFailedEventDetails"]["error"], number, seconds
+
+
+def attempt_of(event: dict[str, Any], by_id: dict[int, dict[str, Any]]) -> int:
+    """The id of the Scheduled event that began the attempt which this event belongs to."""
+    while "lambdaFunctionScheduledEventDetails" not in event:
+        event = by_id[event["previousEventId"]]
+    return int(event["id"])
+
+
+@pytest.fixture(scope="module")
+def law(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Law]:
+    recordings = tmp_path_factory.mktemp("recordings")
+    with started(tmp_path_factory.mktemp("law"), "--recorded", str(recordings)) as stack:
+        pipeline = Pipeline(stack)
+        pipeline.watch("person")
+        yield Law(pipeline, recordings)
+
+
+@pytest.fixture(scope="module")
+def outcomes(law: Law) -> dict[str, Outcome]:
+    return law.outcomes(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_error_is_tried_as_often_as_can_help_and_the_record_says_what_happened(
+    name: str, outcomes: dict[str, Outcome]
+) -> None:
+    case, outcome = NAMES[name], outcomes[name]
+    assert (outcome.tries, outcome.hits) == (case.tries, case.faulty_calls)
+    assert outcome.record["Status"] == case.status, outcome.record.get("Reason")
+    said = outcome.record.get("Reason") or outcome.record.get("Moderation", {}).get("Reason") or ""
+    assert case.reason in said
+    assert said == "" or said.endswith((".", "…"))
+    assert bool(said) is bool(case.reason)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_error_leaves_one_alert_in_the_state_that_it_is_in(name: str, outcomes: dict[str, Outcome]) -> None:
+    case, outcome = NAMES[name], outcomes[name]
+    assert [alert["Status"] for alert in outcome.alerts] == ([case.alert] if case.alert else [])
+    assert outcome.mails == (1 if case.alert == "SENT" else 0)
+    reasons = [alert.get("Reason", "") for alert in outcome.alerts if alert["Status"] != "SENT"]
+    assert all(case.alert_reason in reason for reason in reasons)
+
+
+def test_retries_come_later_and_later_each_at_a_random_moment(outcomes: dict[str, Outcome]) -> None:
+    found = [pause for outcome in outcomes.values() for pause in outcome.pauses]
+    for error, number, seconds in found:
+        longest = LONGEST_PAUSES.get(error, LONGEST_PAUSE_OTHERWISE)[number]
+        assert seconds <= longest + LOADED_MACHINE_SECONDS, (error, number, seconds)
+    first = [seconds for error, number, seconds in found if number == 0]
+    third = [seconds for error, number, seconds in found if number == 2]
+    assert len(first) >= 40
+    assert max(first) - min(first) > 0.5  # they don't all come back at once
+    assert sum(third) / len(third) > sum(first) / len(first)
+
+
+def test_the_longest_pauses_are_the_workflows() -> None:
+    retries = [state["Retry"] for state in all_states(json.loads(DEFINITION)["States"]) if "Retry" in state]
+    assert len(retries) >= 8
+    for faults, throttles in retries:
+        assert [capped(faults, number) for number in range(faults["MaxAttempts"])] == LONGEST_PAUSE_OTHERWISE
+        assert [capped(throttles, number) for number in range(throttles["MaxAttempts"])] == LONGEST_PAUSES["Throttled"]
+
+
+def capped(retrier: dict[str, Any], number: int) -> float:
+    return float(min(retrier["MaxDelaySeconds"], retrier["IntervalSeconds"] * retrier["BackoffRate"] ** number))
+
+
+def all_states(states: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for state in states.values():
+        yield state
+        for branch in state.get("Branches", []):
+            yield from all_states(branch["States"])
+
+
+@pytest.mark.parametrize(("error", "heals"), [("ThrottlingException", True), ("AccessDeniedException", False)])
+def test_the_watchlist_is_read_again_when_that_can_help(law: Law, error: str, heals: bool) -> None:
+    law.pipeline.fault(service="dynamodb", operation="Scan", error=error, match="EvaluateWatchlist", count=2 if heals else 1)
+    body = picture(len(error) + 1000)
+    record(law.recordings, body, {"Person": 99.0})
+    ended = law.pipeline.ended(law.pipeline.upload(body))
+    assert ended["Status"] == ("ANALYZED" if heals else "FAILED")
+    assert heals or f"({error}) when calling the Scan operation" in ended["Reason"]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "error"),
+    [
+        ("dynamodb", "UpdateItem", "ProvisionedThroughputExceededException"),
+        ("dynamodb", "UpdateItem", "InternalServerError"),
+        ("states", "StartExecution", "ThrottlingException"),
+        ("states", "StartExecution", "AccessDeniedException"),  # SQS can't tell: whatever failed comes back
+    ],
+)
+def test_what_fails_at_the_intake_comes_back_by_the_queue(law: Law, service: str, operation: str, error: str) -> None:
+    queue = {"QueueUrl": law.pipeline.outputs["IntakeQueueUrl"]}
+    sqs = law.pipeline.stack.client("sqs")
+    sqs.set_queue_attributes(**queue, Attributes={"VisibilityTimeout": "1"})
+    time.sleep(1.1)  # a poll that is under way still hides messages for the old time
+    key = f"uploads/intake/{operation}-{error}.jpg"
+    law.pipeline.fault(
+        service=service, operation=operation, error=error, count=2, match=["StartAnalysis", image_id(law.pipeline.bucket, key)]
+    )
+    body = picture(len(key) + 2000)
+    record(law.recordings, body, {})
+    law.pipeline.stack.client("s3").put_object(Bucket=law.pipeline.bucket, Key=key, Body=body)
+    assert law.pipeline.ended(key)["Status"] == "ANALYZED"
+    assert law.faults()[-1]["hits"] == 2

@@ -1,0 +1,52 @@
+"""Crashes in the middle of a handler: after so many of its calls, once, and only for the invocation that was chosen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local.runtime.crashes import Crash, Crashes
+
+
+def aimed(after_calls: int) -> tuple[Crash, list[dict[str, Any]], list[str]]:
+    deaths: list[dict[str, Any]] = []
+    kills: list[str] = []
+    crash = Crash("send-alert", after_calls, deaths)
+    crash.aim(lambda: kills.append("killed"))
+    return crash, deaths, kills
+
+
+def test_without_calls_to_wait_for_the_worker_dies_at_once() -> None:
+    _, deaths, kills = aimed(0)
+    assert kills == ["killed"]
+    assert deaths == [{"function": "send-alert", "calls": []}]
+
+
+def test_the_worker_dies_after_the_chosen_call_and_only_once() -> None:
+    crash, deaths, kills = aimed(2)
+    crash.called("dynamodb:UpdateItem")
+    assert kills == []
+    for _ in range(3):
+        crash.called("sns:Publish")
+    crash.strike()
+    assert kills == ["killed"]
+    assert deaths == [{"function": "send-alert", "calls": ["dynamodb:UpdateItem", "sns:Publish"]}]
+
+
+def test_only_the_calls_of_the_chosen_invocation_count() -> None:
+    crashes = Crashes()
+    crash, _, kills = aimed(1)
+    other, _, _ = aimed(1)
+    with crashes.expected(crash):
+        crashes.answered(other.trace_id, "s3:GetObject")
+        assert kills == []
+        crashes.answered(crash.trace_id, "s3:GetObject")
+    assert kills == ["killed"]
+
+
+def test_an_invocation_that_is_over_is_forgotten() -> None:
+    crashes = Crashes()
+    crash, _, kills = aimed(1)
+    with crashes.expected(crash):
+        pass
+    crashes.answered(crash.trace_id, "s3:GetObject")
+    assert kills == []
