@@ -48,11 +48,7 @@ def start(image: ImageVersion, *, by_removal: bool = False) -> None:
     if claim is Claim.CONCLUDED or (claim is Claim.OVERTAKEN and by_removal):
         logger.info("Ignored: this version has been analysed, or a newer event has been answered.", claim=claim.name)
         return
-    started = run(image, name)
-    if not started and claim is not Claim.OVERTAKEN:
-        # The name was used up by an earlier claim of this version, which has lost the record: a second analysis is due.
-        again = image.execution_name(run=image.claim)
-        started = images_table.hand_over(image, executions.links(again)) and run(image, again)
+    started = run(image, name) or (claim is not Claim.OVERTAKEN and run_again(image))
     logger.info("Execution started." if started else "Execution existed already.", claim=claim.name)
 
 
@@ -64,6 +60,15 @@ def run(image: ImageVersion, name: str) -> bool:
     if started:
         observability.count("ImagesReceived")
     return started
+
+
+def run_again(image: ImageVersion) -> bool:
+    """Analyses a version that had been analysed, lost its record, and is back; False when it isn't back, or needs no analysis."""
+    if not objects.is_current(image):  # the event came once more after the removal
+        records.withdraw(image)
+        return False
+    name = image.execution_name(run=image.claim)
+    return images_table.hand_over(image, executions.links(name)) and run(image, name)
 
 
 def remove(removal: ImageVersion) -> None:

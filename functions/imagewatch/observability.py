@@ -25,14 +25,18 @@ logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def about(image: Mapping[str, Any] | None, execution: str | None, context: Any = None) -> None:
-    """From here on each log line says which image (its state form) and which execution (ARN) it is about."""
+    """From here on each log line says which image (its state form) and which execution (ARN) it is about.
+
+    Without a context (Lambda's), the lines go on naming the invocation that they named before.
+    """
+    before = {} if context else logger.get_current_keys()
     logger.clear_state()
     logger.append_keys(
         image_id=(image or {}).get("ImageId"),
         key=(image or {}).get("Key"),
         execution_id=execution,
-        request_id=getattr(context, "aws_request_id", None),
-        function=getattr(context, "function_name", None),
+        request_id=getattr(context, "aws_request_id", before.get("request_id")),
+        function=getattr(context, "function_name", before.get("function")),
     )
 
 

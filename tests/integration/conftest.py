@@ -51,6 +51,7 @@ class Stack:
     template: Template
     monkeypatch: pytest.MonkeyPatch
     names: dict[str, str] = field(default_factory=dict)
+    clients: dict[str, Any] = field(default_factory=dict)
 
     def name(self, logical_id: str) -> str:
         return self.names.get(logical_id, logical_id)
@@ -75,7 +76,10 @@ class Stack:
         return lambda event: function_handler(event, CONTEXT)
 
     def client(self, service: str) -> Any:
-        return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+        """A client of the test's own; making one is slow, so it is kept."""
+        if service not in self.clients:
+            self.clients[service] = boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+        return self.clients[service]
 
     def items(self, table: str) -> list[dict[str, Any]]:
         pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.name(table))

@@ -13,7 +13,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote_plus
@@ -60,29 +60,27 @@ class Message:
     deliveries: int = 0
 
 
-@dataclass(repr=False)
 class Rehearsal:
     """A stack, the S3 events that wait on its queue, and the executions that it has started."""
 
-    stack: Stack
-    queue: list[Message] = field(default_factory=list)
-    sent: list[Message] = field(default_factory=list)
-    executions: dict[str, Execution] = field(default_factory=dict)
-    interruptions: list[Event] = field(default_factory=list)
-    published: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Messages by rule and image version."""
-    analyses: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """Executions that asked Rekognition, by version id."""
-    denied: set[str] = field(default_factory=set)
-    """Operations of Rekognition that are refused."""
-    at_call: Callable[[str, str], None] | None = None
-    """Called with "before" or "after" and the call, such as "UpdateItem ImagesTable"."""
-    at_work: list[str] = field(default_factory=list)
-    """The functions that are running, the innermost last."""
-    _events: int = 0
-    _about: list[Event] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.queue: list[Message] = []
+        self.sent: list[Message] = []
+        self.executions: dict[str, Execution] = {}
+        self.interruptions: list[Event] = []
+        self.published: Counter[tuple[str, str]] = Counter()
+        """Messages by rule and version id."""
+        self.analyses: dict[str, set[str]] = defaultdict(set)
+        """Executions that asked Rekognition, by version id."""
+        self.denied: set[str] = set()
+        """Operations of Rekognition that are refused."""
+        self.at_call: Callable[[str, str], None] | None = None
+        """Called with "before" or "after" and the call, such as "UpdateItem ImagesTable"."""
+        self.at_work: list[str] = []
+        """The functions that are running, the innermost last."""
+        self._events = 0
+        self._about: list[Event] = []
         self.workflow = json.loads((ROOT / "statemachine" / "analyze_image.asl.json").read_text(encoding="utf-8"))
         self.s3, self.bucket = self.stack.client("s3"), self.stack.name("ImagesBucket")
         self._handlers, self._environments = {}, {}

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 
@@ -154,6 +155,11 @@ STORIES = {
     ),
     "an image that is restored": Story(
         removed, purge(0), {**ANALYSED, "StartAnalysis": BY_ITS_SECOND_NAME, "SendAlert": [ALERT, ALERT]}
+    ),
+    "an event that comes once more after the removal": Story(
+        removed,
+        lambda cloud, key: cloud.deliver([message for message in cloud.sent if quote_plus(key) in message.body][:1]),
+        {"StartAnalysis": [RECORD, *START, RECORD, RENDITIONS, "DeleteItem ImagesTable"]},
     ),
     "an old version that is deleted for good": Story(puts("red", "green"), purge(1), {"StartAnalysis": [RECORD, RECORD]}),
 }

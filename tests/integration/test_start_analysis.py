@@ -80,6 +80,14 @@ def test_only_the_message_that_cannot_be_read_comes_back(stack: Stack) -> None:
     assert len(executions(stack)) == 1
 
 
+def test_drops_the_test_event_that_s3_sends_when_it_is_told_of_the_queue(stack: Stack) -> None:
+    event = messages(
+        {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"}, {"Records": [s3_event("uploads/a.jpg", "01")]}
+    )
+    assert stack.handler("StartAnalysis")(event) == {"batchItemFailures": []}
+    assert len(executions(stack)) == 1
+
+
 @pytest.mark.parametrize(("key", "size"), [("uploads/folder/", 0), ("uploads/empty.jpg", 0), ("thumbnails/abc/def.jpg", 1000)])
 def test_ignores_folders_empty_objects_and_keys_outside_uploads(stack: Stack, key: str, size: int) -> None:
     stack.handler("StartAnalysis")(messages({"Records": [s3_event(key, "01", size=size)]}))
@@ -87,7 +95,26 @@ def test_ignores_folders_empty_objects_and_keys_outside_uploads(stack: Stack, ke
     assert executions(stack) == []
 
 
-@pytest.mark.parametrize("key", ["uploads/a+b c%20d#?&=.JPG", "uploads//../x.jpg", "uploads/caf\u00e9 \U0001f600.jpg"])
+HARD_KEYS = {
+    "plus, space, percent and what stands in queries": "uploads/a+b c%20d#?&=.JPG",
+    "looks encoded twice": "uploads/a%252Bb.jpg",
+    "leading slash": "uploads//x.jpg",
+    "dots": "uploads/.././..x...jpg",
+    "composed": "uploads/caf\u00e9.jpg",
+    "decomposed": "uploads/cafe\u0301.jpg",
+    "emoji": "uploads/\U0001f98a\U0001f468\u200d\U0001f469\u200d\U0001f467.jpg",
+    "capitals": "uploads/IMG_0001.JPG",
+    "1,024 bytes": "uploads/" + "\u00fc" * 506 + ".jpg",
+}
+
+
+def test_composed_and_decomposed_names_are_two_images(stack: Stack) -> None:
+    records = [s3_event(HARD_KEYS[name], "01") for name in ("composed", "decomposed")]
+    stack.handler("StartAnalysis")(messages({"Records": records}))
+    assert len(stack.items("ImagesTable")) == len(executions(stack)) == 2
+
+
+@pytest.mark.parametrize("key", HARD_KEYS.values(), ids=HARD_KEYS)
 def test_keeps_hard_keys_as_they_are(stack: Stack, key: str) -> None:
     stack.handler("StartAnalysis")(messages({"Records": [s3_event(key, "01")]}))
     (record,) = stack.items("ImagesTable")
@@ -117,6 +144,14 @@ def test_a_removal_that_arrives_after_a_newer_upload_changes_nothing(stack: Stac
     handler(messages({"Records": [s3_event("uploads/a.jpg", "03", name="ObjectRemoved:DeleteMarkerCreated", version="m")]}))
     (record,) = stack.items("ImagesTable")
     assert record["VersionId"] == "v5"
+
+
+def test_an_empty_object_in_an_images_place_takes_the_image_away(stack: Stack) -> None:
+    s3, bucket, handler = stack.client("s3"), stack.name("ImagesBucket"), stack.handler("StartAnalysis")
+    for sequencer, body in (("01", b"an image"), ("02", b"")):
+        version = s3.put_object(Bucket=bucket, Key="uploads/a.jpg", Body=body)["VersionId"]
+        handler(messages({"Records": [s3_event("uploads/a.jpg", sequencer, version=version, size=len(body))]}))
+    assert stack.items("ImagesTable") == []
 
 
 def test_deleting_an_old_version_for_good_leaves_the_current_one_alone(stack: Stack, announced: Event) -> None:

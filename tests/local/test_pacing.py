@@ -13,7 +13,7 @@ from tests.recorded_images import picture, record
 from .conftest import started
 from .pipeline import Pipeline
 
-BACKLOG, RATE = 40, 5
+WARM_UP, BACKLOG, RATE = 6, 40, 5
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +29,25 @@ def paced(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def test_no_second_sees_more_executions_start_than_the_stack_may(paced: Pipeline, recordings: Path) -> None:
-    bodies = [picture(number) for number in range(BACKLOG)]
-    for body in bodies:
-        record(recordings, body, {})
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(paced.upload, bodies))
+    # The pace allows for a start that is a twentieth of a second on its way. In its first moments this one process is slower.
+    for key in upload(paced, recordings, range(WARM_UP)):
+        paced.ended(key)
+    upload(paced, recordings, range(WARM_UP, WARM_UP + BACKLOG))
 
-    paced.eventually(lambda: len(starts(paced)) >= BACKLOG, f"only {len(starts(paced))} have started", 30)
-    moments = starts(paced)
-    assert len(moments) == BACKLOG
+    paced.eventually(lambda: len(starts(paced)) >= WARM_UP + BACKLOG, f"only {len(starts(paced))} have started", 30)
+    assert len(starts(paced)) == WARM_UP + BACKLOG
+    moments = starts(paced)[WARM_UP:]
     busiest = max(sum(moment <= other < moment + 1 for other in moments) for moment in moments)
     assert busiest <= RATE
     assert moments[-1] - moments[0] < 1.3 * BACKLOG / RATE  # and it makes use of the rate
+
+
+def upload(pipeline: Pipeline, recordings: Path, numbers: range) -> list[str]:
+    bodies = [picture(number) for number in numbers]
+    for body in bodies:
+        record(recordings, body, {})
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(pipeline.upload, bodies))
 
 
 def starts(pipeline: Pipeline) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -192,12 +193,28 @@ def renditions_of(pipeline: Pipeline, identity: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["a+b c%20d#?&=.JPG", "caf\u00e9 \U0001f600.jpg", "cafe\u0301.jpg", "..dots..jpg", "x" * 950 + ".jpg"]
+    "name",
+    [
+        "a+b c%20d#?&=.JPG",
+        "caf\u00e9 \U0001f600.jpg",
+        "cafe\u0301.jpg",
+        "..dots..jpg",
+        "/leading slash.jpg",
+        pytest.param("\u00fc" * 501 + "x.jpg", id="1,024 bytes"),
+    ],
 )
 def test_hard_names_come_through_unchanged(pipeline: Pipeline, name: str) -> None:
     key = pipeline.upload(plain(), name)
     record = pipeline.ended(key)
     assert (record["Status"], record["Key"]) == ("ANALYZED", key)
+    assert len(key.encode()) == 1024 or len(name) < 100
+
+
+def test_a_key_with_nothing_between_two_slashes_comes_through_unchanged(pipeline: Pipeline) -> None:
+    key = f"uploads//{uuid.uuid4().hex}.jpg"
+    pipeline.stack.client("s3").put_object(Bucket=pipeline.bucket, Key=key, Body=plain())
+    record = pipeline.ended(key)
+    assert (record["Status"], record["Key"], record["Source"]) == ("ANALYZED", key, "uploads")
 
 
 def test_a_message_that_cannot_be_read_ends_in_the_dead_letter_queue(pipeline: Pipeline) -> None:

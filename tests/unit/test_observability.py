@@ -62,3 +62,12 @@ def test_one_invocation_leaves_nothing_on_the_next_ones_lines(monkeypatch: pytes
         observability.logger.info("Another.")
     assert "first" not in json.dumps(lines)
     assert len(lines) == 1
+
+
+def test_lines_about_another_image_still_name_the_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
+    observability.about(None, None, CONTEXT)
+    observability.about({"ImageId": "second"}, "arn:second")
+    with printed(monkeypatch) as lines:
+        observability.logger.info("Started.")
+    (line,) = lines
+    assert (line["image_id"], line["request_id"], line["function"]) == ("second", "r1", "f1")

@@ -2,8 +2,9 @@
 
 Three attributes keep late, repeated and overtaken events and executions from changing anything. `Version` and `Claim` say whose
 the record is, and every later write is conditional on them; a record without `Claim` is being removed, and nobody's. `LastEvent`
-is the sequencer of the latest event that the record answers. `Stored` says what else exists for this claim (index rows and
-renditions); a new claim moves it to `Stale`, from where it is cleared away once the new claim's analysis has ended.
+is the sequencer of the latest event that the record answers; with `Uncovered`, that was a removal, and how old the version is
+that it left in place isn't known. `Stored` says what else exists for this claim (index rows and renditions); a new claim moves it
+to `Stale`, from where it is cleared away once the new claim's analysis has ended.
 """
 
 from __future__ import annotations
@@ -39,10 +40,13 @@ class Claim(Enum):
     OVERTAKEN = "the record answers a newer event"
 
 
-def claim(image: ImageVersion, attributes: Mapping[str, Any], stored: Mapping[str, Any]) -> tuple[Claim, Record]:
+def claim(
+    image: ImageVersion, attributes: Mapping[str, Any], stored: Mapping[str, Any], *, current: bool = False
+) -> tuple[Claim, Record]:
     """Makes the record this version's, in status ANALYZING, unless it is that already or answers a newer event.
 
-    Returns the record too: one that was this version's already can be so by another claim and another event.
+    Returns the record too: one that was this version's already can be so by another claim and another event. `current`: S3 shows
+    this version, so that it takes the record even from one of unknown age.
     """
     image_id, state = image.image_id, {name: value for name, value in image.to_state().items() if name != "ImageId"}
     values = {**state, **attributes, "Owner": image.source, "Status": "ANALYZING"}
@@ -50,7 +54,10 @@ def claim(image: ImageVersion, attributes: Mapping[str, Any], stored: Mapping[st
     sets, bound = _sets(values)
     stale = "#Stale = list_append(if_not_exists(#Stale, :none), if_not_exists(#Stored, :none))"
     dropped = ", ".join(f"#{name}" for name in _FROM_THE_LAST_VERSION)
-    condition = "attribute_not_exists(#Claim) OR (#LastEvent <= :LastEvent AND #Version <> :Version)"
+    older = "#LastEvent <= :LastEvent AND #Version <> :Version"
+    if not current:
+        older, bound = f"{older} AND #Uncovered = :no", bound | to_item({":no": False})
+    condition = f"attribute_not_exists(#Claim) OR ({older})"
     taken, record = _try(image_id, f"{sets}, {stale} REMOVE {dropped}", condition, bound | to_item({":none": []}))
     if taken:
         return Claim.NEW, record
@@ -128,9 +135,12 @@ def begin_removal(removal: ImageVersion) -> Record | None:
 
 
 def begin_withdrawal(image: ImageVersion) -> Record | None:
-    """Takes the record away from this claim; returns it, or None when it isn't this claim's (nor was at an earlier try)."""
-    condition = "#Version = :our_version AND (#Claim = :our_claim OR attribute_not_exists(#Claim))"
-    taken, record = _try(image.image_id, "REMOVE #Claim", condition, _our(image))
+    """Takes the record away from a claim that can't be analysed; returns it, or None when it isn't this claim's any more.
+
+    Tried again after a crash, it takes up the removal that it (or somebody else) has begun.
+    """
+    condition = "#Version = :our_version AND #Status = :analyzing AND (#Claim = :our_claim OR attribute_not_exists(#Claim))"
+    taken, record = _try(image.image_id, "REMOVE #Claim", condition, _our(image) | to_item({":analyzing": "ANALYZING"}))
     return record if taken else None
 
 

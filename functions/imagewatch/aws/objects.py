@@ -43,6 +43,14 @@ def current(bucket: str, key: str) -> CurrentObject | None:
     return CurrentObject(version_id, head["ETag"].strip('"'), int(head["ContentLength"]), head["LastModified"])
 
 
+def is_current(image: ImageVersion) -> bool:
+    """Whether this version is what S3 holds at its key now."""
+    found = current(image.bucket, image.key)
+    if found is None or found.version_id != image.version_id:
+        return False
+    return bool(image.version_id) or found.etag == image.etag
+
+
 def version_of(found: CurrentObject, like: ImageVersion, uploaded_at: str) -> ImageVersion:
     """The image version for what S3 holds now, ordered by the event (`like`) that brought it to light."""
     return ImageVersion(

@@ -18,12 +18,16 @@ from imagewatch.images import ImageVersion
 def claim(image: ImageVersion, attributes: Mapping[str, Any], *, by_removal: bool = False) -> tuple[Claim, ImageVersion]:
     """Makes the image visible as ANALYZING with these attributes, unless its record is this version's or answers a newer event.
 
-    Returns the version as the record has it, which can be by another claim than this one. `by_removal`: this version is current
-    because of a removal. Raises Unavailable when such a version is being analysed: that analysis may have met the image removed
-    and be about to take the record away, so the event must come again when it has ended.
+    Returns the version as the record has it, which can be by another claim than this one. `by_removal`: this version was found in
+    S3 after a removal. Raises Unavailable when such a version is being analysed: that analysis may have met the image removed and
+    be about to take the record away, so the event must come again when it has ended.
     """
+    current, attributes = by_removal, {**attributes, "Uncovered": by_removal}
     while True:
-        verdict, record = images_table.claim(image, attributes, _belongings(image))
+        verdict, record = images_table.claim(image, attributes, _belongings(image), current=current)
+        if verdict is Claim.OVERTAKEN and not current and record["LastEvent"] <= image.sequencer and objects.is_current(image):
+            current = True
+            continue
         if verdict not in (Claim.KNOWN, Claim.CONCLUDED):
             return verdict, image
         holder = ImageVersion.from_state(record)
