@@ -1,4 +1,4 @@
-"""`python -m bench [cold|warm|calls|cost|throughput ...]`: what Imagewatch costs, as tables. Nothing is asserted."""
+"""`python -m bench [cold|warm|calls|cost|rules|throughput ...]`: what Imagewatch costs, as tables. Nothing is asserted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "functions"))
 
 from rich.console import Console
 
-from bench import calls, cases, cold, cost, months, throughput, warm
+from bench import calls, cases, cold, cost, months, rules, throughput, warm
 from bench.tables import Table
 
 WIDTH = 150  # columns of a terminal that doesn't say how wide it is
@@ -84,6 +84,10 @@ def _cost(_: argparse.Namespace) -> Sequence[Table]:
     return cost.tables()
 
 
+def _rules(_: argparse.Namespace) -> Sequence[Table]:
+    return [rules.table(rules.measured())]
+
+
 def _throughput(options: argparse.Namespace) -> Sequence[Table]:
     return [throughput.table(*throughput.measure(options.images, options.side))]
 
@@ -98,6 +102,7 @@ TABLES: dict[str, Callable[[argparse.Namespace], Sequence[Table]]] = {
     "warm": _warm,
     "calls": _calls,
     "cost": _cost,
+    "rules": _rules,
     "throughput": _throughput,
 }
 

@@ -424,7 +424,7 @@ def test_an_image_that_has_gone_gets_no_picture_and_what_an_earlier_try_left_is_
     environment(sending)
     picture = picture_of(announced)
     objects.write_rendition(picture._key, b"left by a crash between two writes")
-    images_table.begin_removal(ImageVersion.from_state(newer(announced)), only_version=False)
+    images_table.begin_removal(ImageVersion.from_state(newer(announced)))
     assert (picture.jpeg(), picture.url()) == (None, None)
     assert annotated_keys(sending) == []
 
@@ -437,7 +437,7 @@ def test_an_image_that_goes_while_its_picture_is_written_takes_the_picture_along
     write = objects.write_rendition
 
     def write_late(key: str, data: bytes) -> dict[str, str]:
-        images_table.begin_removal(ImageVersion.from_state(newer(announced)), only_version=False)
+        images_table.begin_removal(ImageVersion.from_state(newer(announced)))
         return write(key, data)
 
     monkeypatch.setattr(objects, "write_rendition", write_late)
