@@ -26,7 +26,10 @@ from imagewatch.errors import ImagewatchError
 
 from .conftest import CONTEXT, ROOT, Event, Stack, sample_event
 
-READS = {"GetItem", "Query", "Scan", "GetObject", "HeadObject", "DetectLabels", "DetectModerationLabels", "DetectText"}
+READS = {
+    "BatchGetItem", "DetectLabels", "DetectModerationLabels", "DetectText", "GetItem", "GetObject", "GetParameter", "HeadObject",
+    "ListSubscriptionsByTopic", "Query", "Scan",
+}  # fmt: skip
 LABELS = {"red": ["Cat", "Animal"], "green": ["Person", "Animal"], "blue": ["Car"]}
 RULES = {"people": "Person", "animals": "Animal"}
 _RETRIED = {"Crash": "Runtime.ExitError"}  # what Step Functions calls it when a function's process ends
@@ -92,6 +95,7 @@ class Rehearsal:
                 variables = self.stack.resolve(resource["Properties"]["Environment"]["Variables"])
                 self._environments[name] = {variable: str(value) for variable, value in variables.items()}
         self._environments["StartAnalysis"]["MAX_IMAGES_PER_SECOND"] = "1000000"
+        self._environments["SendAlert"]["MAX_ALERTS_PER_SECOND"] = "1000000"
         for service in ("dynamodb", "s3", "sns", "stepfunctions", "rekognition"):
             self._listen(clients.client(service).meta.events)
 

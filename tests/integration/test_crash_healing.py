@@ -14,7 +14,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from imagewatch.aws import pace_table
+from imagewatch.aws import clock
 from imagewatch.images import image_id
 
 from .conftest import Stack
@@ -23,10 +23,11 @@ from .rehearsal import READS, RULES, Crash, Rehearsal
 Writes = dict[str, list[str]]
 
 RECORD, ROWS, RENDITIONS = "UpdateItem ImagesTable", "BatchWriteItem LabelIndexTable", "DeleteObjects RenditionsBucket"
-RENDITION, ALERT = "PutObject RenditionsBucket", "UpdateItem AlertsTable"
+RENDITION, NEW_ALERT, ALERT = "PutObject RenditionsBucket", "PutItem AlertsTable", "UpdateItem AlertsTable"
 START = [*["UpdateItem IntakePaceTable"] * 2, "StartExecution"]  # the next slot, or else the present moment; then the start
 CLEARED = [ROWS, RENDITIONS]
-SENT = [ALERT, "Publish", ALERT]
+SENT = [NEW_ALERT, *["UpdateItem ChannelsTable"] * 2, "Publish", ALERT]
+SENT_BEFORE = [NEW_ALERT, ALERT]  # both refused
 ANALYSED: Writes = {
     "StartAnalysis": [RECORD, *START],
     "ValidateImage": [RENDITION],
@@ -145,16 +146,16 @@ STORIES = {
             "RecordRejection": [RECORD, RENDITIONS, *CLEARED, "DeleteItem ImagesTable"],
             **ANALYSED,
             "StartAnalysis": BY_ITS_SECOND_NAME,
-            "SendAlert": [ALERT, ALERT],  # refused: sent before
+            "SendAlert": SENT_BEFORE * 2,
         },
     ),
     "a version that comes to light": Story(
         puts("green", "red"),
         purge(0),
-        {**ANALYSED, **STALE_CLEARED, "StartAnalysis": BY_ITS_SECOND_NAME, "SendAlert": [ALERT, ALERT]},
+        {**ANALYSED, **STALE_CLEARED, "StartAnalysis": BY_ITS_SECOND_NAME, "SendAlert": SENT_BEFORE * 2},
     ),
     "an image that is restored": Story(
-        removed, purge(0), {**ANALYSED, "StartAnalysis": BY_ITS_SECOND_NAME, "SendAlert": [ALERT, ALERT]}
+        removed, purge(0), {**ANALYSED, "StartAnalysis": BY_ITS_SECOND_NAME, "SendAlert": SENT_BEFORE * 2}
     ),
     "an event that comes once more after the removal": Story(
         removed,
@@ -170,9 +171,9 @@ def cloud(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     for rule_id, term in RULES.items():
         rule = {"RuleId": rule_id, "Name": rule_id.title(), "Enabled": True, "Terms": [{"Term": term, "MinConfidence": 50}]}
         stack.put_item("WatchlistTable", rule)
-    # A clock that is always past the last slot, so that a start always takes as many writes.
-    clock = itertools.count(1_000_000, 10)
-    monkeypatch.setattr(pace_table, "_now", lambda: next(clock))
+    # A clock that is always past the last slot, so that a start and a message always take as many writes.
+    moments = itertools.count(1_000_000, 10)
+    monkeypatch.setattr(clock, "now", lambda: next(moments))
     return Rehearsal(stack)
 
 
