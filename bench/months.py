@@ -26,6 +26,8 @@ QUOTA = 50  # DetectLabels a second in us-east-1 (Service Quotas' default; 5 in 
 SLOW_QUOTA = 5
 _BEGIN, _END = "<!-- begin: python -m bench cost --months -->\n", "<!-- end -->\n"
 
+STANDING = "alarms, metrics, schedules and an idle queue"
+
 Use = Mapping[str, float]
 
 
@@ -43,13 +45,27 @@ def month(used: Use, images: int) -> dict[str, float]:
     per_second = images / MONTH_SECONDS
     kept = (min(per_second, 1) + assumed("sampled_share_above_one_per_second") * max(per_second - 1, 0)) / per_second
     lines = by_line(times({**used, "xray_trace": used["xray_trace"] * kept}, images))
-    return {**lines, "alarms, metrics and an idle queue": standing()}
+    return {**lines, STANDING: standing()}
 
 
 def standing() -> float:
     """US dollars a month for what costs the same without any image."""
     alarms = sum(resource["Type"] == "AWS::CloudWatch::Alarm" for resource in load().resources.values())
-    return cost("alarm", alarms) + cost("custom_metric", len(metrics())) + cost("sqs_request", assumed("idle_polls"))
+    return (
+        cost("alarm", alarms) + cost("custom_metric", len(metrics())) + cost("sqs_request", assumed("idle_polls")) + _schedules()
+    )
+
+
+def _schedules() -> float:
+    """US dollars a month for digests that find nothing to tell: each run writes its lock twice, and looks at three indexes."""
+    runs = MONTH_SECONDS / 60 / int(load().parameters["DigestMinutes"])
+    gigabytes = memory_by_function()["SendDigest"] / 1024
+    return (
+        cost("lambda_request", runs)
+        + cost("lambda_gb_second", runs * assumed("idle_digest_seconds") * gigabytes)
+        + cost("dynamodb_write", 2 * runs)
+        + cost("dynamodb_read", 3 * 0.5 * runs)
+    )
 
 
 def metrics() -> set[str]:
@@ -76,7 +92,7 @@ def stored(facts: Mapping[str, Facts]) -> dict[str, float]:
 def bill() -> Table:
     facts, cpu = measured()
     months = [month(mixed(facts, cpu), images) for images in VOLUMES]
-    rows = [(line, *(_dollars(lines[line]) for lines in months)) for line in [*LINES, "alarms, metrics and an idle queue"]]
+    rows = [(line, *(_dollars(lines[line]) for lines in months)) for line in [*LINES, STANDING]]
     sums = [sum(lines.values()) for lines in months]
     rows.append(("**all**", *(f"**{_dollars(total)}**" for total in sums)))
     rows.append(("for 1,000 images", *(_dollars(1000 * total / images) for total, images in zip(sums, VOLUMES, strict=True))))
