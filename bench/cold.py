@@ -47,7 +47,7 @@ def table(rounds: int = ROUNDS) -> Table:
         rows,
         ("Ratio: the median of the ratios of neighbouring runs. A process's own start is in neither; both find their .pyc files.",
          "Decoders: Pillow with its plug-ins, and pi_heif.",
-         f"This was Python {platform.python_version()}; Lambda runs {RUNTIME}. Under 3.11, imports that lie deep in others are slow."),
+         f"This was Python {platform.python_version()}; Lambda runs {RUNTIME}. Under 3.11, deep imports are slow."),
     )  # fmt: skip
 
 
