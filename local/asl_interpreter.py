@@ -102,7 +102,7 @@ def _install_clock() -> None:
 
 def _evaluate_program(program: Program, env: Any) -> None:
     """Run in the caller's thread. The execution's own timeout is kept by whoever started it."""
-    env.next_state_name = program.start_at.start_at_name
+    env.next_state_name = getattr(env, "resume_at", None) or program.start_at.start_at_name
     EvalComponent.eval(program, env)
 
 

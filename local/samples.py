@@ -7,34 +7,34 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from imagewatch.rules import Rule
 from local.samples_report import document, log_groups, say_all
 from local.viewer.records import ImageRecords
 from local.viewer.stack import Stack, StackNotReadyError
 from uploader.errors import CommandError
 from uploader.files import find_files
 from uploader.identity import image_id
+from uploader.items import to_item
 from uploader.plan import PlannedUpload, plan_uploads
 from uploader.pool import Uploads
 from uploader.records import ImageRecords as UploadedRecords
+from uploader.rule_files import read_files
 from uploader.screen import Screen
 from uploader.upload import Uploaded, Uploader
 from uploader.wait import Analysis, Follower, current_version, still_running
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 SOURCE = "samples"
-NOT_SAMPLES = {"PROVENANCE.md", "watchlist.json", "rule.json"}
+NOT_SAMPLES = {"PROVENANCE.md", "watchlist.yaml", "rule.json"}
 SECONDS_TO_WAIT = 120.0
 UPLOADS_AT_ONCE = 4
 
@@ -85,7 +85,7 @@ def load_samples(
 ) -> Loaded:
     """Adds the rules, uploads what isn't there yet, and waits up to `timeout` seconds for each one's end."""
     deadline = time.monotonic() + timeout
-    rules = add_rules(stack, json.loads((folder / "watchlist.json").read_text(encoding="utf-8")))
+    rules = add_rules(stack, [one.rule for one in read_files([str(folder / "watchlist.yaml")])])
     there, missing = _split(stack, _planned(folder))
     sent, trouble = _send(stack, screen, missing)
     uploads = sorted([*there, *sent], key=lambda upload: upload.key)
@@ -94,22 +94,21 @@ def load_samples(
     return Loaded(rules, [_with_whole_record(stack, one) for one in analyses], len(sent), trouble)
 
 
-def add_rules(stack: Stack, rules: list[dict[str, Any]]) -> list[str]:
+def add_rules(stack: Stack, rules: list[Rule]) -> list[str]:
     """Puts the rules that aren't in the watchlist; gives the names of those it put. A changed rule is never undone."""
     added = []
-    serialize = TypeSerializer().serialize
     for rule in rules:
         try:
             stack.client("dynamodb").put_item(
                 TableName=stack.outputs["WatchlistTableName"],
-                Item={name: serialize(value) for name, value in rule.items()},
+                Item=to_item(rule.to_record()),
                 ConditionExpression="attribute_not_exists(RuleId)",
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
         else:
-            added.append(rule["Name"])
+            added.append(rule.name)
     return added
 
 

@@ -1,7 +1,8 @@
 """Executions from start to end: names, timeouts, StopExecution, history pages, logs and status change events.
 
 The states themselves are run by moto's interpreter (see asl_interpreter). What moto leaves out of an execution's life is
-added here: an index by name and ARN, a timeout that takes effect at once, an abort that doesn't wait for the running task.
+added here: an index by name and ARN, a timeout that takes effect at once, an abort that doesn't wait for the running task, a
+redrive (see redrive).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
+from local import redrive
 from local.clock import iso, milliseconds
 
 log = logging.getLogger(__name__)
@@ -80,7 +82,7 @@ class Executions:
         ExecutionWorker.start = _start_worker
         ExecutionWorker._execution_logic = _run_program
         Execution.get_start_execution_details = _with_iso_start(Execution.get_start_execution_details)
-        BaseExecutionWorkerCommunication.terminated = lambda told: executions.ended(told.execution)
+        BaseExecutionWorkerCommunication.terminated = lambda told: executions.ended(told)
         EventManager.add_event = _unless_closed(EventManager.add_event)
         _install_responses(self)
 
@@ -103,11 +105,42 @@ class Executions:
             machine.executions.append(execution)
             self._started += 1
             execution.start()
-        program, _ = AmazonStateLanguageParser.parse(machine.definition)
-        if program.timeout_seconds:
-            self._watchdog.after(program.timeout_seconds.timeout_seconds, lambda: self._time_out(execution))
+        self._watch(execution)
         self._announce(execution)
         return execution
+
+    def redrive(self, execution_arn: str) -> Execution:
+        """Goes on with an execution that ended badly; raises ExecutionNotRedrivable."""
+        execution = self.find(execution_arn)
+        with self._lock:
+            if reason := self.not_redrivable(execution):
+                raise redrive.ExecutionNotRedrivable(reason)
+            where = redrive.resumption(execution.state_machine.definition, _events_of(execution))
+            execution.redrives = _redrives(execution) + 1
+            execution.redrive_date = datetime.datetime.now(datetime.UTC)
+            execution.exec_worker = worker = execution._get_start_execution_worker()
+            worker.resumption = where
+            execution.stop_date = execution.error = execution.cause = None
+            execution.exec_status = ExecutionStatus.RUNNING
+            self._ended -= 1
+            worker.start()
+        self._watch(execution)
+        self._announce(execution)
+        return execution
+
+    def not_redrivable(self, execution: Execution) -> str | None:
+        """Why an execution can't be redriven; None when it can."""
+        if execution.exec_status in (ExecutionStatus.RUNNING, ExecutionStatus.SUCCEEDED):
+            return redrive.refusal(execution.exec_status)
+        since = datetime.datetime.now(datetime.UTC) - execution.stop_date
+        return redrive.refusal(execution.exec_status, since, len(_events_of(execution)))
+
+    def _watch(self, execution: Execution) -> None:
+        """Ends this attempt when it takes too long; a redriven execution's time begins anew."""
+        program, _ = AmazonStateLanguageParser.parse(execution.state_machine.definition)
+        worker = execution.exec_worker
+        if program.timeout_seconds:
+            self._watchdog.after(program.timeout_seconds.timeout_seconds, lambda: self._time_out(execution, worker))
 
     def find(self, execution_arn: str) -> Execution:
         try:
@@ -126,27 +159,33 @@ class Executions:
                 self._close(execution, ExecutionStatus.ABORTED)
         return execution
 
-    def _time_out(self, execution: Execution) -> None:
-        env = execution.exec_worker.env
+    def _time_out(self, execution: Execution, worker: ExecutionWorker) -> None:
+        env = worker.env
         with self._lock:
-            if execution.exec_status == ExecutionStatus.RUNNING and isinstance(env._program_state, ProgramRunning):
+            if (
+                execution.exec_worker is worker
+                and execution.exec_status == ExecutionStatus.RUNNING
+                and isinstance(env._program_state, ProgramRunning)
+            ):
                 env.set_timed_out()
                 self._close(execution, ExecutionStatus.TIMED_OUT)
 
-    def ended(self, execution: Execution) -> None:
+    def ended(self, told: BaseExecutionWorkerCommunication) -> None:
         """The interpreter's thread has come to its end."""
-        state = execution.exec_worker.env.program_state()
+        execution: Execution = told.execution
         with self._lock:
-            if execution.exec_status != ExecutionStatus.RUNNING:
-                return
+            worker = execution.exec_worker
+            if execution.exec_status != ExecutionStatus.RUNNING or worker._execution_communication is not told:
+                return  # aborted or timed out, and perhaps redriven since
+            state = worker.env.program_state()
             if isinstance(state, ProgramEnded):
-                execution.output = execution.exec_worker.env.states.get_input()
+                execution.output = worker.env.states.get_input()
                 self._close(execution, ExecutionStatus.SUCCEEDED)
             elif isinstance(state, ProgramError):
                 execution.error = state.error.get("error")
                 execution.cause = state.error.get("cause")
                 self._close(execution, ExecutionStatus.FAILED)
-        execution.exec_worker.env = _archived(execution.exec_worker.env)
+        worker.env = _archived(worker.env)
 
     def _close(self, execution: Execution, status: ExecutionStatus) -> None:
         env = execution.exec_worker.env
@@ -194,12 +233,24 @@ class Executions:
             return
         group = destinations[0]["cloudWatchLogsLogGroup"]["logGroupArn"].split(":")[6]
         stream = f"states/{execution.state_machine.name}/{execution.start_date:%Y-%m-%d-%H-%M}/{execution.name[-8:]}"
-        for event in execution.exec_worker.env.event_manager.get_event_history():
+        known = getattr(execution, "logged_events", 0)
+        events = _events_of(execution)
+        for event in events[known:]:
             if _is_logged(str(event["type"].value), level):
                 self._write_log(group, stream, _history_line(event, execution, settings))
+        execution.logged_events = len(events)
 
     def counts(self) -> dict[str, int]:
         return {"started": self._started, "running": self._started - self._ended}
+
+
+def _events_of(execution: Execution) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = execution.exec_worker.env.event_manager.get_event_history()
+    return events
+
+
+def _redrives(execution: Execution) -> int:
+    return int(getattr(execution, "redrives", 0))
 
 
 def _is_logged(event_type: str, level: str) -> bool:
@@ -251,10 +302,20 @@ def _new_execution(backend: Any, machine: Any, name: str, arn: str, execution_in
 def _start_worker(worker: ExecutionWorker) -> None:
     # The environment is made before the thread: StopExecution may come first.
     worker.env = worker._get_evaluation_environment()
+    worker.env.states.context_object.context_object_data["Execution"]["RedriveCount"] = 0
+    if where := getattr(worker, "resumption", None):
+        redrive.resume(worker.env, where, _redrives(worker._execution_communication.execution))
     threading.Thread(target=worker._execution_logic, name="execution", daemon=True).start()
 
 
 def _run_program(worker: ExecutionWorker) -> None:
+    if not hasattr(worker, "resumption"):
+        _note_start(worker)
+    worker._get_evaluation_entrypoint().eval(worker.env)
+    worker._execution_communication.terminated()
+
+
+def _note_start(worker: ExecutionWorker) -> None:
     from moto.stepfunctions.parser.api import ExecutionStartedEventDetails, HistoryEventExecutionDataDetails
 
     details = worker._evaluation_details
@@ -269,8 +330,6 @@ def _run_program(worker: ExecutionWorker) -> None:
         event_details=EventDetails(executionStartedEventDetails=started),
         update_source_event_id=False,
     )
-    worker._get_evaluation_entrypoint().eval(worker.env)
-    worker._execution_communication.terminated()
 
 
 def _with_iso_start(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -285,10 +344,18 @@ def _with_iso_start(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _unless_closed(original: Callable[..., int]) -> Callable[..., int]:
-    """An aborted or timed-out execution's history ends there, whatever its last task still does."""
+    """An aborted or timed-out execution's history ends there, whatever its last task still does.
+
+    A redriven one goes on in its state: that isn't entered a second time.
+    """
 
     def add_event(manager: EventManager, *args: Any, **named: Any) -> int:
-        return 0 if getattr(manager, "closed", False) else original(manager, *args, **named)
+        if getattr(manager, "closed", False):
+            return 0
+        if getattr(manager, "enters_again", False) and "stateEnteredEventDetails" in (named.get("event_details") or {}):
+            manager.enters_again = False
+            return len(manager._history_event_list)
+        return original(manager, *args, **named)
 
     return add_event
 
@@ -314,11 +381,19 @@ def _install_responses(executions: Executions) -> None:
     def describe_execution(response: Any) -> ActionResult:
         execution = executions.find(response._get_param("executionArn"))
         described = {key: value for key, value in execution.to_describe_output().items() if value is not None}
+        reason = executions.not_redrivable(execution)
+        described |= {"redriveCount": _redrives(execution), "redriveStatus": "NOT_REDRIVABLE" if reason else "REDRIVABLE"}
+        described |= {"redriveStatusReason": reason} if reason else {}
+        described |= {"redriveDate": execution.redrive_date} if _redrives(execution) else {}
         return ActionResult(described)
+
+    def redrive_execution(response: Any) -> ActionResult:
+        return ActionResult({"redriveDate": executions.redrive(response._get_param("executionArn")).redrive_date})
 
     StepFunctionResponse.stop_execution = stop_execution
     StepFunctionResponse.get_execution_history = get_execution_history
     StepFunctionResponse.describe_execution = describe_execution
+    StepFunctionResponse.redrive_execution = redrive_execution
 
 
 class _Archive:

@@ -86,8 +86,14 @@ def compose(
         *([f"{suppressed_line(suppressed)}", ""] if suppressed and suppressed.count else []),
         f"This rule (id {one_line(rule['RuleId'])}{version}) is on your watchlist."
         " Disable it there if you no longer want these messages.",
+        was_it_wrong(alert_id(image, rule)),
     ]
     return Alert(alert_id(image, rule), rule["RuleId"], rule["Name"], shortened(subject, MAX_SUBJECT), "\n".join(lines))
+
+
+def was_it_wrong(alert: str) -> str:
+    """The last line of an alert: how people say that it should not have been one. `alert` is its id."""
+    return f"Was it wrong? imagewatch alerts not-this {alert}"
 
 
 def suppressed_line(suppressed: Suppressed) -> str:

@@ -7,6 +7,8 @@ ImagewatchError
 │   ├── AnalysisIncomplete   labels could not be had, so there is nothing worth storing
 │   ├── UnreadableMessage    a queue message that is not an S3 event; it belongs in the dead-letter queue
 │   ├── InvalidRule          a watchlist rule that can't be evaluated; the message names the field
+│   ├── InvalidRun           a run over history that can't be done as it was asked for; the message says what to change
+│   ├── UnreadableRecord     an image's record that a run over history can't judge; it is skipped and counted
 │   ├── ChannelRefused       a channel will not take this message, however often it is offered
 │   └── ChannelGone          a channel says that it no longer exists; it is switched off and people are told
 └── a retry can heal
@@ -37,6 +39,14 @@ class UnreadableMessage(ImagewatchError):
 
 class InvalidRule(ImagewatchError):
     """A rule in the watchlist has a missing or impossible field."""
+
+
+class InvalidRun(ImagewatchError):
+    """What a run over history was asked to do makes no sense, or names a rule that can't be applied."""
+
+
+class UnreadableRecord(ImagewatchError):
+    """What is stored of an image can't be held against a rule; the text says why."""
 
 
 class TooManyMatches(ImagewatchError):

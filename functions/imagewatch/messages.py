@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from imagewatch.alerts import was_it_wrong
 from imagewatch.images import ImageVersion
 
 ALERT = "alert"
@@ -21,9 +22,10 @@ PING = "ping"
 SIGNATURE_HEADER = "X-Imagewatch-Signature"
 DOCUMENT_VERSION = 1
 
-# Slack's limits, in characters: Block Kit reference (header, section, image).
+# Slack's limits, in characters: Block Kit reference (header, section, context's text, image).
 _SLACK_HEADER = 150
 _SLACK_TEXT = 3000
+_SLACK_CONTEXT = 2000
 _SLACK_URL = 3000
 _ABOUT_THE_ALERT = (
     "AlertId", "RuleId", "RuleName", "RuleVersion", "Severity", "CreatedAt", "SuppressedBefore", "DigestId", "Count",
@@ -58,15 +60,19 @@ class Message:
 
 def slack_payload(message: Message, picture_url: str | None) -> dict[str, Any]:
     """The payload for Slack's incoming webhook. What comes from outside stands in plain_text, where nothing is a command."""
+    # A line of its own, so that a long text doesn't cut it off.
+    ask = was_it_wrong(message.alert["AlertId"]) if message.kind == ALERT and message.alert.get("AlertId") else ""
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": _plain(message.subject, _SLACK_HEADER)},
-        {"type": "section", "text": _plain(message.body, _SLACK_TEXT)},
+        {"type": "section", "text": _plain(message.body.removesuffix(ask).rstrip("\n"), _SLACK_TEXT)},
     ]
     if picture_url and len(picture_url) <= _SLACK_URL:
         blocks.append({"type": "image", "image_url": picture_url, "alt_text": _cut(message.subject, _SLACK_HEADER)})
     if message.link:
         link = {"type": "mrkdwn", "text": f"<{_escaped(message.link)}|See the image>"}
         blocks.append({"type": "section", "text": link})
+    if ask:
+        blocks.append({"type": "context", "elements": [_plain(ask, _SLACK_CONTEXT)]})
     return {"text": _escaped(message.subject), "blocks": blocks}
 
 

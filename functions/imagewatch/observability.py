@@ -41,11 +41,11 @@ def about(image: Mapping[str, Any] | None, execution: str | None, context: Any =
 
 
 def task(handler: Handler) -> Handler:
-    """A handler whose event has Image and ExecutionArn: names them on each line, and logs how the task failed."""
+    """A handler whose event has ExecutionArn, and mostly Image: names them on each line, and logs how the task failed."""
 
     @functools.wraps(handler)
     def logged(event: dict[str, Any], context: Any) -> Any:
-        about(event["Image"], event["ExecutionArn"], context)
+        about(event.get("Image"), event["ExecutionArn"], context)
         try:
             return handler(event, context)
         except ImagewatchError as error:

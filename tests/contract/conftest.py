@@ -27,6 +27,20 @@ def workflow() -> State:
     return parsed
 
 
+@pytest.fixture(scope="session")
+def apply_rule() -> State:
+    """The other state machine: a rule applied to history."""
+    parsed: State = json.loads((ROOT / "statemachine" / "apply_rule.asl.json").read_text(encoding="utf-8"))
+    return parsed
+
+
+@pytest.fixture(scope="session", params=["workflow", "apply_rule"])
+def machine(request: pytest.FixtureRequest) -> State:
+    """Each state machine there is."""
+    found: State = request.getfixturevalue(request.param)
+    return found
+
+
 def scopes(machine: State) -> Iterator[State]:
     """The workflow and each branch inside it: everything with StartAt and States."""
     yield machine

@@ -27,11 +27,12 @@ OUTPUTS = [
     "AlertsTopicArn",
     "OperationsTopicArn",
     "StateMachineArn",
+    "ApplyRuleStateMachineArn",
 ]
 
 
-def test_each_task_is_a_function_a_file_an_event_and_a_test(workflow: State, template: Template) -> None:
-    for name, state in tasks(workflow).items():
+def test_each_task_is_a_function_a_file_an_event_and_a_test(machine: State, template: Template) -> None:
+    for name, state in tasks(machine).items():
         logical_id = f"{pascal(name)}Function"
         assert state["Resource"] == f"${{{logical_id}Arn}}"
         assert functions(template)[logical_id]["Handler"] == f"{snake(name)}.handler"
@@ -65,8 +66,8 @@ def test_the_template_describes_each_function(template: Template) -> None:
         assert properties.get("Description"), logical_id
 
 
-def test_each_task_gets_the_fields_that_its_sample_event_has(workflow: State) -> None:
-    for name, state in tasks(workflow).items():
+def test_each_task_gets_the_fields_that_its_sample_event_has(machine: State) -> None:
+    for name, state in tasks(machine).items():
         event = json.loads((ROOT / "events" / f"{snake(name)}.json").read_text(encoding="utf-8"))
         assert {parameter.removesuffix(".$") for parameter in state["Parameters"]} == set(event), name
 

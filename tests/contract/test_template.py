@@ -131,6 +131,16 @@ def test_the_alarms_that_operators_rely_on_reach_the_operations_topic(template: 
         assert f"| {name} |" in operations, f"docs/operations.md doesn't say what to do about {name}"
 
 
+def test_every_alarm_leads_to_a_section_that_says_what_to_do(template: Template) -> None:
+    operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    sections = {heading.lower().replace(" ", "-") for heading in re.findall(r"^## (.+)$", operations, re.MULTILINE)}
+    for name in of_type(template, "AWS::CloudWatch::Alarm"):
+        (row,) = re.findall(rf"^\| {name} \|.*$", operations, re.MULTILINE)
+        led = re.findall(r"\]\(#([-a-z]+)\)", row)
+        assert led, name
+        assert set(led) <= sections, name
+
+
 def test_eventbridge_tells_of_every_end_that_no_catch_sees(template: Template) -> None:
     (rule,) = [rule for rule in of_type(template, "AWS::Events::Rule").values() if "EventPattern" in rule]
     assert set(rule["EventPattern"]["detail"]["status"]) >= {"TIMED_OUT", "ABORTED", "FAILED"}

@@ -1,8 +1,10 @@
-"""The workflow: reachable states, timeouts, the retry law, a Catch for everything, and errors that exist."""
+"""The state machines: reachable states, timeouts, the retry law, a Catch for everything, and errors that exist."""
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import PurePath
 from typing import Any
 
 import pytest
@@ -28,10 +30,22 @@ def error_names(state: State) -> set[str]:
     return {name for entry in [*state.get("Retry", []), *state.get("Catch", [])] for name in entry["ErrorEquals"]}
 
 
+def test_every_state_machine_of_the_folder_is_tested_here(workflow: State, apply_rule: State, template: Template) -> None:
+    files = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "statemachine").glob("*"))]
+    assert files == [workflow, apply_rule]
+    assert set(definitions(template)) == {"analyze_image", "apply_rule"}
+
+
+def definitions(template: Template) -> dict[str, dict[str, Any]]:
+    """The state machines' resources, by their file's name."""
+    found = [entry["Properties"] for entry in template.resources.values() if entry["Type"] == "AWS::StepFunctions::StateMachine"]
+    return {PurePath(properties["DefinitionS3Location"]["Key"]).name.split(".")[0]: properties for properties in found}
+
+
 @pytest.mark.parametrize("setting", ["off", "on"])
-def test_every_state_can_be_reached_and_every_target_exists(workflow: State, setting: str) -> None:
+def test_every_state_can_be_reached_and_every_target_exists(machine: State, setting: str) -> None:
     """Step Functions refuses a definition otherwise (MISSING_TRANSITION_TARGET)."""
-    for scope in scopes(workflow):
+    for scope in scopes(machine):
         reached, ahead = set(), {scope["StartAt"]}
         while ahead:
             name = ahead.pop()
@@ -48,25 +62,25 @@ def test_the_parameter_text_detection_decides_what_follows_analyze_image(templat
     assert switch == {"Fn::If": ["DetectsText", AFTER_ANALYZE_IMAGE["on"], AFTER_ANALYZE_IMAGE["off"]]}
 
 
-def test_substitutions_are_complete_and_none_is_left_over(workflow: State, template: Template) -> None:
-    text = (ROOT / "statemachine" / "analyze_image.asl.json").read_text(encoding="utf-8")
-    declared = set(template.resources["AnalyzeImageStateMachine"]["Properties"]["DefinitionSubstitutions"])
-    assert set(re.findall(r"\$\{(\w+)\}", text)) == declared
+def test_substitutions_are_complete_and_none_is_left_over(template: Template) -> None:
+    for name, properties in definitions(template).items():
+        text = (ROOT / "statemachine" / f"{name}.asl.json").read_text(encoding="utf-8")
+        assert set(re.findall(r"\$\{(\w+)\}", text)) == set(properties["DefinitionSubstitutions"]), name
 
 
-def test_state_names_are_unique_across_branches(workflow: State) -> None:
-    names = [name for scope in scopes(workflow) for name in scope["States"]]
+def test_state_names_are_unique_across_branches(machine: State) -> None:
+    names = [name for scope in scopes(machine) for name in scope["States"]]
     assert len(names) == len(set(names))
 
 
-def test_each_task_waits_longer_than_its_function_may_run(workflow: State, template: Template) -> None:
-    for name, state in tasks(workflow).items():
+def test_each_task_waits_longer_than_its_function_may_run(machine: State, template: Template) -> None:
+    for name, state in tasks(machine).items():
         assert state["TimeoutSeconds"] > functions(template)[f"{pascal(name)}Function"]["Timeout"], name
-    assert workflow["TimeoutSeconds"] > 0
+    assert machine["TimeoutSeconds"] > 0
 
 
-def test_each_task_follows_the_retry_law(workflow: State) -> None:
-    for name, state in tasks(workflow).items():
+def test_each_task_follows_the_retry_law(machine: State) -> None:
+    for name, state in tasks(machine).items():
         short, long = state["Retry"]
         assert long["ErrorEquals"] == ["Throttled"], name
         assert "Lambda.ServiceException" in short["ErrorEquals"], name
@@ -77,8 +91,8 @@ def test_each_task_follows_the_retry_law(workflow: State) -> None:
             assert block["MaxDelaySeconds"] > 0, name
 
 
-def test_no_refusal_is_ever_retried(workflow: State) -> None:
-    for name, state in all_states(workflow).items():
+def test_no_refusal_is_ever_retried(machine: State) -> None:
+    for name, state in all_states(machine).items():
         ours = {error for entry in state.get("Retry", []) for error in entry["ErrorEquals"] if not AWS_ERRORS.match(error)}
         assert ours <= HEALED_BY_A_RETRY, name
 
@@ -91,9 +105,9 @@ def test_each_task_and_each_parallel_catches_everything(workflow: State) -> None
             assert last["ResultPath"].startswith("$."), f"{name} would lose its input"
 
 
-def test_every_error_that_the_workflow_names_exists(workflow: State) -> None:
+def test_every_error_that_the_workflow_names_exists(machine: State) -> None:
     vocabulary = {name for name, value in vars(errors).items() if isinstance(value, type)}
-    for name, state in all_states(workflow).items():
+    for name, state in all_states(machine).items():
         unknown = {error for error in error_names(state) if not AWS_ERRORS.match(error)} - vocabulary - {NOBODY_RAISES}
         assert not unknown, f"{name} names {unknown}"
 
@@ -101,6 +115,30 @@ def test_every_error_that_the_workflow_names_exists(workflow: State) -> None:
 def test_the_error_that_keeps_detect_text_connected_is_raised_by_nobody() -> None:
     for path in (ROOT / "functions").rglob("*.py"):
         assert NOBODY_RAISES not in path.read_text(encoding="utf-8"), path
+
+
+def test_a_run_over_history_that_fails_ends_in_the_step_that_failed_so_that_it_can_be_redriven(apply_rule: State) -> None:
+    """A Catch would lead it to a Fail state, and a redrive goes on from the state that an execution ended in."""
+    assert all("Catch" not in state for state in all_states(apply_rule).values())
+    assert "Fail" not in {state["Type"] for state in all_states(apply_rule).values()}
+    page = apply_rule["States"]["Evaluate Page"]
+    assert (page["ResultPath"], page["Parameters"]["Progress.$"]) == ("$.progress", "$.progress")
+
+
+def test_a_run_over_history_waits_until_no_watchlist_in_memory_is_older_than_it(apply_rule: State, template: Template) -> None:
+    substitutions = definitions(template)["apply_rule"]["DefinitionSubstitutions"]
+    kept = functions(template)["EvaluateWatchlistFunction"]["Environment"]["Variables"]["WATCHLIST_MAX_AGE_SECONDS"]
+    assert substitutions["WatchlistMaxAgeSeconds"] == kept == {"Ref": "WatchlistMaxAgeSeconds"}
+    begin, wait = (apply_rule["States"][name] for name in ("Begin", "Await Watchlist"))
+    assert (begin["ResultPath"], wait["SecondsPath"]) == ("$.progress", "$.progress.WaitSeconds")
+    assert "${WatchlistMaxAgeSeconds}" in begin["Parameters"]["WaitSeconds.$"]
+
+
+def test_a_run_over_history_may_ask_nothing_of_rekognition_and_read_no_original(template: Template) -> None:
+    policies = str(template.resources["EvaluatePageRole"]["Properties"])
+    assert "dynamodb:Scan" in policies
+    assert "rekognition" not in policies
+    assert "ImagesBucket" not in policies
 
 
 def test_no_image_is_left_in_progress(workflow: State) -> None:
@@ -114,7 +152,7 @@ def test_no_image_is_left_in_progress(workflow: State) -> None:
                 assert target != "Analyzed" or name == "Send Alert"
 
 
-def test_jsonpath_only(workflow: State) -> None:
+def test_jsonpath_only(machine: State) -> None:
     def walk(value: Any) -> None:
         if isinstance(value, dict):
             assert not {"QueryLanguage", "Assign", "Arguments", "Output"} & set(value)
@@ -124,4 +162,4 @@ def test_jsonpath_only(workflow: State) -> None:
             for inner in value:
                 walk(inner)
 
-    walk(workflow)
+    walk(machine)

@@ -30,7 +30,9 @@ from local.template import Template, load_template
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
-CONTEXT = SimpleNamespace(aws_request_id="request-1", function_name="function-under-test")
+CONTEXT = SimpleNamespace(
+    aws_request_id="request-1", function_name="function-under-test", get_remaining_time_in_millis=lambda: 90_000
+)
 Event = dict[str, Any]
 QUICKENED = (
     (DynamoHandler, "serialized"),

@@ -73,6 +73,48 @@ def test_an_execution_that_takes_too_long_times_out_and_its_end_is_announced(sma
     assert announced(small, execution)["detail"]["status"] == "TIMED_OUT"
 
 
+def test_a_redriven_execution_goes_on_in_the_state_that_it_ended_in_and_its_time_begins_anew(small: SmallStack) -> None:
+    execution = small.start("wait")
+    small.states.stop_execution(executionArn=execution)
+    stopped = small.described(execution)
+    assert (stopped["redriveStatus"], stopped["redriveCount"]) == ("REDRIVABLE", 0)
+    redriven = small.states.redrive_execution(executionArn=execution)["redriveDate"]
+    assert small.described(execution)["status"] == "RUNNING"
+    described = small.ended(execution)
+    assert (described["status"], described["redriveCount"], described["redriveDate"]) == ("TIMED_OUT", 1, redriven)
+    assert (described["stopDate"] - redriven).total_seconds() > 1.5
+    events = history(small, execution)
+    assert events[-4:] == ["WaitStateEntered", "ExecutionAborted", "ExecutionRedriven", "ExecutionTimedOut"]
+    assert events.count("ExecutionStarted") == 1
+
+
+def test_a_redrive_that_fails_again_can_be_redriven_again(small: SmallStack) -> None:
+    execution = small.start("forbidden")
+    small.ended(execution)
+    for redrives in (1, 2):
+        small.states.redrive_execution(executionArn=execution)
+        described = small.ended(execution)
+        assert (described["status"], described["error"]) == ("FAILED", "Lambda.AWSLambdaException")
+        assert described["redriveCount"] == redrives
+    events = history(small, execution)
+    assert (events.count("TaskStateEntered"), events.count("ExecutionFailed")) == (1, 3)
+
+
+def test_what_cannot_be_redriven_is_refused_with_the_reason(small: SmallStack) -> None:
+    succeeded, in_a_branch, running = small.start("good"), small.start("fail"), small.start("wait")
+    small.ended(succeeded)
+    small.ended(in_a_branch)
+    refused = small.states.exceptions.ExecutionNotRedrivable
+    for execution, reason in (
+        (succeeded, "Execution is SUCCEEDED and cannot be redriven"),
+        (running, "Execution is RUNNING and cannot be redriven"),
+        (in_a_branch, r"The local stack can't redrive an execution that ended in a Parallel \(Both\)"),
+    ):
+        with pytest.raises(refused, match=reason):
+            small.states.redrive_execution(executionArn=execution)
+    assert small.described(succeeded)["redriveStatusReason"] == "Execution is SUCCEEDED and cannot be redriven"
+
+
 def announced(small: SmallStack, execution: str) -> dict[str, dict[str, str]]:
     """The event that EventBridge gave to the function that notes endings."""
     table = small.client("dynamodb")

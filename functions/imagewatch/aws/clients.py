@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 
 from imagewatch.errors import Throttled, Unavailable
 
@@ -54,7 +55,7 @@ def translated() -> Iterator[None]:
         if code in _FAULTS or status >= 500:
             raise Unavailable(str(error)) from error
         raise
-    except HTTPClientError as error:  # botocore's base for connections that fail, break off or take too long
+    except (HTTPClientError, NoConnection) as error:  # broken off or silent for too long; never made at all
         raise Unavailable(str(error)) from error
 
 

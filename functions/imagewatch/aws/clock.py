@@ -33,7 +33,7 @@ class SharedClock:
             if slot is None:
                 return False
             if (delay := slot - now()) > 0:
-                time.sleep(delay / SECOND)
+                pause(delay / SECOND)
             if not is_too_late(slot, now()):
                 return True
 
@@ -88,6 +88,11 @@ class _Refused:
 def now() -> int:
     """Microseconds since the epoch."""
     return time.time_ns() // 1000
+
+
+def pause(seconds: float) -> None:
+    """Sleeps."""
+    time.sleep(seconds)
 
 
 def milliseconds() -> int:

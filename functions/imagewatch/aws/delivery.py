@@ -14,6 +14,7 @@ from imagewatch.alerts import FAILED, PENDING, QUEUED, SENT, SUPPRESSED, Alert
 from imagewatch.aws import alerts_table, channel_pace, channels, clock, cooldowns_table, links
 from imagewatch.aws.annotated import AnnotatedPicture
 from imagewatch.aws.channels import Channel, Message
+from imagewatch.aws.insistence import insist
 from imagewatch.cooldown import Suppressed, Window, channels_of, window_of
 from imagewatch.errors import ChannelGone, ChannelRefused, ImagewatchError, Throttled, Unavailable
 from imagewatch.images import ImageVersion
@@ -27,6 +28,7 @@ SLOT_PATIENCE = clock.SECOND
 URGENT_PATIENCE = 20 * clock.SECOND
 MAX_ATTEMPTS = 6  # of an urgent alert on one channel; then even it is better told in a digest than never
 
+_UNRECORDED = "UNRECORDED"  # in memory only, while the record is being written
 _OUTCOME = {SENT: "Sent", QUEUED: "Queued", FAILED: "Failed", SUPPRESSED: "Suppressed"}
 _HEALED_BY_A_RETRY = (Throttled, Unavailable)
 Record = Mapping[str, Any]
@@ -36,10 +38,12 @@ Deliveries = dict[str, dict[str, Any]]
 class Delivery:
     """One image's alerts, in one attempt: how long it has waited for slots, and which channels fail, counts for all of them."""
 
-    def __init__(self, image: ImageVersion, moderation: Mapping[str, Any], execution_arn: str) -> None:
+    def __init__(self, image: ImageVersion, moderation: Mapping[str, Any], execution_arn: str, analysis_arn: str = "") -> None:
+        """`execution_arn` is who sends; `analysis_arn` is the execution that analysed the image, if it is another one."""
         self._image = image
         self._moderation = moderation
         self._execution = execution_arn
+        self._analysis = analysis_arn or execution_arn
         self._give_up_waiting = clock.now() + URGENT_PATIENCE
         self._channels: dict[str, Channel] = {}
         self._failing: dict[str, ImagewatchError] = {}
@@ -102,14 +106,21 @@ class Delivery:
             deliveries[channel_id] = {**entry, "Attempts": attempts}
             if entry["Status"] == SENT and untold:
                 alert |= {"SuppressedBefore": untold.count, "SuppressedSince": untold.since}
-            alert["Status"] = alerts_table.record(alert, deliveries, Subject=message.subject, **_told(alert))
+            self._record(alert, message.subject)
         if delayed:
             raise delayed
         _tell_operators(alert)
         return _OUTCOME.get(alert["Status"], "Sent")
 
+    def _record(self, alert: dict[str, Any], subject: str) -> None:
+        def write() -> str:
+            return alerts_table.record(alert, alert["Deliveries"], Subject=subject, **_told(alert))
+
+        alert["Status"] = _UNRECORDED
+        alert["Status"] = insist(write, self._give_up_waiting)
+
     def _message(self, rule: Record, alert: dict[str, Any], untold: Suppressed | None) -> Message:
-        history = links.history_url(self._execution)
+        history = links.history_url(self._analysis)
         written: Alert = alerts.compose(self._image, rule, self._moderation, alert["Link"], history, untold)
         about = {**alert, "Subject": written.subject, "SuppressedBefore": untold.count if untold else 0}
         picture = AnnotatedPicture(self._image, rule["RuleId"], rule["Matches"])
@@ -153,8 +164,11 @@ def _suppress(alert: dict[str, Any], window: Window) -> str:
 
 
 def _finish(alert: Record, window: Window | None) -> None:
-    """Brings the cooldown to where the alert's record says that it must be; changes nothing where it is there already."""
-    if window is None:
+    """Brings the cooldown to where the alert's record says that it must be; changes nothing where it is there already.
+
+    What could not be recorded is left as a crash leaves it: the cooldown is held for the retry, which begins from the record.
+    """
+    if window is None or alert["Status"] == _UNRECORDED:
         return
     if alert["Status"] == SUPPRESSED:
         cooldowns_table.forget(window.cooldown_id, alert["AlertId"])

@@ -15,6 +15,7 @@ from imagewatch.alerts import DIGESTED, FAILED, PENDING, QUEUED, SENT, SUPPRESSE
 from imagewatch.aws import alerts_table, channel_pace, channels, clock, cooldowns_table, digests_table
 from imagewatch.aws.channels import Message
 from imagewatch.aws.cooldowns_table import Held
+from imagewatch.aws.insistence import insist
 from imagewatch.cooldown import Window, window_of
 from imagewatch.digests import Told
 from imagewatch.errors import ChannelGone, ChannelRefused, ImagewatchError, Throttled, Unavailable
@@ -117,15 +118,15 @@ class DigestRun:
         about = {name: digest[name] for name in ("AlertId", "DigestId", "Count", "CreatedAt")}
         message_id = channel.send(Message(written.subject, written.body, about, kind=DIGEST))
         starting = {window.cooldown_id for window in _windows(members)}
-        digests_table.mark(
-            digest,
-            Status=SENT,
-            SentAt=clock.iso_now(),
-            MessageId=message_id,
-            Subject=written.subject,
-            Suppressed=sum(entry.untold.count for entry in held),
-            Told=[_told(entry, entry.window.cooldown_id in starting) for entry in held],
-        )
+        outcome = {
+            "Status": SENT,
+            "SentAt": clock.iso_now(),
+            "MessageId": message_id,
+            "Subject": written.subject,
+            "Suppressed": sum(entry.untold.count for entry in held),
+            "Told": [_told(entry, entry.window.cooldown_id in starting) for entry in held],
+        }
+        insist(lambda: digests_table.mark(digest, **outcome), self._stop_at)
 
     def _conclude(self, digest: Record, members: Sequence[Record], held: Sequence[Held]) -> None:
         if digest["Status"] == SENT:

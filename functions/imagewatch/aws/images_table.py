@@ -110,8 +110,10 @@ def settle(image: ImageVersion) -> bool:
 
 
 def belongs_to(image: ImageVersion, record: Record | None) -> bool:
-    """Whether the record is (still) this claim's."""
-    return record is not None and (record["Version"], record.get("Claim")) == (image.version, image.claim)
+    """Whether the record is (still) this claim's; one that isn't there (None, or empty) is nobody's."""
+    if not record:
+        return False
+    return bool((record["Version"], record.get("Claim")) == (image.version, image.claim))
 
 
 def read(image_id: str) -> Record | None:

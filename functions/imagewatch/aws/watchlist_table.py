@@ -8,7 +8,7 @@ from typing import Any
 
 from imagewatch.aws.clients import client, translated
 from imagewatch.aws.environment import setting
-from imagewatch.aws.items import Item, from_item
+from imagewatch.aws.items import Item, from_item, to_item
 from imagewatch.errors import InvalidRule
 from imagewatch.rules import Rule
 from imagewatch.watchlist import Watchlist
@@ -40,6 +40,15 @@ def current() -> tuple[Watchlist, list[InvalidRule]]:
     reading = _read(now, _last[0] if _last else None)
     _last[:] = [reading]
     return reading.watchlist, [rule for rule in reading.rules.values() if isinstance(rule, InvalidRule)]
+
+
+def read(rule_id: str) -> Rule | None:
+    """One rule as it is now, whatever this process has kept; None when there is none. Raises InvalidRule when it is damaged."""
+    with translated():
+        answer = client("dynamodb").get_item(
+            TableName=setting("WATCHLIST_TABLE"), Key=to_item({"RuleId": rule_id}), ConsistentRead=True
+        )
+    return Rule.from_record(from_item(answer["Item"])) if "Item" in answer else None
 
 
 def forget() -> None:

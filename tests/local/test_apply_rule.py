@@ -1,0 +1,206 @@
+"""A rule applied to history on the real workflow: pages, failures in the middle, a redrive, and nothing asked of Rekognition."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from imagewatch.aws.items import to_item
+
+from .conftest import ROOT, RunningStack, started
+from .pipeline import Pipeline
+
+PORTRAIT = (ROOT / "samples" / "astronaut-portrait.jpg").read_bytes()
+IMAGES = 5
+NO_ALERTS = {"Sent": 0, "SentBefore": 0, "Suppressed": 0, "Queued": 0, "Failed": 0, "Muted": 0}
+Event = dict[str, Any]
+
+
+class History(Pipeline):
+    """Images that were analysed while nobody was watching, and runs of a rule over them."""
+
+    def __init__(self, stack: RunningStack) -> None:
+        super().__init__(stack)
+        self.states_client = stack.client("stepfunctions")
+        self.keys = [self.upload(PORTRAIT, f"past-{n}.jpg") for n in range(IMAGES)]
+        self.ids = sorted(self.ended(key)["ImageId"] for key in self.keys)  # the local table's order
+        self.rule_id = ""
+
+    def begin(self) -> None:
+        """No faults, and a rule that nobody has ever heard of."""
+        self.clear()
+        self.rule_id = f"rule-{uuid.uuid4().hex[:8]}"
+        self.write_rule()
+
+    def write_rule(self, **more: Any) -> None:
+        rule = {
+            "RuleId": self.rule_id,
+            "Name": f"Rule {self.rule_id}",
+            "AnyOf": [{"Term": "person", "MinConfidence": 50}],
+            **more,
+        }
+        self.stack.client("dynamodb").put_item(TableName=self.outputs["WatchlistTableName"], Item=to_item(rule))
+
+    def start(self, **run: Any) -> str:
+        answer = self.states_client.start_execution(
+            stateMachineArn=self.outputs["ApplyRuleStateMachineArn"],
+            name=uuid.uuid4().hex,
+            input=json.dumps({"run": {"RuleId": self.rule_id, **run}}),
+        )
+        return str(answer["executionArn"])
+
+    def over(self, arn: str) -> Event:
+        """The execution once it has ended."""
+        self.eventually(lambda: self.described(arn)["status"] != "RUNNING", f"{arn} did not end")
+        return self.described(arn)
+
+    def described(self, arn: str) -> Event:
+        return dict(self.states_client.describe_execution(executionArn=arn))
+
+    def applied(self, **run: Any) -> Event:
+        """The progress at the end of a run that succeeds."""
+        return progress_of(self.over(self.start(**run)))
+
+    def matched(self) -> int:
+        """How many records show the rule."""
+        records = [self.record(key) or {} for key in self.keys]
+        return sum(self.rule_id in {rule["RuleId"] for rule in record["MatchedRules"]} for record in records)
+
+    def mails(self) -> list[int]:
+        """How many messages of the rule tell of each image."""
+        return [len([mail for mail in self.mail_about(key) if self.rule_id in mail["body"]]) for key in self.keys]
+
+    def refuse(self, image_id: str, error: str, **more: Any) -> None:
+        """DynamoDB refuses to write to the record of this image."""
+        where = [self.outputs["ImagesTableName"], image_id]
+        self.fault(service="dynamodb", operation="UpdateItem", error=error, match=where, **more)
+
+    def history(self, arn: str) -> list[Event]:
+        pages = self.states_client.get_paginator("get_execution_history").paginate(executionArn=arn)
+        return [event for page in pages for event in page["events"]]
+
+
+def progress_of(execution: Event) -> Event:
+    assert execution["status"] == "SUCCEEDED", execution
+    progress: Event = json.loads(execution["output"])["progress"]
+    assert (progress["Done"], progress["Cursor"]) == (True, None)
+    return progress
+
+
+def counts(progress: Event) -> tuple[int, ...]:
+    return tuple(progress[name] for name in ("Examined", "Matched", "Recorded", "Cleared", "Skipped"))
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    with started(tmp_path_factory.mktemp("state")) as stack:
+        yield History(stack)
+
+
+@pytest.fixture
+def past(images: History) -> History:
+    images.begin()
+    return images
+
+
+def test_it_records_what_matches_tells_nobody_and_asks_rekognition_nothing(past: History) -> None:
+    past.fault(service="rekognition", operation="*", error="AccessDeniedException", rate=1)
+    assert past.matched() == 0
+    progress = past.applied()
+
+    assert counts(progress) == (IMAGES, IMAGES, IMAGES, 0, 0)
+    assert (progress["Alerts"], past.mails()) == (NO_ALERTS, [0] * IMAGES)
+    assert past.matched() == IMAGES
+    with urlopen(f"{past.stack.endpoint}/_local/faults") as answer:
+        assert [fault["hits"] for fault in json.load(answer)] == [0]
+
+
+def test_it_ends_where_it_began_when_it_is_repeated(past: History) -> None:
+    past.applied()
+    assert counts(past.applied(Alert=True)) == (IMAGES, IMAGES, 0, 0, 0)
+    assert past.applied(Alert=True)["Alerts"] == {**NO_ALERTS, "SentBefore": IMAGES}
+    assert past.mails() == [1] * IMAGES
+
+
+def test_a_failure_in_the_middle_is_resumed_without_loss_and_without_a_second_alert(past: History) -> None:
+    past.refuse(past.ids[1], "ThrottlingException", count=2)  # both attempts: the first page ends before this image
+    past.refuse(past.ids[3], "AccessDeniedException", rate=1)  # the second page breaks off here, and isn't retried
+    arn = past.start(Alert=True)
+    failed = past.over(arn)
+    assert (failed["status"], failed["error"], failed["redriveStatus"]) == ("FAILED", "ClientError", "REDRIVABLE")
+    assert sorted(past.mails()) == [0, 0, 1, 1, 1]
+    entered = [event["stateEnteredEventDetails"] for event in past.history(arn) if "stateEnteredEventDetails" in event]
+    assert [state["name"] for state in entered[2:]] == ["Evaluate Page", "More Pages?", "Evaluate Page"]
+    assert json.loads(entered[-1]["input"])["progress"]["Cursor"] == {"ImageId": past.ids[0]}
+
+    past.clear()  # the rule goes too: the run goes on with what it has read of it
+    past.states_client.redrive_execution(executionArn=arn)
+    progress = progress_of(past.over(arn))
+
+    assert past.mails() == [1] * IMAGES
+    assert past.matched() == IMAGES
+    assert (progress["Examined"], progress["Pages"]) == (IMAGES, 2)
+    assert progress["Alerts"] == {**NO_ALERTS, "Sent": 3, "SentBefore": 2}
+    assert past.described(arn)["redriveCount"] == 1
+
+
+def test_a_throttle_of_every_page_is_waited_out(past: History) -> None:
+    past.refuse(past.ids[2], "ThrottlingException", count=6)
+    arn = past.start()
+    assert counts(progress_of(past.over(arn))) == (IMAGES, IMAGES, IMAGES, 0, 0)
+    failures = [e["lambdaFunctionFailedEventDetails"] for e in past.history(arn) if "lambdaFunctionFailedEventDetails" in e]
+    assert [failure["error"] for failure in failures] == ["Throttled", "Throttled"]
+
+
+def test_a_page_whose_function_dies_is_repeated(past: History) -> None:
+    function = past.function("EvaluatePage")
+    past.fault(service="lambda", operation="Invoke", error="Crash", count=1, after_calls=4, match=function)
+    progress = past.applied()
+    assert (progress["Examined"], past.matched()) == (IMAGES, IMAGES)
+
+
+def test_a_page_ends_after_its_time_and_the_next_goes_on(past: History) -> None:
+    past.fault(service="dynamodb", operation="UpdateItem", error="Timeout", delay_seconds=10.5, count=2, match=past.ids[:1])
+    past.fault(service="dynamodb", operation="UpdateItem", error="Timeout", delay_seconds=10.5, count=2, match=past.ids[1:2])
+    arn = past.start()
+    progress = progress_of(past.over(arn))
+    assert (progress["Pages"], progress["Recorded"]) == (2, IMAGES)
+    left = [event["stateExitedEventDetails"] for event in past.history(arn) if "stateExitedEventDetails" in event]
+    pages = [json.loads(state["output"])["progress"] for state in left if state["name"] == "Evaluate Page"]
+    assert [page["Examined"] for page in pages] == [2, IMAGES]
+
+
+def test_a_run_that_is_stopped_can_be_resumed(past: History) -> None:
+    past.refuse(past.ids[2], "ThrottlingException", rate=1)
+    arn = past.start(Alert=True)
+    past.eventually(lambda: sum(past.mails()) == 2, "the first page was not done")
+    past.states_client.stop_execution(executionArn=arn, error="Operator", cause="wrong rule")
+    assert past.described(arn)["status"] == "ABORTED"
+    past.clear()
+    past.write_rule()  # the first page may not have handed on yet what it has read
+    past.states_client.redrive_execution(executionArn=arn)
+    assert progress_of(past.over(arn))["Examined"] == IMAGES
+    assert past.mails() == [1] * IMAGES
+
+
+def test_a_run_that_cannot_be_says_why(past: History) -> None:
+    ended = past.over(past.start(RuleId="no-such-rule"))
+    assert (ended["status"], ended["error"]) == ("FAILED", "InvalidRun")
+    assert json.loads(ended["cause"])["errorMessage"].startswith("There is no rule no-such-rule on the watchlist.")
+
+
+def test_a_run_waits_until_no_old_watchlist_is_in_use(tmp_path: Any) -> None:
+    with started(tmp_path, "--parameter", "WatchlistMaxAgeSeconds=3") as stack:
+        pipeline = Pipeline(stack)
+        pipeline.watch("person")
+        states = stack.client("stepfunctions")
+        machine = pipeline.outputs["ApplyRuleStateMachineArn"]
+        arn = states.start_execution(stateMachineArn=machine, input='{"run": {"RuleId": "watch-person"}}')["executionArn"]
+        pipeline.eventually(lambda: states.describe_execution(executionArn=arn)["status"] == "SUCCEEDED", "the run did not end")
+        described = states.describe_execution(executionArn=arn)
+    assert (described["stopDate"] - described["startDate"]).total_seconds() > 4
