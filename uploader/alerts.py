@@ -60,6 +60,18 @@ class Alerts:
             found = [alert for alert in fetch(self._aws.dynamodb, self._table, keys[:limit]) if "ImageId" in alert]
         return sorted(found, key=lambda alert: str(alert["CreatedAt"]), reverse=True)
 
+    def count_of_rule(self, rule_id: str) -> int:
+        """How many alerts a rule has had, ever."""
+        with asking("count the rule's alerts (dynamodb:Query on the index ByRule)"):
+            pages = self._aws.dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName="ByRule",
+                KeyConditionExpression="RuleId = :rule",
+                ExpressionAttributeValues=to_item({":rule": rule_id}),
+                Select="COUNT",
+            )
+            return sum(page["Count"] for page in pages)
+
     def rule(self, rule_id: str) -> dict[str, Any] | None:
         """The rule as it is now, or None when it was deleted."""
         with asking("read the rule (dynamodb:GetItem)"):

@@ -32,6 +32,13 @@ def connection(args: argparse.Namespace, pool_size: int) -> Connection:
     return Connection(args.endpoint_url, args.region, args.profile, pool_size)
 
 
+def connection_options(args: argparse.Namespace) -> str:
+    """The options that name this deployment again, for a command that somebody is told to call; each with a space before it."""
+    stack = args.stack if args.stack != DEFAULT_STACK else None
+    given = {"--stack": stack, "--endpoint-url": args.endpoint_url, "--region": args.region, "--profile": args.profile}
+    return "".join(f" {option} {value}" for option, value in given.items() if value)
+
+
 def number_between(least: int, most: int) -> Callable[[str], int]:
     """An argparse type: a whole number from `least` to `most`."""
 

@@ -32,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = args.run(args)
         sys.stdout.flush()
     except CommandError as error:
+        for line in error.details:
+            print(printable(line), file=sys.stderr)
         return _complain(str(error), error.exit_code)
     except KeyboardInterrupt:
         return _complain("interrupted.", INTERRUPTED_EXIT_CODE)

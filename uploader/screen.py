@@ -45,6 +45,11 @@ class Screen:
         if not self.quiet:
             self._err.print(part, soft_wrap=True)
 
+    def confirm(self, question: str) -> bool:
+        """Whether the person at the terminal says yes; whatever else is said, and nothing, is no."""
+        self._err.print(f"{question} [y/N] ", end="", soft_wrap=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
     def document(self, content: dict[str, Any]) -> None:
         """The one JSON document of --json. ASCII, so that it survives every terminal and pipe."""
         sys.stdout.write(json.dumps(content, indent=2) + "\n")
@@ -63,6 +68,13 @@ class Screen:
         """A bar that counts images whose analysis has ended."""
         with self._progress(TextColumn("Analyzing"), BarColumn(), MofNCompleteColumn()) as progress:
             yield WaitingBar(progress, progress.add_task("", total=images))
+
+    @contextmanager
+    def counting_bar(self, doing: str, total: int | None) -> Iterator[CountingBar]:
+        """A bar that counts things as they are done, `total` in all, where that is known."""
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with self._progress(*columns) as progress:
+            yield CountingBar(progress, progress.add_task(doing, total=total))
 
     def _progress(self, *columns: Any) -> Progress:
         off = self.quiet or not self._err.is_terminal
@@ -86,6 +98,19 @@ class UploadBar:
     @property
     def _words(self) -> str:
         return f"Uploading {self._ended:,}/{self._files:,}"
+
+
+class CountingBar:
+    """Counts things that are done; what is being done can be said anew."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+
+    def advance(self, count: int) -> None:
+        self._progress.advance(self._task, count)
+
+    def at(self, count: int, doing: str) -> None:
+        self._progress.update(self._task, completed=count, description=doing)
 
 
 class WaitingBar:

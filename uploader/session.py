@@ -53,6 +53,10 @@ class Aws:
 
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
+        return self.another_dynamodb()
+
+    def another_dynamodb(self) -> DynamoDBClient:
+        """A client of one's own, for whoever changes how it works."""
         return self._session.client("dynamodb", endpoint_url=self._connection.endpoint_url, config=self._config)
 
     @cached_property

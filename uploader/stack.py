@@ -46,6 +46,12 @@ def find_outputs(aws: Aws, name: str, *wanted: str) -> list[str]:
     return [outputs[output] for output in wanted]
 
 
+def find_parameter(aws: Aws, name: str, parameter: str) -> str:
+    """What a parameter of the stack `name` is set to; empty when it has none of this name."""
+    found = _describe(aws, name).get("Parameters", [])
+    return next((str(item.get("ParameterValue", "")) for item in found if item["ParameterKey"] == parameter), "")
+
+
 def _describe(aws: Aws, name: str) -> StackTypeDef:
     try:
         return aws.cloudformation.describe_stacks(StackName=name)["Stacks"][0]

@@ -19,6 +19,7 @@ from local import samples
 from local.samples import SAMPLES, Loaded, add_rules, load_samples
 from local.samples_report import document, newest_mail, say_all
 from local.viewer.stack import Stack
+from uploader.rule_files import read_files
 from uploader.screen import Screen
 
 BUCKET, IMAGES, WATCHLIST = "images-bucket", "images-table", "watchlist-table"
@@ -101,7 +102,7 @@ def pipeline(stack: Stack) -> Pipeline:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Two samples and a rule, so that a test is quick."""
-    for name in ("coffee-cup.webp", "shopping-list.jpg", "watchlist.json", "PROVENANCE.md"):
+    for name in ("coffee-cup.webp", "shopping-list.jpg", "watchlist.yaml", "PROVENANCE.md"):
         shutil.copy(SAMPLES / name, tmp_path)
     return tmp_path
 
@@ -190,14 +191,14 @@ def test_waits_for_the_end_of_the_execution_so_that_matched_rules_are_shown(
 
 
 def test_a_rule_that_the_user_changed_stays_as_it_is(stack: Stack) -> None:
-    rules = json.loads((SAMPLES / "watchlist.json").read_text())
+    rules = [one.rule for one in read_files([str(SAMPLES / "watchlist.yaml")])]
     table = boto3.resource("dynamodb").Table(WATCHLIST)
-    table.put_item(Item={"RuleId": rules[0]["RuleId"], "Name": "Mine", "Enabled": False, "Terms": []})
+    table.put_item(Item={"RuleId": rules[0].rule_id, "Name": "Mine", "Enabled": False, "Terms": []})
 
     added = add_rules(stack, rules)
 
-    assert added == [rule["Name"] for rule in rules[1:]]
-    assert table.get_item(Key={"RuleId": rules[0]["RuleId"]})["Item"]["Name"] == "Mine"
+    assert added == [rule.name for rule in rules[1:]]
+    assert table.get_item(Key={"RuleId": rules[0].rule_id})["Item"]["Name"] == "Mine"
 
 
 @pytest.mark.parametrize("columns", [80, 120])

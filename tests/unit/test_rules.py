@@ -267,12 +267,10 @@ def test_code_and_schema_judge_alike(changes: list[tuple[tuple[Any, ...], Any, b
         assert Rule.from_record(read.to_record()) == read
 
 
-@pytest.mark.parametrize("name", ["watchlist.json", "rule.json"])
-def test_the_sample_rules_are_valid(name: str) -> None:
-    samples = json.loads((ROOT / "samples" / name).read_text(encoding="utf-8"))
-    for sample in samples if isinstance(samples, list) else [_plain({"M": samples})]:
-        Rule.from_record(sample)
-        SCHEMA.validate(sample)
+def test_the_sample_rule_is_valid() -> None:
+    sample = _plain({"M": json.loads((ROOT / "samples" / "rule.json").read_text(encoding="utf-8"))})
+    Rule.from_record(sample)
+    SCHEMA.validate(sample)
 
 
 def _plain(value: Any) -> Any:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.text import Text
@@ -15,6 +13,7 @@ from uploader.alerts import Alerts, confirm
 from uploader.arguments import add_connection_arguments, connection, number_between
 from uploader.channels import EMAIL, Channels
 from uploader.errors import CommandError, UsageError
+from uploader.moments import since
 from uploader.precision import judged, measure
 from uploader.report import printable
 from uploader.screen import Screen
@@ -25,15 +24,13 @@ DESCRIPTION = """\
 Every alert is kept with the rule as it was when it matched. Mark those that were wrong: `precision` then says how often a
 rule is right, and which threshold would have kept the right ones."""
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     show = _action(actions, "list", _list, "Show the newest alerts and how they stand.")
     show.add_argument("--rule", metavar="RULE", help="Only this rule's alerts (much faster).")
     show.add_argument(
-        "--since", type=_since, default="7d", metavar="AGE", help="How far back: 90m, 12h, 7d. It is 7d if not given."
+        "--since", type=since, default="7d", metavar="AGE", help="How far back: 90m, 12h, 7d. It is 7d if not given."
     )
     show.add_argument("--limit", type=number_between(1, 10_000), default=50, metavar="N", help="The most alerts to show: 50.")
     test = _action(actions, "test", _test, "Send a test through each channel, and show what became of it.")
@@ -49,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     wrong.add_argument("--undo", action="store_true", help="Take the mark back.")
     right = _action(actions, "precision", _precision, "Say how often a rule is right, and propose a threshold.")
     right.add_argument("rule", metavar="RULE", help="The rule's id.")
-    right.add_argument("--since", type=_since, default="90d", metavar="AGE", help="How far back. It is 90d if not given.")
+    right.add_argument("--since", type=since, default="90d", metavar="AGE", help="How far back. It is 90d if not given.")
 
 
 _CONFIRM = (
@@ -73,15 +70,6 @@ def _action(
     add_connection_arguments(parser)
     parser.set_defaults(act=act)
     return parser
-
-
-def _since(text: str) -> str:
-    """An argparse type: an age such as 7d as the moment that it reaches back to."""
-    found = re.fullmatch(r"([1-9]\d{0,4})([mhd])", text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is no age such as 90m, 12h or 7d")
-    moment = datetime.now(UTC) - timedelta(**{_UNITS[found[2]]: int(found[1])})
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _aws(args: argparse.Namespace) -> Aws:

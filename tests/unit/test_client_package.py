@@ -1,0 +1,79 @@
+"""The client runs where only its own requirements are installed: a camera host has no Powertools and no Pillow."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+_EVERY_MODULE = """
+import importlib, pkgutil, sys
+
+class Absent:
+    missing = set({missing!r})
+    def find_spec(self, name, path=None, target=None):
+        if name in self.missing:
+            raise ModuleNotFoundError("No module named " + repr(name), name=name)
+
+sys.meta_path.insert(0, Absent())
+sys.path[:0] = {paths!r}
+import uploader
+for module in pkgutil.walk_packages(uploader.__path__, "uploader."):
+    if module.name != "uploader.__main__":
+        importlib.import_module(module.name)
+from uploader.cli import build_parser
+from imagewatch.vocabulary import suggestions
+assert suggestions("persn")
+build_parser()
+"""
+
+
+def import_all_without(missing: list[str]) -> None:
+    """Loads all of the client where these modules can't be loaded."""
+    paths = [str(ROOT), str(ROOT / "functions")]
+    command = [sys.executable, "-c", _EVERY_MODULE.format(paths=paths, missing=missing)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def required(names: list[str]) -> set[str]:
+    """The distributions that these requirements bring, with all that they require themselves."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = normal(re.split(r"[^\w.-]", waiting.pop())[0])
+        if name in found:
+            continue
+        found.add(name)
+        try:
+            requires = distribution(name).requires or []
+        except PackageNotFoundError:  # of another platform
+            continue
+        waiting += [one for one in requires if "extra ==" not in one]
+    return found
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_the_client_needs_nothing_but_its_requirements() -> None:
+    allowed = required(PROJECT["project"]["dependencies"])
+    missing = [top for top, owners in packages_distributions().items() if not {normal(owner) for owner in owners} & allowed]
+    assert "aws_lambda_powertools" in missing
+    assert "yaml" not in missing
+    ours = {"uploader", "imagewatch"}
+    import_all_without([*(set(missing) - ours), "imagewatch.aws", "imagewatch.observability"])
+
+
+def test_the_package_has_the_domain_and_its_data_but_nothing_that_talks_to_aws() -> None:
+    find = PROJECT["tool"]["setuptools"]["packages"]["find"]
+    assert find == {"where": [".", "functions"], "include": ["uploader*", "imagewatch"]}
+    data = {path.suffix for path in (ROOT / "functions" / "imagewatch").iterdir() if path.is_file()} - {".py"}
+    assert {f"*{suffix}" for suffix in data} == set(PROJECT["tool"]["setuptools"]["package-data"]["imagewatch"])

@@ -1,0 +1,67 @@
+"""Words about rules that are valid and may still not be meant so: names that nothing has, channels that don't exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from imagewatch.rules import Rule
+from imagewatch.vocabulary import suggestions
+from uploader.channels import EMAIL, Channels
+from uploader.errors import CommandError
+from uploader.items import from_item
+from uploader.reasons import asking
+from uploader.session import Aws
+from uploader.stack import find_outputs
+
+SAMPLE = 200  # images; one request, and at most 1 MB of it
+
+
+def advice(aws: Aws, stack: str, rules: Iterable[Rule]) -> Iterator[str]:
+    """What to tell whoever wrote these rules. Never a refusal: Rekognition's list of labels isn't public in full."""
+    rules = list(rules)
+    yield from _names(aws, stack, rules)
+    yield from _channels(aws, stack, rules)
+
+
+def _names(aws: Aws, stack: str, rules: list[Rule]) -> Iterator[str]:
+    seen: list[str] | None = None
+    for rule in rules:
+        # What is written in an image is in no vocabulary.
+        terms = [term for term in (*rule.any_of, *rule.all_of, *rule.none_of) if term.within != "text"]
+        for text in dict.fromkeys(term.text for term in terms):
+            if suggestions(text) and seen is None:  # most rules name what everybody knows, and need no look at images
+                seen = _seen(aws, stack)
+            meant = suggestions(text, seen or ())
+            if meant:
+                yield f"Rule {rule.rule_id}: nothing known is called {text!r}. Did you mean {' or '.join(meant)}?"
+
+
+def _seen(aws: Aws, stack: str) -> list[str]:
+    """Names found in some of this deployment's images; empty when they can't be read, for this is only a help."""
+    try:
+        (table,) = find_outputs(aws, stack, "ImagesTableName")
+        with asking("read images (dynamodb:Scan)"):
+            page = aws.dynamodb.scan(TableName=table, Limit=SAMPLE, ProjectionExpression="Labels, Moderation.Labels")
+    except CommandError:
+        return []
+    names: dict[str, None] = {}
+    for image in map(from_item, page["Items"]):
+        for label in (*image.get("Labels", ()), *image.get("Moderation", {}).get("Labels", ())):
+            for name in (label["Name"], *label.get("Aliases", ()), *label.get("Parents", ()), *label.get("Categories", ())):
+                names[name] = None
+    return list(names)
+
+
+def _channels(aws: Aws, stack: str, rules: list[Rule]) -> Iterator[str]:
+    named = {channel for rule in rules for channel in rule.channels} - {EMAIL}
+    if not named:
+        return
+    try:
+        known = {record["ChannelId"] for record in Channels(aws, stack).all()}
+    except CommandError as error:
+        yield f"Whether the channels exist can't be said: {error}"
+        return
+    for rule in rules:
+        for channel in rule.channels:
+            if channel in named - known:
+                yield f"Rule {rule.rule_id}: there is no channel {channel} yet; `imagewatch channels add {channel}` adds it."

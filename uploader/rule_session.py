@@ -1,0 +1,80 @@
+"""What the commands that write rules share: what they would change, words about it, and the writing itself."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from imagewatch.rules import Rule
+from uploader.arguments import connection
+from uploader.errors import CommandError
+from uploader.report import printable
+from uploader.rule_advice import advice
+from uploader.rule_changes import CHANGED, DELETED, NEW, Change, change, change_document
+from uploader.rule_words import change_lines, counts
+from uploader.rules import LostRaceError, Rules, Stored
+from uploader.screen import Screen
+from uploader.session import Aws
+
+
+class RuleSession:
+    """What each of these actions needs: the rules, and somewhere to speak."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.screen = Screen(quiet=args.json)
+        self.aws = Aws(connection(args, pool_size=4))
+        self.rules = Rules(self.aws, args.stack)
+
+    def advise(self, rules: Sequence[Rule]) -> list[str]:
+        """Says, beside doing it, what may not be meant so."""
+        found = list(advice(self.aws, self.args.stack, rules))
+        for line in found:
+            self.screen.warn(Text(printable(line), style="yellow"))
+        return found
+
+    def carry_out(self, changes: Sequence[Change], said: Sequence[str] = ()) -> int:
+        """Writes the changes one by one, unless it is a dry run, and says what has been done.
+
+        Raises CommandError, when all the others are written, for those that somebody else has changed meanwhile.
+        """
+        done: list[Change] = []
+        lost: list[str] = []
+        for one in changes:
+            try:
+                if not self.args.dry_run:
+                    self._write(one)
+                done.append(one)
+            except LostRaceError as error:
+                lost.append(str(error))
+        if self.args.json:
+            self.screen.document(
+                {
+                    "dry_run": self.args.dry_run,
+                    "rules": [change_document(one) for one in done],
+                    "advice": list(said),
+                    "lost": lost,
+                }
+            )
+        did = "Nothing was written (--dry-run)" if self.args.dry_run else "Done"
+        if done or not lost:
+            self.screen.say(*change_lines(done), f"{did}: {counts(done)}.")
+        if lost:
+            raise CommandError.of_several(lost, f"{len(lost)} rules were not written.")
+        return 0
+
+    def _write(self, one: Change) -> None:
+        if one.kind == NEW and one.rule:
+            self.rules.create(one.rule)
+        elif one.kind == CHANGED and one.rule and one.before:
+            self.rules.change(one.rule, one.before)
+        elif one.kind == DELETED and one.before:
+            self.rules.delete(one.before)
+
+    def replace(self, rule: Rule, before: Stored) -> int:
+        """Writes the rule in place of what was read."""
+        one = change(rule, before)
+        said = self.advise([rule]) if one.kind == CHANGED else []
+        return self.carry_out([one], said)

@@ -1,0 +1,132 @@
+"""How rules, and changes of them, read at the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from imagewatch.cooldown import in_words
+from imagewatch.rules import DEFAULT_CONFIDENCE, Rule, Term
+from imagewatch.schedule import snoozed
+from uploader.moments import minute
+from uploader.report import printable
+from uploader.rule_changes import CHANGED, DELETED, NEW, Change, field_lines
+from uploader.rule_files import to_yaml
+from uploader.rules import Stored
+
+_STATES = {"on": "green", "off": "dim", "invalid": "red"}
+_KINDS = {NEW: "green", CHANGED: "yellow", DELETED: "red"}
+_SEVERITIES = {"critical": "bold red", "info": "dim"}
+_TERMS_SHOWN = 4
+
+
+def state_of(stored: Stored, now: datetime) -> str:
+    """ "on", "off", "invalid", or until when it is snoozed."""
+    if stored.rule is None:
+        return "invalid"
+    if not stored.rule.enabled:
+        return "off"
+    return f"snoozed until {minute(stored.rule.snoozed_until)}" if snoozed(stored.rule, now) else "on"
+
+
+def rules_table(rules: Iterable[Stored], now: datetime) -> Table:
+    """A row for each rule: how it stands, what it looks for and where, whom it tells and how often."""
+    rules = list(rules)
+    cells = {
+        "Looks for": [looks_for(stored.rule) if stored.rule else stored.problem for stored in rules],
+        "Where": [_where(stored.rule) if stored.rule else "" for stored in rules],
+        "When": [_when(stored.rule) if stored.rule else "" for stored in rules],
+        "Tells": [_tells(stored.rule) if stored.rule else "" for stored in rules],
+    }
+    shown = [title for title in cells if set(cells[title]) - {"", "everywhere", "always"}]
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("Rule", overflow="fold", min_width=12)
+    table.add_column("State", overflow="fold", min_width=8)
+    table.add_column("Severity", no_wrap=True)
+    for title in shown:
+        table.add_column(title, overflow="fold")
+    for row, stored in enumerate(rules):
+        state, severity = state_of(stored, now), stored.rule.severity if stored.rule else ""
+        table.add_row(
+            Text(printable(stored.rule_id)),
+            Text(state, style=_STATES.get(state, "yellow")),
+            Text(severity, style=_SEVERITIES.get(severity, "")),
+            *(Text(printable(cells[title][row])) for title in shown),
+        )
+    return table
+
+
+def looks_for(rule: Rule) -> str:
+    """A rule's condition in a line: "person 90 % or dog, with car, without delivery (in text)"."""
+    any_of, all_of = _terms(rule.any_of, " or "), _terms(rule.all_of, " and ")
+    parts = [part for part in (any_of, f"with {all_of}" if any_of and all_of else all_of) if part]
+    return ", ".join([*parts, *([f"without {_terms(rule.none_of, ' or ')}"] if rule.none_of else [])])
+
+
+def rule_lines(stored: Stored, now: datetime) -> Iterator[Text]:
+    """One rule in full: its state, its YAML, and when it was written."""
+    rule = stored.valid()
+    state = state_of(stored, now)
+    name = (printable(rule.name), "bold")
+    yield Text.assemble(name, f" ({rule.rule_id}, version {rule.version}) is ", (state, _STATES.get(state, "yellow")), ".")
+    yield Text("")
+    for line in to_yaml([rule]).splitlines():
+        yield Text(f"  {printable(line)}")
+    yield Text("")
+    if rule.created_at:
+        yield Text(f"Added {minute(rule.created_at)}, last changed {minute(rule.updated_at or rule.created_at)}.")
+
+
+def change_lines(changes: Sequence[Change]) -> Iterator[Text]:
+    """A line for each rule, and below it the fields that change; of a new one, what it looks for."""
+    for one in changes:
+        yield Text.assemble((f"{one.kind:<9}", _KINDS.get(one.kind, "dim")), f"  {printable(one.rule_id)}")
+        if one.kind == NEW and one.rule:
+            yield Text(printable(f"             {one.rule.name}: {looks_for(one.rule)}"))
+        for changed in one.fields if one.kind == CHANGED else ():
+            yield from (Text(printable(f"             {line}")) for line in field_lines(changed))
+
+
+def counts(changes: Sequence[Change]) -> str:
+    """ "2 new, 1 changed, 5 unchanged"."""
+    kinds = [one.kind for one in changes]
+    return ", ".join(f"{kinds.count(kind):,} {kind}" for kind in dict.fromkeys(kinds)) or "no rules"
+
+
+def _terms(terms: Sequence[Term], between: str) -> str:
+    more = [f"{len(terms) - _TERMS_SHOWN} more"] if len(terms) > _TERMS_SHOWN else []
+    return between.join([*map(_term, terms[:_TERMS_SHOWN]), *more])
+
+
+def _term(term: Term) -> str:
+    sure = f" {term.min_confidence:g} %" if term.min_confidence != DEFAULT_CONFIDENCE else ""
+    more = [f"{term.min_instances} of them"] if term.min_instances > 1 else []
+    more += [f"{term.min_area * 100:g} % of the image"] if term.min_area else []
+    more += [f"in {term.within}"] if term.within != "any" else []
+    return f"{term.text}{sure} ({', '.join(more)})" if more else f"{term.text}{sure}"
+
+
+def _where(rule: Rule) -> str:
+    return ", ".join([*rule.sources, *(f"{prefix}*" for prefix in rule.key_prefixes)]) or "everywhere"
+
+
+def _when(rule: Rule) -> str:
+    if rule.active_hours is None:
+        return "always"
+    windows = (window.to_record() for window in rule.active_hours.windows)
+    shown = ", ".join(f"{_days(window['Days'])} {window['From']}-{window['To']}" for window in windows)
+    return f"{shown} ({rule.active_hours.time_zone})" + (", or any time" if rule.bypass_quiet_hours else "")
+
+
+def _days(days: Sequence[str]) -> str:
+    return "daily" if len(days) == 7 else " ".join(days)
+
+
+def _tells(rule: Rule) -> str:
+    cooldown = f", then silent for {in_words(rule.cooldown.seconds)}" if rule.cooldown.seconds else ""
+    each = " per source" if cooldown and rule.cooldown.per_source else ""
+    return f"{', '.join(rule.channels)}{cooldown}{each}"
