@@ -34,7 +34,7 @@ from uploader.wait import Analysis, Follower, current_version, still_running
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 SOURCE = "samples"
-NOT_SAMPLES = {"PROVENANCE.md", "watchlist.yaml", "rule.json"}
+NOT_SAMPLES = {"PROVENANCE.md", "watchlist.yaml"}
 SECONDS_TO_WAIT = 120.0
 UPLOADS_AT_ONCE = 4
 

@@ -267,20 +267,6 @@ def test_code_and_schema_judge_alike(changes: list[tuple[tuple[Any, ...], Any, b
         assert Rule.from_record(read.to_record()) == read
 
 
-def test_the_sample_rule_is_valid() -> None:
-    sample = _plain({"M": json.loads((ROOT / "samples" / "rule.json").read_text(encoding="utf-8"))})
-    Rule.from_record(sample)
-    SCHEMA.validate(sample)
-
-
-def _plain(value: Any) -> Any:
-    """DynamoDB's JSON as plain values."""
-    [(kind, inner)] = value.items()
-    if kind == "M":
-        return {name: _plain(one) for name, one in inner.items()}
-    return [_plain(one) for one in inner] if kind == "L" else float(inner) if kind == "N" else inner
-
-
 # --------------------------------------------------------------------------------------------------------- did you mean
 
 
