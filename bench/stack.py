@@ -53,6 +53,7 @@ def started(root: Path, module: str = "local", recorded: Path | None = None) -> 
     state = root / "state"
     state.mkdir()
     command = [sys.executable, "-m", module, "--port", "0", "--web-port", "0", "--state", str(state)]
+    command += ["--parameter", "WatchlistMaxAgeSeconds=30"]  # as deployed: the watchlist is read now and then
     command += ["--recorded", str(recorded)] if recorded else []
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with (root / "output.txt").open("wb") as output:

@@ -51,6 +51,7 @@ def parameters_of(options: argparse.Namespace) -> dict[str, str]:
     values = {
         "AlertEmail": "operator@example.com",
         "MaxImagesPerSecond": "50",
+        "WatchlistMaxAgeSeconds": "1",  # who tries a rule out uploads a photo right after it
         "WebUrl": f"http://localhost:{options.web_port}",
     }
     for item in options.parameter:

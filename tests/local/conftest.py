@@ -54,8 +54,7 @@ def started(state: Path, *arguments: str) -> Iterator[RunningStack]:
     port = str(free_port())
     running = RunningStack(f"http://localhost:{port}", state)
     command = [sys.executable, "-m", "local", "--port", port, "--web-port", str(free_port()), "--state", str(state)]
-    if "--template" not in arguments:  # others needn't have the parameter
-        command += ["--parameter", "WatchlistMaxAgeSeconds=0"]  # a rule that a test writes holds for its next image
+    command += ["--parameter", "WatchlistMaxAgeSeconds=0"]  # a rule that a test writes holds for its next image
     command += arguments
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with (state / "output.txt").open("w") as output:
