@@ -13,6 +13,7 @@ from imagewatch.aws.items import from_item
 from tests.local.pipeline import Pipeline
 
 Record = dict[str, Any]
+ALONE = "Your rule "  # how a mail about a single match begins
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Run:
 
     key: str
     version_id: str
+    version: str
+    """How records and alerts name that version."""
     status: str
     arn: str
     deaths: Counter[str]
@@ -39,6 +42,8 @@ class Evidence:
     alerts: list[Record]
     mails: Counter[tuple[str, str]]
     """How many mails there are for each (execution ARN, rule id)."""
+    told_in_digests: int
+    """How many matches all digests tell; one that was sent twice counts once."""
 
 
 def gather(pipeline: Pipeline) -> Evidence:
@@ -46,7 +51,16 @@ def gather(pipeline: Pipeline) -> Evidence:
     rows = {(row["Label"], row["TimeImage"]) for row in items(pipeline, "LabelIndexTable")}
     pages = pipeline.stack.client("s3").get_paginator("list_objects_v2").paginate(Bucket=pipeline.outputs["RenditionsBucketName"])
     renditions = {entry["Key"] for page in pages for entry in page.get("Contents", [])}
-    return Evidence(records, rows, renditions, runs(pipeline), items(pipeline, "AlertsTable"), mails(pipeline))
+    alerts = [item for item in items(pipeline, "AlertsTable") if "RuleId" in item]
+    received = bodies(pipeline)
+    mails = Counter(
+        (_found(r"/executions/(\S+)", body), _found(r"This rule \(id (\S+),", body))
+        for body in received
+        if body.startswith(ALONE)
+    )
+    told = {body: re.findall(r'^(\d+) match(?:es)? of "', body, re.MULTILINE) for body in received if not body.startswith(ALONE)}
+    in_digests = sum(int(number) for numbers in told.values() for number in numbers)
+    return Evidence(records, rows, renditions, runs(pipeline), alerts, mails, in_digests)
 
 
 def items(pipeline: Pipeline, table: str) -> list[Record]:
@@ -62,7 +76,7 @@ def runs(pipeline: Pipeline) -> list[Run]:
         described = states.describe_execution(executionArn=arn)
         image = json.loads(described["input"])["image"]
         deaths = attempts_that_died(states, arn)
-        found.append(Run(image["Key"], image["VersionId"], described["status"], arn, deaths))
+        found.append(Run(image["Key"], image["VersionId"], image["Version"], described["status"], arn, deaths))
     return found
 
 
@@ -80,10 +94,9 @@ def attempts_that_died(states: Any, arn: str) -> Counter[str]:
     return deaths
 
 
-def mails(pipeline: Pipeline) -> Counter[tuple[str, str]]:
+def bodies(pipeline: Pipeline) -> list[str]:
     with urlopen(f"{pipeline.stack.endpoint}/_local/mailbox") as answer:
-        bodies = [mail["body"] for mail in json.load(answer)]
-    return Counter((_found(r"/executions/(\S+)", body), _found(r"This rule \(id (\S+)\)", body)) for body in bodies)
+        return [mail["body"] for mail in json.load(answer)]
 
 
 def _found(pattern: str, body: str) -> str:

@@ -25,7 +25,7 @@ def broken_promises(
         *alerts_are_right(evidence, planned, versions, worn_out),
         *no_other_crashes(evidence.runs, deaths),
     ]
-    repeats = sum(evidence.mails.values()) - len(evidence.mails)
+    repeats = sum(evidence.mails.values()) - len(evidence.mails) + len(mailed(evidence) & digested(evidence))
     window = sum(bool(death["calls"]) and death["calls"][-1] == "sns:Publish" for death in deaths)
     if repeats > window:
         broken.append(f"{repeats} mails were sent twice, but only {window} crashes fell between publishing and marking an alert.")
@@ -35,6 +35,7 @@ def broken_promises(
     counts |= {"second analyses of removed images": second_analyses(evidence.runs)}
     counts |= {"images failed for good, crashed 4 times in a row": len(worn_out)}
     counts |= {"mails": sum(evidence.mails.values()), "mails sent twice, in the one window allowed for it": repeats}
+    counts |= {"matches told in digests": evidence.told_in_digests}
     return counts, broken
 
 
@@ -114,22 +115,43 @@ def renditions_of(record: Record) -> list[str]:
 
 
 def alerts_are_right(evidence: Evidence, planned: Sequence[Subject], versions: Versions, worn_out: set[str]) -> Iterator[str]:
-    """One alert, sent, and a mail for each version and rule that match; a removed image may have gone too early for its own."""
-    arns = {run.arn: (run.key, run.version_id) for run in evidence.runs}
-    mailed = {(*arns.get(arn, ("an unknown execution", "")), rule) for arn, rule in evidence.mails}
+    """One alert for each version and rule that match, and people told of it by a mail or in a digest; a removed image may have
+    gone too early for its own."""
+    told = mailed(evidence) | digested(evidence)
+    # What four crashes in a row left is told by a digest minutes later, for which this run doesn't wait.
+    left = {(run.key, run.version) for run in evidence.runs if sends_died(run) >= ATTEMPTS}
+    versions_of = {(run.key, run.version_id): run.version for run in evidence.runs}
     noted = Counter((alert["Key"], alert["RuleId"]) for alert in evidence.alerts)
     for subject in planned:
         due = Counter(rule for upload in subject.uploads for rule in upload.rules)
         for rule, number in due.items():
-            got = sum((subject.key, version, rule) in mailed for version in versions[subject.key])
-            may_lack = subject.removed or subject.key in worn_out
+            got = sum((subject.key, versions_of.get((subject.key, one)), rule) in told for one in versions[subject.key])
+            may_lack = subject.removed or subject.key in worn_out or subject.key in {key for key, _ in left}
             if (got != number or noted[subject.key, rule] != number) and not (may_lack and got <= number):
-                yield f"{subject.key} matches {rule} {number} times: {got} mails, {noted[subject.key, rule]} alerts."
+                yield f"{subject.key} matches {rule} {number} times: {got} were told, {noted[subject.key, rule]} alerts."
     due_at_all = {(subject.key, rule) for subject in planned for upload in subject.uploads for rule in upload.rules}
-    yield from (f"A mail that nobody asked for: {key}, {rule}." for key, _, rule in mailed if (key, rule) not in due_at_all)
+    yield from (f"A message that nobody asked for: {key}, {rule}." for key, _, rule in told if (key, rule) not in due_at_all)
     for alert in evidence.alerts:
-        if alert["Status"] != "SENT" and alert["Key"] not in worn_out:
-            yield f"The alert of {alert['Key']} for {alert['RuleId']} is {alert['Status']}: {alert.get('Reason')}"
+        is_left = alert["Status"] == "PENDING" and (alert["Key"], alert["Version"]) in left
+        if alert["Status"] not in ("SENT", "DIGESTED") and alert["Key"] not in worn_out and not is_left:
+            yield f"The alert of {alert['Key']} for {alert['RuleId']} is {alert['Status']}: {alert['Deliveries']}"
+    if (told_so := len(digested(evidence))) != evidence.told_in_digests:
+        yield f"Digests tell {evidence.told_in_digests} matches, but {told_so} alerts say that a digest told them."
+
+
+def sends_died(run: Run) -> int:
+    return sum(number for function, number in run.deaths.items() if "SendAlert" in function)
+
+
+def mailed(evidence: Evidence) -> set[tuple[str, str, str]]:
+    """(key, version, rule) of every match that has a mail of its own."""
+    arns = {run.arn: (run.key, run.version) for run in evidence.runs}
+    return {(*arns.get(arn, ("an unknown execution", "")), rule) for arn, rule in evidence.mails}
+
+
+def digested(evidence: Evidence) -> set[tuple[str, str, str]]:
+    """(key, version, rule) of every match that a digest told, as its alert says."""
+    return {(one["Key"], one["Version"], one["RuleId"]) for one in evidence.alerts if one["Status"] == "DIGESTED"}
 
 
 def harm_done(before: Evidence, after: Evidence, *, rescued: bool) -> Iterator[str]:

@@ -18,6 +18,7 @@ from imagewatch.aws import clock
 from imagewatch.images import ImageVersion
 
 from .conftest import Event, Stack, sample_event
+from .rehearsal import READS
 
 SECOND = 1_000_000
 NOON = 1_795_348_800 * SECOND  # 2026-11-22 12:00:00 UTC
@@ -32,14 +33,20 @@ class Crash(BaseException):
 class Wire:
     """Every call to AWS passes here, one at a time: moto's conditional writes aren't atomic across threads, DynamoDB's are.
 
-    `cut_after` = n lets n calls through and then kills the process, as far as AWS can see. `refuse` names operations that fail.
+    `cut_after` = n lets n calls through and then kills the process, as far as AWS can see; `cut_after_writes` counts only what
+    changes something, or is refused. `refuse` names operations that fail.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[str] = []
         self.published: list[tuple[int, str]] = []
         self.cut_after: int | None = None
+        self.writes: list[str] = []
+        """Such as "UpdateItem AlertsTable", whether its condition held or not."""
+        self.cut_after_writes: int | None = None
         self.refuse: dict[str, tuple[str, int]] = {}
+        self._refused: tuple[int, str] = (0, "")
+        self._sent_just_now = False
         self._turn = threading.RLock()
         original = BaseClient._make_api_call
         wire = self
@@ -47,7 +54,8 @@ class Wire:
         def make_api_call(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
             with wire._turn:
                 wire._before(operation)
-                answer = original(client, operation, arguments)
+                with wire.writing(operation, arguments):
+                    answer = original(client, operation, arguments)
                 wire._after(operation, arguments)
                 return answer
 
@@ -56,15 +64,42 @@ class Wire:
     def _before(self, operation: str) -> None:
         if self.cut_after is not None and len(self.calls) >= self.cut_after:
             raise Crash(f"before {operation}")
+        if self.cut_after_writes and len(self.writes) >= self.cut_after_writes:
+            raise Crash("gone already")
         if operation in self.refuse:
             code, status = self.refuse[operation]
             answer: Any = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
             raise ClientError(answer, operation)
+        times, code = self._refused
+        if self._sent_just_now and operation == "UpdateItem" and times:
+            self._refused = (times - 1, code)
+            raise ClientError({"Error": {"Code": code, "Message": code}}, operation)
 
     def _after(self, operation: str, arguments: dict[str, Any]) -> None:
         self.calls.append(operation)
-        if operation == "Publish":
+        self._sent_just_now = operation == "Publish"
+        if self._sent_just_now:
             self.published.append((clock.now(), arguments["Subject"]))
+
+    @contextmanager
+    def writing(self, operation: str, arguments: dict[str, Any]) -> Iterator[None]:
+        """Around what may be a write: the process dies before the first, or when one has taken effect."""
+        if operation in READS:
+            yield
+            return
+        if self.cut_after_writes is not None and len(self.writes) >= self.cut_after_writes:
+            raise Crash(f"before {operation}")
+        try:
+            yield
+        finally:
+            place = arguments.get("TableName") or arguments.get("Bucket") or arguments.get("TopicArn", "").rpartition(":")[2]
+            self.writes.append(f"{operation} {place}".strip())
+            if len(self.writes) == self.cut_after_writes:
+                raise Crash(f"after {operation}")
+
+    def refuse_after_sending(self, times: int, code: str) -> None:
+        """The write that follows a message is refused so many times."""
+        self._refused = (times, code)
 
     def cut(self, calls: int | None) -> None:
         """The next process lives for that many calls; with None, as long as it likes."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .recorded_calls import Account
 
 EVERY_FUNCTION = "every function's role"
-STATE_MACHINE = "AnalyzeImageRole"
+EVERY_STATE_MACHINE = "every state machine's role"
 _STREAM = "log-stream:2026/11/20/[$LATEST]0123456789abcdef"
 
 
@@ -46,7 +46,7 @@ PLATFORM_PERMISSIONS = (
         "Lambda developer guide, Creating and configuring an Amazon SQS event source mapping: execution role permissions",
     ),
     PlatformPermission(
-        STATE_MACHINE,
+        EVERY_STATE_MACHINE,
         (
             "logs:CreateLogDelivery",
             "logs:GetLogDelivery",
@@ -62,7 +62,7 @@ PLATFORM_PERMISSIONS = (
         "Step Functions developer guide, Using CloudWatch Logs to log execution history: IAM policies for logging",
     ),
     PlatformPermission(
-        STATE_MACHINE,
+        EVERY_STATE_MACHINE,
         ("xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
         lambda account: "*",
         "With tracing, Step Functions samples and uploads its segments with the state machine's role.",

@@ -6,7 +6,7 @@ import functools
 import importlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -22,15 +22,21 @@ from moto.core.config import default_user_config
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
-from imagewatch.aws import clients
+from imagewatch.aws import clients, clock, secrets, watchlist_table
 from imagewatch.aws.items import to_item
 from local.calls import Call, identify
 from local.deploy import Deployment
 from local.template import load_template
 
 from .conftest import CONTEXT, REGION, ROOT, Event, sample_event
+from .receiver import Receiver, listening
 
-PARAMETERS = {"TextDetection": "on", "MaxImagesPerSecond": "1000", "AlertEmail": "operator@example.com"}
+PARAMETERS = {
+    "TextDetection": "on",
+    "MaxImagesPerSecond": "1000",
+    "AlertEmail": "operator@example.com",
+    "MaxAlertsPerSecond": "9",
+}
 # moto has no DetectModerationLabels: each operation answers as Rekognition does when it has found nothing.
 _REKOGNITION: Mapping[str, Event] = {
     "DetectLabels": {"Labels": [], "LabelModelVersion": "3.0"},
@@ -57,6 +63,8 @@ class Recorder:
 
     def __init__(self) -> None:
         self.sent: dict[str, list[Sent]] = defaultdict(list)
+        self.interludes: dict[str, Callable[[], Any]] = {}
+        """What happens elsewhere right after the next answer to an operation, by its name."""
         self._function = ""
 
     def client(self, service: str, **arguments: Any) -> Any:
@@ -91,7 +99,9 @@ class Recorder:
         return AWSResponse(request.url, 200, {"Content-Type": "application/x-amz-json-1.1"}, MockRawResponse(answer))
 
     def _answered(self, response_dict: Event, **_: Any) -> None:
-        self.sent[self._function][-1].status = response_dict["status_code"]
+        made = self.sent[self._function][-1]
+        made.status = response_dict["status_code"]
+        self.interludes.pop(made.call.operation, lambda: None)()
 
 
 def _text(value: str | bytes) -> str:
@@ -101,9 +111,11 @@ def _text(value: str | bytes) -> str:
 class Account:
     """An account in which the template has been deployed: its resources, and its functions in their own environments."""
 
-    def __init__(self, deployment: Deployment, recorder: Recorder) -> None:
+    def __init__(self, deployment: Deployment, recorder: Recorder, receiver: Receiver) -> None:
         self.deployment = deployment
         self.recorder = recorder
+        self.receiver = receiver
+        """Where the channels of this account lead."""
         self._announced = 0
 
     def client(self, service: str) -> Any:
@@ -116,7 +128,9 @@ class Account:
         return str(self.deployment.attribute(logical_id, "Arn"))
 
     def run(self, name: str, event: Event) -> Any:
-        """Calls the handler of `<name>Function` in the environment that the template gives it and nothing else."""
+        """Calls the handler of `<name>Function` in the template's environment and no other, in a process that knows nothing."""
+        secrets.forget_all()
+        watchlist_table.forget()
         function = self.deployment.functions[self.ref(f"{name}Function")]
         module, _, attribute = function.handler.rpartition(".")
         handler = getattr(importlib.import_module(module), attribute)
@@ -155,16 +169,43 @@ class Account:
         listed = self.client("stepfunctions").list_executions(stateMachineArn=machine)
         return {execution["executionArn"] for execution in listed["executions"]}
 
-    def watch(self, term: str) -> None:
-        rule = {"RuleId": term, "Name": term, "Enabled": True, "Terms": [{"Term": term, "MinConfidence": 50}]}
+    def watch(self, term: str, *channels: str, **more: Any) -> None:
+        rule = {"RuleId": term, "Name": term, "Enabled": True, "Channels": list(channels)}
+        rule |= {"AnyOf": [{"Term": term, "MinConfidence": 50}], **more}
         self.client("dynamodb").put_item(TableName=self.ref("WatchlistTable"), Item=to_item(rule))
+
+    def add_channel(self, channel_id: str, kind: str) -> None:
+        """A Slack channel or webhook that leads to the receiver."""
+        name, url = f"/imagewatch/imagewatch/channels/{channel_id}", self.receiver.url(f"/{channel_id}")
+        self.client("ssm").put_parameter(Name=name, Value=url, Type="SecureString", Overwrite=True)
+        record = {"ChannelId": channel_id, "Kind": kind, "Enabled": True, "Status": "ok", "Url": url, "SecretParameter": name}
+        self.client("dynamodb").put_item(TableName=self.ref("ChannelsTable"), Item=to_item(record))
+
+    def follow_picture_links(self, function: str) -> int:
+        """Fetches what Slack was shown, as the function that signed the links; returns how many there were."""
+        slack = [json.loads(got.body) for got in self.receiver.received if got.path == "/ops" and got.body != b"{}"]
+        links = [block["image_url"] for payload in slack for block in payload["blocks"] if block["type"] == "image"]
+        for link in links:
+            url = urlsplit(link)
+            call = identify("GET", url.netloc, url.path, url.query, {}, b"")
+            self.recorder.sent[f"{function}Function"].append(Sent(call, 200))
+        self.receiver.received.clear()
+        return len(links)
+
+    @contextmanager
+    def later(self, hours: int) -> Iterator[None]:
+        """So much time has passed, for all that goes by the clock."""
+        with pytest.MonkeyPatch.context() as patch:
+            now = clock.now
+            patch.setattr(clock, "now", lambda: now() + hours * 3600 * clock.SECOND)
+            yield
 
 
 @contextmanager
 def deployed() -> Iterator[Account]:
     """The real template on moto for as long as the block lasts; handlers' requests are recorded, and answered by moto."""
     keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
+    with pytest.MonkeyPatch.context() as patch, mock_aws(), listening() as receiver:
         for name, value in {**keys, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}.items():
             patch.setenv(name, value)
         patch.setitem(default_user_config["core"]["passthrough"], "services", ["rekognition"])  # type: ignore[typeddict-item]
@@ -177,5 +218,5 @@ def deployed() -> Iterator[Account]:
         template = load_template(ROOT / "template.yaml", PARAMETERS)
         deployment = Deployment(template, REGION, f"https://sqs.{REGION}.amazonaws.com", owner)
         deployment.deploy()
-        yield Account(deployment, recorder)
+        yield Account(deployment, recorder, receiver)
         clients.client.cache_clear()

@@ -145,7 +145,8 @@ def test_slack_gets_blocks_with_a_link_and_nothing_from_outside_is_a_command(sen
 
     (got,) = receiver.received
     assert (got.path, got.headers["Content-Type"]) == ("/services/T0/B0/secret", "application/json")
-    header, body, link = json.loads(got.body)["blocks"]
+    header, body, link, ask = json.loads(got.body)["blocks"]
+    assert ask["elements"][0]["text"] == "Was it wrong? imagewatch alerts not-this a1"
     assert header["text"]["type"] == body["text"]["type"] == "plain_text"
     assert len(body["text"]["text"]) == 3000
     assert link["text"]["text"] == "<https://watch.example.com/images/abc?a=1&amp;b=2|See the image>"
@@ -172,7 +173,7 @@ def test_a_picture_that_slack_cannot_fetch_does_not_keep_the_alert_back(
     receiver.answers = [(400, b"invalid_blocks", {}), (200, b"ok", {})]
     assert channels.load("ops").send(message(picture=picture_of(announced))) == "ok"
     kinds = [[block["type"] for block in json.loads(got.body)["blocks"]] for got in receiver.received]
-    assert kinds == [["header", "section", "image", "section"], ["header", "section", "section"]]
+    assert kinds == [["header", "section", "image", "section", "context"], ["header", "section", "section", "context"]]
 
 
 def test_somebody_else_who_answers_in_slacks_place_is_not_taken_for_slack(sending: Stack, receiver: Receiver) -> None:
@@ -425,6 +426,14 @@ def test_an_image_that_has_gone_gets_no_picture_and_what_an_earlier_try_left_is_
     picture = picture_of(announced)
     objects.write_rendition(picture._key, b"left by a crash between two writes")
     images_table.begin_removal(ImageVersion.from_state(newer(announced)))
+    assert (picture.jpeg(), picture.url()) == (None, None)
+    assert annotated_keys(sending) == []
+
+
+def test_an_image_whose_record_is_gone_alerts_without_a_picture(sending: Stack, announced: Event) -> None:
+    environment(sending)
+    sending.client("dynamodb").delete_item(TableName="ImagesTable", Key={"ImageId": {"S": announced["ImageId"]}})
+    picture = picture_of(announced)
     assert (picture.jpeg(), picture.url()) == (None, None)
     assert annotated_keys(sending) == []
 

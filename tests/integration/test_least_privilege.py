@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,7 @@ from local.iam import allows_service, denied_by_resource
 from local.template import ACCOUNT_ID
 
 from .conftest import REGION, Event
-from .platform_permissions import EVERY_FUNCTION, PLATFORM_PERMISSIONS, STATE_MACHINE
+from .platform_permissions import EVERY_FUNCTION, EVERY_STATE_MACHINE, PLATFORM_PERMISSIONS
 from .policy_mutations import Policy, Summary, Tally, as_list, refused, without_one, without_one_condition
 from .recorded_calls import Account, Sent, deployed
 from .workflow_scenarios import SCENARIOS
@@ -39,18 +38,20 @@ class Evidence:
 @pytest.fixture(scope="module")
 def evidence() -> Iterator[Evidence]:
     with deployed() as account:
-        account.watch("person")
+        account.add_channel("home", "webhook")
+        account.add_channel("ops", "slack")
+        account.watch("person", "email", "home")
         for scenario in SCENARIOS:
             scenario(account)
         functions = of_type(account, "AWS::Lambda::Function")
         done = {functions[name]["Role"]["Fn::GetAtt"][0]: calls for name, calls in account.recorder.sent.items()}
-        done[STATE_MACHINE] = list(invocations(account))
+        done |= {role: list(invocations(account, machine)) for role, machine in machines(account).items()}
         platform: dict[str, list[Sent]] = {
             role: [
                 sent(action, permission.resource(account))
                 for permission in PLATFORM_PERMISSIONS
                 for action in permission.actions
-                if role in roles_of(permission.role, done)
+                if role in roles_of(account, permission.role)
             ]
             for role in done
         }
@@ -76,8 +77,16 @@ def of_type(account: Account, kind: str) -> dict[str, Event]:
     return {name: entry.get("Properties", {}) for name, entry in resources.items() if entry["Type"] == kind}
 
 
-def roles_of(name: str, roles: Mapping[str, Any]) -> set[str]:
-    return set(roles) - {STATE_MACHINE} if name == EVERY_FUNCTION else {name}
+def machines(account: Account) -> dict[str, str]:
+    """The state machines by the role that each works with."""
+    found = of_type(account, "AWS::StepFunctions::StateMachine")
+    return {properties["RoleArn"]["Fn::GetAtt"][0]: name for name, properties in found.items()}
+
+
+def roles_of(account: Account, name: str) -> set[str]:
+    if name == EVERY_STATE_MACHINE:
+        return set(machines(account))
+    return set(of_type(account, "AWS::IAM::Role")) - set(machines(account)) if name == EVERY_FUNCTION else {name}
 
 
 def sent(action: str, resource: str) -> Sent:
@@ -85,10 +94,9 @@ def sent(action: str, resource: str) -> Sent:
     return Sent(Call(service, operation, None, [(action, resource, request_context(REGION))]))
 
 
-def invocations(account: Account) -> Iterator[Sent]:
+def invocations(account: Account, machine: str) -> Iterator[Sent]:
     """What Step Functions calls for the Tasks of the definition that was deployed."""
-    machine = account.ref("AnalyzeImageStateMachine")
-    described = account.client("stepfunctions").describe_state_machine(stateMachineArn=machine)
+    described = account.client("stepfunctions").describe_state_machine(stateMachineArn=account.ref(machine))
 
     def walk(scope: Event) -> Iterator[Sent]:
         for state in scope["States"].values():
@@ -124,8 +132,11 @@ def test_the_scenarios_use_every_function_every_task_and_every_role(evidence: Ev
     functions = set(of_type(account, "AWS::Lambda::Function"))
     assert set(account.recorder.sent) == functions
     assert set(evidence.done) == set(of_type(account, "AWS::IAM::Role"))
-    invoked = {call.call.resources[0] for call in evidence.done[STATE_MACHINE]}
-    assert invoked == {account.arn(name) for name in functions - {"StartAnalysisFunction", "RecordInterruptionFunction"}}
+    invoked = {call.call.resources[0] for role in machines(account) for call in evidence.done[role]}
+    told = {
+        account.deployment.resolver.resolve(rule["Targets"][0]["Arn"]) for rule in of_type(account, "AWS::Events::Rule").values()
+    }
+    assert invoked == {account.arn(name) for name in functions - {"StartAnalysisFunction"}} - told
 
 
 def test_every_role_allows_all_that_is_done_with_it(evidence: Evidence) -> None:
@@ -134,11 +145,13 @@ def test_every_role_allows_all_that_is_done_with_it(evidence: Evidence) -> None:
 
 
 def test_no_role_allows_what_is_done_with_another(evidence: Evidence) -> None:
-    """The functions of different tasks have different rights; those that end an analysis clear up alike."""
+    """The functions of different tasks have different rights; those that end an analysis clear up alike, and what is applied to
+    history may alert as Send Alert does."""
     clears_up = {"StoreAnalysisRole", "RecordRejectionRole", "RecordFailureRole", "RecordInterruptionRole", "StartAnalysisRole"}
     for role in evidence.done:
         for other, calls in evidence.done.items():
-            if role != other and not {role, other} <= clears_up:
+            alike = {role, other} <= clears_up or (role, other) == ("EvaluatePageRole", "SendAlertRole")
+            if role != other and not alike:
                 assert refused(calls, whole(evidence.account, role)), f"{role} could do the work of {other}"
 
 
@@ -187,7 +200,7 @@ def test_no_role_reaches_all_objects_of_a_bucket(evidence: Evidence) -> None:
 def test_the_table_of_the_platforms_permissions_is_neither_ours_nor_out_of_date(evidence: Evidence) -> None:
     """A row that no policy grants, or that our own calls prove anyway, has no place in it."""
     for permission in PLATFORM_PERMISSIONS:
-        for role in roles_of(permission.role, evidence.done):
+        for role in roles_of(evidence.account, permission.role):
             granted = {action for one in whole(evidence.account, role) for action in as_list(one["Action"])}
             ours = {action for made in evidence.done[role] for action, _, _ in made.call.actions}
             assert set(permission.actions) <= granted - ours, role
@@ -195,7 +208,7 @@ def test_the_table_of_the_platforms_permissions_is_neither_ours_nor_out_of_date(
 
 def test_each_role_can_be_assumed_by_the_one_service_that_works_with_it(evidence: Evidence) -> None:
     for role, properties in of_type(evidence.account, "AWS::IAM::Role").items():
-        service = "states.amazonaws.com" if role == STATE_MACHINE else "lambda.amazonaws.com"
+        service = "states.amazonaws.com" if role in machines(evidence.account) else "lambda.amazonaws.com"
         (trust,) = properties["AssumeRolePolicyDocument"]["Statement"]
         assert trust == {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
 
@@ -224,21 +237,27 @@ def test_only_the_images_bucket_sends_to_the_queue(evidence: Evidence, tally: Ta
     judge_service_policy(tally, "IntakeQueuePolicy", queue_policy(account), lets_in, ours, strangers)
 
 
-def test_only_the_rule_invokes_record_interruption(evidence: Evidence, tally: Tally) -> None:
-    account = evidence.account
-    (rule,) = of_type(account, "AWS::Events::Rule")
-    (permission,) = of_type(account, "AWS::Lambda::Permission").values()
-    function = account.ref("RecordInterruptionFunction")
-    assert account.deployment.resolver.resolve(permission["FunctionName"]) == function
-    policy = json.loads(account.client("lambda").get_policy(FunctionName=function)["Policy"])["Statement"]
-    stranger = {"aws:SourceArn": f"{account.arn(rule)}-of-somebody-else"}
+def test_each_function_that_eventbridge_tells_is_invoked_by_its_own_rule_only(evidence: Evidence, tally: Tally) -> None:
+    """One rule tells of executions that ended; the others are schedules."""
+    account, resolve = evidence.account, evidence.account.deployment.resolver.resolve
+    permitted = [resolve(one["FunctionName"]) for one in of_type(account, "AWS::Lambda::Permission").values()]
+    told = {}
+    for rule, properties in of_type(account, "AWS::Events::Rule").items():
+        (target,) = properties["Targets"]
+        told[rule] = resolve(target["Arn"])
+        policy = json.loads(account.client("lambda").get_policy(FunctionName=told[rule])["Policy"])["Statement"]
+        ours = {"aws:SourceArn": account.arn(rule)}
+        strangers = {"aws:SourceArn": {"aws:SourceArn": f"{account.arn(rule)}-of-somebody-else"}}
 
-    def lets_in(policy: Policy, source: Event) -> bool:
-        document, target = {"Statement": list(policy)}, account.arn("RecordInterruptionFunction")
-        return allows_service(document, "events.amazonaws.com", "lambda:InvokeFunction", target, source)
+        def lets_in(policy: Policy, source: Event, arn: str = told[rule]) -> bool:
+            return allows_service({"Statement": list(policy)}, "events.amazonaws.com", "lambda:InvokeFunction", arn, source)
 
-    ours = {"aws:SourceArn": account.arn(rule)}
-    judge_service_policy(tally, "Record Interruption's permission", policy, lets_in, ours, {"aws:SourceArn": stranger})
+        judge_service_policy(tally, f"the permission of {rule}", policy, lets_in, ours, strangers)
+    names = {"RecordInterruptionFunction", "SendDigestFunction", "CheckChannelsFunction"}
+    assert sorted(told.values()) == sorted(account.arn(name) for name in names)
+    assert sorted(permitted) == sorted(account.ref(name) for name in names)
+    by_event = [rule for rule, properties in of_type(account, "AWS::Events::Rule").items() if "EventPattern" in properties]
+    assert [told[rule] for rule in by_event] == [account.arn("RecordInterruptionFunction")]
 
 
 def judge_service_policy(

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from imagewatch.aws import clients, pace_table
+from imagewatch.aws import clients, clock, pace_table
 from imagewatch.images import ImageVersion
 from start_analysis import run
 
@@ -86,8 +86,8 @@ class Latency:
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
     virtual = VirtualTime()
-    monkeypatch.setattr(pace_table, "_now", lambda: virtual.now)
-    monkeypatch.setattr(pace_table, "time", SimpleNamespace(sleep=lambda seconds: virtual.sleep(seconds * SECOND)))
+    monkeypatch.setattr(clock, "now", lambda: virtual.now)
+    monkeypatch.setattr(clock, "time", SimpleNamespace(sleep=lambda seconds: virtual.sleep(seconds * SECOND)))
     return virtual
 
 
@@ -97,7 +97,7 @@ def drain(stack: Stack, time: VirtualTime, monkeypatch: pytest.MonkeyPatch, slow
     monkeypatch.setenv("MAX_IMAGES_PER_SECOND", str(RATE))
     dice = random.Random(seed)
     table = Latency(clients.client("dynamodb"), time, dice, slowest)
-    monkeypatch.setattr(pace_table, "client", lambda service: table)
+    monkeypatch.setattr(clock, "client", lambda service: table)
     left, starts, failures = iter(range(BACKLOG)), list[int](), list[BaseException]()
 
     def intake() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from imagewatch.aws.channels import Channel
+from imagewatch.aws.insistence import PAUSES
 from imagewatch.errors import Throttled, Unavailable
 
 from .alerting import SECOND, Crash, VirtualClock, Wire, alert_of, cooldown, matches, retried, rule, suppressed_in
@@ -238,6 +239,48 @@ def test_an_image_that_matches_very_many_rules_does_not_outlast_the_function(
     assert time.now - begin <= 21 * SECOND
     assert outcome["Sent"] >= 80
     assert outcome["Sent"] + outcome["Queued"] == 150
+
+
+# ------------------------------------------------------------------------------------------- the record after the message
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerError"])
+@pytest.mark.parametrize("times", range(1, len(PAUSES) + 1))
+def test_a_record_that_fails_after_its_message_is_written_again_and_the_message_is_not(
+    stack: Stack, send: Any, wire: Wire, time: VirtualClock, code: str, times: int
+) -> None:
+    wire.refuse_after_sending(times, code)
+    assert send(matches("a", rule(**cooldown())))["Sent"] == 1
+    assert alert_of(stack, "a")["Status"] == "SENT"
+    assert send(matches("a"))["SentBefore"] == 1
+    assert len(stack.mailbox()) == 1
+
+
+def test_a_record_that_goes_on_failing_costs_a_second_message_and_no_wrong_count(
+    stack: Stack, send: Any, wire: Wire, time: VirtualClock
+) -> None:
+    quiet = rule(**cooldown())
+    wire.refuse_after_sending(len(PAUSES) + 1, "ThrottlingException")
+    with pytest.raises(Throttled):
+        send(matches("a", quiet))
+    assert send(matches("b", quiet))["Suppressed"] == 1  # the cooldown is held for the retry
+    assert send(matches("a", quiet))["Sent"] == 1
+    assert alert_of(stack, "a")["Status"] == "SENT"
+    assert len(stack.mailbox()) == 2
+    time.pass_seconds(600)
+    send(matches("c", quiet))
+    assert suppressed_in(stack.mailbox()) == 0  # the second message told of b
+    assert alert_of(stack, "a")["SuppressedBefore"] == 1
+
+
+def test_an_image_of_many_rules_is_not_held_up_by_writing_again_for_each(
+    stack: Stack, send: Any, wire: Wire, time: VirtualClock
+) -> None:
+    begin = time.now
+    wire.refuse_after_sending(1000, "ThrottlingException")
+    with pytest.raises(Throttled):
+        send(matches("a", *(rule(f"rule-{n}") for n in range(50))))
+    assert time.now - begin <= 25 * SECOND
 
 
 # --------------------------------------------------------------------------------------------------------------- crashes

@@ -10,6 +10,7 @@ import pytest
 
 from imagewatch.aws import alerts_table, clock, digesting, digests_table
 from imagewatch.aws.channels import Channel
+from imagewatch.aws.insistence import PAUSES
 from imagewatch.errors import ChannelGone, Throttled, Unavailable
 
 from .alerting import SECOND, Crash, VirtualClock, Wire, alert_of, cooldown, digested_in, matches, rule, suppressed_in
@@ -213,6 +214,26 @@ def test_a_last_word_that_cannot_be_sent_is_still_owed(alerting: Alerting) -> No
 
 
 # --------------------------------------------------------------------------------------------------------------- crashes
+
+
+@pytest.mark.parametrize("times", range(1, len(PAUSES) + 1))
+def test_a_record_that_fails_after_its_digest_is_written_again_and_the_digest_is_not_sent_again(
+    alerting: Alerting, times: int
+) -> None:
+    alerting.queue(matches("a"))
+    alerting.wire.refuse_after_sending(times, "ThrottlingException")
+    assert alerting.digest() == {**NOTHING, "Digests": 1, "Alerts": 1}
+    assert alerting.digest() == NOTHING
+    assert len(alerting.stack.mailbox()) == 1
+
+
+def test_a_digest_whose_record_goes_on_failing_is_sent_once_more_with_the_same_numbers(alerting: Alerting) -> None:
+    alerting.queue(matches("a"), matches("b"))
+    alerting.wire.refuse_after_sending(len(PAUSES) + 1, "ThrottlingException")
+    assert alerting.digest() == {**NOTHING, "Delayed": 1}
+    assert alerting.digest() == {**NOTHING, "Digests": 1, "Alerts": 2}
+    first, second = alerting.stack.mailbox()
+    assert first["Message"] == second["Message"]
 
 
 def test_a_run_that_dies_after_any_call_is_finished_by_the_next(alerting: Alerting) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
+from typing import Any
 
 import pytest
 
-from imagewatch.errors import ImageGone, ImageRejected
+from imagewatch.errors import ImageGone, ImageRejected, Unavailable
 
-from .conftest import Event
+from .conftest import Event, sample_event
 from .recorded_calls import Account
 
 
@@ -19,8 +21,9 @@ def analysed(account: Account, found: Event) -> Event:
     for task in ("DetectLabels", "DetectModeration", "DetectText"):
         account.task(task, image, Object=validated["Object"])
     assert account.task("StoreAnalysis", image)["Stored"]
-    assert account.task("EvaluateWatchlist", image)["MatchCount"] == 1
-    assert account.task("SendAlert", image)["Sent"] == 1
+    matched = account.task("EvaluateWatchlist", image)
+    assert matched["MatchCount"] == 1
+    assert account.task("SendAlert", image, Rules=matched["Rules"])["Sent"] == 1
     return image
 
 
@@ -93,6 +96,92 @@ def the_newest_version_is_deleted_for_good_and_then_the_other(account: Account) 
         account.announce(found, "ObjectRemoved:Delete")
 
 
+def a_rule(rule_id: str, *channels: str, **more: Any) -> Event:
+    """A matched rule as Evaluate Watchlist gives it."""
+    (rule,) = sample_event("send_alert")["Rules"]
+    return {**rule, "RuleId": rule_id, "Channels": list(channels), **more}
+
+
+def uploaded(account: Account, name: str) -> Event:
+    """An image whose record is there, and its thumbnail."""
+    image = account.announce(account.upload(f"uploads/door/{name}.jpg"))
+    account.task("ValidateImage", image)
+    return image
+
+
+def remove_record(account: Account, image: Event) -> None:
+    account.client("dynamodb").delete_item(TableName=account.ref("ImagesTable"), Key={"ImageId": {"S": image["ImageId"]}})
+
+
+def a_cooldown_keeps_an_alert_back(account: Account) -> None:
+    quiet = a_rule("quiet", "email", Cooldown={"Seconds": 600})
+    for name, outcome in (("first", "Sent"), ("second", "Suppressed")):
+        assert account.task("SendAlert", uploaded(account, f"quiet-{name}"), Rules=[quiet])[outcome] == 1
+
+
+def an_image_goes_before_its_alert_is_sent(account: Account) -> None:
+    image = uploaded(account, "gone-before-its-alert")
+    remove_record(account, image)
+    assert account.task("SendAlert", image, Rules=[a_rule("late", "home")])["Sent"] == 1
+
+
+def an_alert_goes_to_slack(account: Account) -> None:
+    """With a link to the picture, which Slack follows."""
+    assert account.task("SendAlert", uploaded(account, "slack"), Rules=[a_rule("slack", "ops")])["Sent"] == 1
+    assert account.follow_picture_links("SendAlert") == 1
+
+
+def a_channel_asks_for_a_pause_and_a_digest_tells_what_waited(account: Account) -> None:
+    account.receiver.answers = [(429, b"", {"Retry-After": "1"}), (200, b"ok", {})]
+    waiting = a_rule("waiting", "home", Cooldown={"Seconds": 600})
+    assert account.task("SendAlert", uploaded(account, "waiting"), Rules=[waiting])["Queued"] == 1
+    time.sleep(1.1)  # until the pause is over
+    assert account.run("SendDigest", {})["Alerts"] == 1
+
+
+def the_channels_are_checked_and_one_is_gone(account: Account) -> None:
+    account.receiver.answers = [(410, b"", {}), (200, b"ok", {})]  # "home" is asked before "ops"
+    found = {entry["channel_id"]: entry["status"] for entry in account.run("CheckChannels", {})["Channels"]}
+    assert (found["home"], found["ops"]) == ("disabled", "ok")
+    account.add_channel("home", "webhook")
+
+
+def the_channels_are_tested(account: Account) -> None:
+    tested = account.run("CheckChannels", {"Test": ["email", "home", "ops"]})["Channels"]
+    assert [one["Outcome"] for one in tested] == ["SENT"] * 3
+    account.receiver.received.clear()
+
+
+def a_rule_is_applied_to_history(account: Account) -> None:
+    """To one image whose alert carries its picture, and to one that goes while its alert is sent."""
+    kept, gone = uploaded(account, "history"), uploaded(account, "history-gone")
+    account.task("StoreAnalysis", kept)
+    account.task("StoreAnalysis", gone)
+    for image, channel in ((kept, "ops"), (gone, "home")):
+        name = image["Key"].rpartition("/")[2]
+        account.watch("person", "email", channel, RuleId="history", KeyPrefixes=[f"door/{name}"], Cooldown={"Seconds": 1})
+        if image is gone:
+            account.recorder.interludes["Publish"] = lambda: remove_record(account, gone)
+        run = {"RuleId": "history", "Alert": True}
+        event = {**sample_event("evaluate_page"), "Run": run, "StartedAt": "2099-01-01T00:00:00.000Z"}
+        assert account.run("EvaluatePage", event)["Alerts"]["Sent"] == 1
+        time.sleep(1)  # the cooldown's
+    assert account.follow_picture_links("EvaluatePage") == 1
+
+
+def a_sender_gives_up_and_a_digest_takes_over(account: Account) -> None:
+    account.receiver.answers = [(503, b"", {}), (200, b"ok", {})]
+    with pytest.raises(Unavailable):
+        account.task("SendAlert", uploaded(account, "given-up"), Rules=[a_rule("given-up", "home", Cooldown={"Seconds": 600})])
+    with account.later(hours=1):
+        assert account.run("SendDigest", {})["Alerts"] == 1
+
+
+def a_count_that_nobody_has_told_is_told(account: Account) -> None:
+    with account.later(hours=24):
+        assert account.run("SendDigest", {})["Suppressed"] == 1  # of the rule "quiet"
+
+
 SCENARIOS = (
     an_image_is_analysed_and_matches,
     an_image_without_a_version_id_is_analysed,
@@ -104,4 +193,14 @@ SCENARIOS = (
     an_execution_is_interrupted_for_an_image_that_was_overwritten,
     an_image_is_removed,
     the_newest_version_is_deleted_for_good_and_then_the_other,
+    a_cooldown_keeps_an_alert_back,
+    an_image_goes_before_its_alert_is_sent,
+    an_alert_goes_to_slack,
+    a_channel_asks_for_a_pause_and_a_digest_tells_what_waited,
+    the_channels_are_checked_and_one_is_gone,
+    the_channels_are_tested,
+    a_rule_is_applied_to_history,
+    # From here on the channels' clocks are ahead of ours.
+    a_sender_gives_up_and_a_digest_takes_over,
+    a_count_that_nobody_has_told_is_told,
 )

@@ -15,3 +15,4 @@ def test_every_promise_is_kept_whatever_happens(tmp_path: Path) -> None:
     assert outcome.counts["crashes after at least one call"] > 5
     assert outcome.counts["repeated deliveries"] > IMAGES / 4
     assert outcome.counts["mails sent twice, in the one window allowed for it"] >= 2  # where we aimed
+    assert outcome.counts["matches told in digests"] > 0

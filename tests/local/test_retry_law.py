@@ -66,9 +66,11 @@ class Law:
             self.post({**further, "rate": 1, "match": [key]})
         # For S3 and Rekognition the request names the object, elsewhere it carries the image's id.
         subject = key if case.service == "rekognition" or case.operation in ("GetObject", "HeadObject") else image
+        if case.within:  # the alert's own record says of the image what the message's subject says: its file's name
+            subject = f" in {key.rpartition('/')[2]}"
         fault: dict[str, Any] = {"service": case.service, "operation": case.operation, "error": case.error}
         fault["match"] = [subject, case.function, *([case.body] if case.body else [])]
-        fault |= {"rate": 1} if case.failures == ALWAYS else {"count": case.faulty_calls}
+        fault |= {"rate": 1} if case.failures == ALWAYS and not case.within else {"count": case.faulty_calls}
         return self.post(fault)
 
     def post(self, fault: dict[str, Any]) -> int:
@@ -151,7 +153,7 @@ def test_each_error_leaves_one_alert_in_the_state_that_it_is_in(name: str, outco
     case, outcome = NAMES[name], outcomes[name]
     assert [alert["Status"] for alert in outcome.alerts] == ([case.alert] if case.alert else [])
     assert outcome.mails == (1 if case.alert == "SENT" else 0)
-    reasons = [alert.get("Reason", "") for alert in outcome.alerts if alert["Status"] != "SENT"]
+    reasons = [alert["Deliveries"]["email"]["Reason"] for alert in outcome.alerts if alert["Status"] != "SENT"]
     assert all(case.alert_reason in reason for reason in reasons)
 
 

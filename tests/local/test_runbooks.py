@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
@@ -11,10 +12,14 @@ import uuid
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
 from imagewatch.aws.items import to_item
+from tests.integration.receiver import listening
+from uploader.cli import main
 
 from .conftest import ROOT, RunningStack
 from .pipeline import Pipeline
@@ -34,9 +39,11 @@ def pipeline(stack: RunningStack) -> Iterator[Pipeline]:
 
 def run(pipeline: Pipeline, *names: str, **variables: str) -> str:
     """Runs the setup and then the named runbooks in one shell; returns what they print."""
-    script = "\n".join(
-        ["set -euo pipefail", 'aws() { command aws --endpoint-url "$ENDPOINT" "$@"; }', *(RUNBOOKS[n] for n in ("setup", *names))]
-    )
+    here = [
+        'aws() { command aws --endpoint-url "$ENDPOINT" "$@"; }',
+        'imagewatch() { PYTHONPATH=functions python -m uploader "$@" --endpoint-url "$ENDPOINT"; }',
+    ]
+    script = "\n".join(["set -euo pipefail", *here, *(RUNBOOKS[name] for name in ("setup", *names))])
     environment = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "ENDPOINT": pipeline.stack.endpoint,
@@ -45,7 +52,7 @@ def run(pipeline: Pipeline, *names: str, **variables: str) -> str:
         "AWS_DEFAULT_REGION": "us-east-1",
         **variables,
     }
-    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["bash", "-c", script], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -127,6 +134,76 @@ def test_unsent_alerts_and_the_subscriptions_are_shown(pipeline: Pipeline) -> No
     assert key in told
     assert "FAILED" in told
     assert "operator@example.com" in told
+
+
+def keep_busy(pipeline: Pipeline, channel: str, seconds: float) -> None:
+    """The channel has no slot before then."""
+    pipeline.stack.client("dynamodb").update_item(
+        TableName=pipeline.outputs["ChannelsTableName"],
+        Key=to_item({"ChannelId": channel}),
+        UpdateExpression="SET NextSlot = :then",
+        ExpressionAttributeValues=to_item({":then": round((time.time() + seconds) * 1_000_000)}),
+    )
+
+
+def test_alerts_that_wait_for_a_digest_are_shown_with_what_failed_and_sent_now(pipeline: Pipeline) -> None:
+    pipeline.watch("person")
+    keep_busy(pipeline, "email", 60)
+    key = pipeline.upload(SAMPLE.read_bytes())
+    pipeline.ended(key)
+    keep_busy(pipeline, "email", 0)
+    (alert,) = [one for one in alerts_of(pipeline) if one["Key"]["S"] == key]
+    assert alert["Status"]["S"] == "QUEUED"
+    assert alert["AlertId"]["S"] in run(pipeline, "waiting alerts")
+
+    pipeline.fault(service="sns", operation="Publish", error="InternalError", rate=1)
+    assert '"Delayed": 1' in run(pipeline, "send the digest now")
+    assert "PENDING\tNot sent yet" in run(pipeline, "waiting alerts")
+    with urlopen(Request(f"{pipeline.stack.endpoint}/_local/faults", method="DELETE")):
+        assert '"Digests": 1' in run(pipeline, "send the digest now")
+    assert run(pipeline, "waiting alerts") == ""
+    assert [mail["subject"] for mail in pipeline.mail_about(key)] == ["1 match of Looking for person"]
+
+
+def alerts_of(pipeline: Pipeline) -> list[dict[str, Any]]:
+    items = pipeline.stack.client("dynamodb").scan(TableName=pipeline.outputs["AlertsTableName"])["Items"]
+    return [item for item in items if "RuleId" in item]
+
+
+def test_the_cooldowns_are_shown_with_what_they_owe(pipeline: Pipeline) -> None:
+    quiet = {"RuleId": "quiet", "Name": "Quiet", "Enabled": True, "Cooldown": {"Seconds": 3600}}
+    quiet["AnyOf"] = [{"Term": "person", "MinConfidence": 50}]
+    pipeline.stack.client("dynamodb").put_item(TableName=pipeline.outputs["WatchlistTableName"], Item=to_item(quiet))
+    for _ in range(2):
+        pipeline.ended(pipeline.upload(SAMPLE.read_bytes()))
+    (line,) = [line.split("\t") for line in run(pipeline, "cooldowns").splitlines() if line.startswith("quiet")]
+    assert (line[1], line[3]) == ("3600", "1")
+
+
+def test_a_dead_channel_is_found_mended_and_switched_on_and_what_was_missed_is_sent(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listening() as receiver:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(f"{receiver.url('/slack')}\n"))
+        assert main(["channels", "add", "ops", "--kind", "slack", "--endpoint-url", pipeline.stack.endpoint]) == 0
+        rule = {"RuleId": "ops-only", "Name": "Ops only", "Enabled": True, "Channels": ["ops"]}
+        rule["AnyOf"] = [{"Term": "person", "MinConfidence": 50}]
+        pipeline.stack.client("dynamodb").put_item(TableName=pipeline.outputs["WatchlistTableName"], Item=to_item(rule))
+        receiver.answer(410, b"channel_is_archived")
+        assert "ops\tslack\tdisabled" in run(pipeline, "check the channels")
+        key = pipeline.upload(SAMPLE.read_bytes())
+        record = pipeline.ended(key)
+        missed = run(pipeline, "missed alerts", CHANNEL="ops")
+        assert [line.split("\t")[1:] for line in missed.splitlines()] == [["Ops only", key, record["ImageId"], "FAILED"]]
+
+        receiver.answer(200, b"ok")
+        assert "sent    ops: ok" in run(pipeline, "enable the channel", CHANNEL="ops")
+        execution = {"ExecutionArn": run(pipeline, "rerun", IMAGE_ID=record["ImageId"]).strip()}
+        pipeline.eventually(partial(has_succeeded, pipeline, execution), "it did not run again")
+        assert run(pipeline, "missed alerts", CHANNEL="ops") == ""
+        assert key in receiver.received[-1].body.decode()
+        pipeline.clear()
+        assert main(["channels", "remove", "ops", "--endpoint-url", pipeline.stack.endpoint]) == 0
 
 
 def test_a_loud_rule_is_disabled(pipeline: Pipeline) -> None:

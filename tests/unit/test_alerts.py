@@ -85,7 +85,8 @@ def test_an_alert_says_what_how_sure_which_image_which_rule_and_where_to_look() 
     assert "Moderation: nothing found" in lines
     assert f"See the image:           {LINK}" in lines
     assert f"See how it was analysed: {HISTORY}" in lines
-    assert "(id rule-1)" in lines[-1]
+    assert "(id rule-1)" in lines[-2]
+    assert lines[-1] == f"Was it wrong? imagewatch alerts not-this {sent.alert_id}"
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))

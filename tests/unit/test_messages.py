@@ -125,6 +125,18 @@ def test_slack_shows_the_picture_with_words_for_those_who_cannot_see_it() -> Non
     assert "image" not in blocks(MESSAGE, "https://s3/" + "x" * 3000)  # longer than Slack takes
 
 
+def test_slack_says_how_to_say_that_an_alert_was_wrong_however_long_its_text_is() -> None:
+    ask = "Was it wrong? imagewatch alerts not-this a1"
+    for body in ("Your rule matched.", "Your rule matched. " * 500):
+        shown = blocks(replace(MESSAGE, body=f"{body}\n{ask}"))
+        assert shown["context"]["elements"] == [{"type": "plain_text", "text": ask, "emoji": False}]
+        text = slack_payload(replace(MESSAGE, body=f"{body}\n{ask}"), None)["blocks"][1]["text"]["text"]
+        assert text.startswith("Your rule matched.")
+        assert "not-this" not in text
+    for kind, alert in ((DIGEST, {"AlertId": "digest#1", "Count": 38}), (TEST, {}), (NOTICE, {})):
+        assert "context" not in blocks(replace(MESSAGE, kind=kind, alert=alert))
+
+
 @given(st.text(max_size=4000), st.text(max_size=4000))
 def test_slack_takes_texts_of_any_length_and_content(subject: str, body: str) -> None:
     payload = slack_payload(replace(MESSAGE, subject=subject, body=body), "https://s3/x")
@@ -137,5 +149,5 @@ def test_slack_takes_texts_of_any_length_and_content(subject: str, body: str) ->
 def test_nothing_from_outside_can_call_everybody_or_fake_a_link() -> None:
     payload = slack_payload(replace(MESSAGE, subject="<!channel> <https://evil|ok>", link="https://x/?a=<b>|c&d"), None)
     assert payload["text"] == "&lt;!channel&gt; &lt;https://evil%7Cok&gt;"
-    assert payload["blocks"][-1]["text"]["text"] == "<https://x/?a=&lt;b&gt;%7Cc&amp;d|See the image>"
+    assert payload["blocks"][2]["text"]["text"] == "<https://x/?a=&lt;b&gt;%7Cc&amp;d|See the image>"
     assert {block["text"]["type"] for block in payload["blocks"][:2]} == {"plain_text"}
