@@ -149,13 +149,13 @@ def test_check_channels_finds_out_who_gets_alerts(sam: SamLocal, pipeline: Pipel
 
 
 def test_evaluate_page_holds_history_against_the_rule(sam: SamLocal, announced: Any, pipeline: Pipeline) -> None:
-    rule = {"RuleId": "person-at-the-door", "Name": "Person at the door", "Enabled": True}
+    rule = {"RuleId": "sample-person-at-the-door", "Name": "Person at the door", "Enabled": True}
     rule["AnyOf"] = [{"Term": "person", "MinConfidence": 50}]
     pipeline.stack.client("dynamodb").put_item(TableName=pipeline.outputs["WatchlistTableName"], Item=to_item(rule))
 
     result = sam.invoke("EvaluatePageFunction", "evaluate_page")
 
-    assert (result["Done"], result["Pages"], result["Rule"]["RuleId"]) == (True, 1, "person-at-the-door")
+    assert (result["Done"], result["Pages"], result["Rule"]["RuleId"]) == (True, 1, "sample-person-at-the-door")
 
 
 def test_record_rejection_gives_the_reason_to_the_record(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
