@@ -108,9 +108,9 @@ def _evaluate_program(program: Program, env: Any) -> None:
 
 def _evaluator(original: Callable[..., None], function_timeout: FunctionTimeout) -> Callable[..., None]:
     def evaluate(state: Any, env: Any) -> None:
+        parser_utils.TMP_THREADS.clear()  # every thread that was ever started, those of a Parallel's branches too
         if not _ends_by_itself(state, function_timeout):
             original(state, env)
-            parser_utils.TMP_THREADS.clear()
             return
         frame = env.open_frame()
         frame.states.reset(input_value=env.states.get_input())

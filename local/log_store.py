@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.logs.exceptions import InvalidParameterException
+from moto.logs.models import LogEvent as Event
 from moto.logs.models import LogGroup, LogStream, logs_backends
 
+from local.archive import Archive, Place
 from local.log_filters import PatternError, compiled
 from local.runtime.logs import LogEvent
+
+OPEN_EVENTS = 64  # of a stream that stay in memory; as many go to the archive at once
 
 
 class LogStore:
     """Groups are made too when a function logs to one that the template doesn't declare, as Lambda does."""
 
-    def __init__(self, region: str) -> None:
+    def __init__(self, region: str, archive: Archive) -> None:
         self._backend: Any = logs_backends[DEFAULT_ACCOUNT_ID][region]
+        self._archive = archive
         self._lock = threading.Lock()
         _install_filters()
 
@@ -27,8 +33,42 @@ class LogStore:
                 self._backend.create_log_group(group, {})
             if stream not in self._backend.groups[group].streams:
                 self._backend.create_log_stream(group, stream)
+                self._backend.groups[group].streams[stream].events = ArchivedEvents(self._archive)
         messages = [{"timestamp": at, "message": message} for at, message in events]
         self._backend.put_log_events(group, stream, messages)
+
+
+class ArchivedEvents:
+    """A stream's events in the order in which they came, the older ones in the archive. moto adds, iterates and counts."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._places: list[Place] = []
+        self._open: list[Event] = []
+
+    def __iadd__(self, events: Iterable[Event]) -> ArchivedEvents:
+        self._open += events
+        while len(self._open) >= 2 * OPEN_EVENTS:
+            told = [(one.event_id, one.ingestion_time, one.timestamp, one.message) for one in self._open[:OPEN_EVENTS]]
+            # A new list: whoever reads the old ones meanwhile sees each event once.
+            self._places, self._open = [*self._places, self._archive.put(told)], self._open[OPEN_EVENTS:]
+        return self
+
+    def __iter__(self) -> Iterator[Event]:
+        places, still_open = self._places, self._open
+        for place in places:
+            for told in self._archive.get(place):
+                yield _event(*told)
+        yield from still_open
+
+    def __len__(self) -> int:
+        return len(self._places) * OPEN_EVENTS + len(self._open)
+
+
+def _event(event_id: int, ingestion_time: int, timestamp: int, message: str) -> Event:
+    event = object.__new__(Event)  # made anew it would get a new number
+    event.event_id, event.ingestion_time, event.timestamp, event.message = event_id, ingestion_time, timestamp, message
+    return event
 
 
 def _install_filters() -> None:

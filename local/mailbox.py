@@ -78,7 +78,10 @@ def install_sns_capture(mailbox: Mailbox) -> Callable[[], None]:
     def publish(self: Any, message: str, *args: Any, **named: Any) -> str:
         if problem := subject_problem(named.get("subject")):
             raise SNSInvalidParameter(problem)
-        return publish_to_topic(self, message, *args, **named)
+        message_id = publish_to_topic(self, message, *args, **named)
+        for topic in self.topics.values():
+            topic.sent_notifications.clear()  # moto's list of all that was ever published, for tests of its own
+        return message_id
 
     def deliver(self: Any, message: str, message_id: str, **named: Any) -> None:
         if self.protocol not in ("email", "email-json"):

@@ -9,7 +9,6 @@ import functools
 import io
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from typing import Any
 
 from moto.core import responses
@@ -20,6 +19,7 @@ from moto.s3.models import FakeBucket
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.exceptions import HTTPException
 
+from local import light_moto, packed_items
 from local.http_server import Request, Response, wsgi_environ
 from local.s3_forms import is_form_upload
 from local.s3_post import PostPolicyMiddleware
@@ -38,17 +38,21 @@ class MockServices:
     """moto behind one call: `handle(request, service)`, service being the signing name."""
 
     def __init__(self) -> None:
+        light_moto.forget_models()
         self.port = 0
         self._flask = PostPolicyMiddleware(DomainDispatcherApplication(create_backend_app))
         self._dispatchers: dict[str, Dispatch] = {}
         # DynamoDB's single-item writes are atomic; moto checks the condition, then makes the item, then fills it in.
-        self._turns: dict[str, threading.Lock] = {"dynamodb": threading.Lock()}
+        self._turn = threading.Lock()
         # moto reads bucket policies without their conditions; the gateway has already asked them.
         FakeBucket.get_permission = lambda bucket, action, resource: PermissionResult.NEUTRAL
         responses.method_names_from_class = functools.cache(responses.method_names_from_class)
 
     def handle(self, request: Request, service: str) -> Response:
-        with self._turns.get(service, nullcontext()):
+        if service != "dynamodb":
+            return self._handle(request, service)
+        operation = request.headers.get("x-amz-target", "").rpartition(".")[2]
+        with self._turn, packed_items.request(operation):
             return self._handle(request, service)
 
     def _handle(self, request: Request, service: str) -> Response:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import asl_interpreter, fast_dynamodb, message_moves, s3_events, true_queues
+from local import asl_interpreter, fast_dynamodb, message_moves, packed_items, s3_bodies, s3_events, thrift, true_queues
+from local.archive import Archive
 from local.cloudformation import StackRecord
 from local.deploy import Deployment
 from local.event_bus import EventBus
@@ -59,12 +60,14 @@ class LocalStack:
         self._options = options
         self._forks = forks
         self._started = time.monotonic()
+        self._objects = options.state / "objects"
         self._pollers: list[QueuePoller] = []
         self.status = "starting"
         self.faults = Faults()
         self.mailbox = Mailbox(options.state / "mailbox")
         self.identities = Identities(options.region)
-        self.logs = LogCollector(LogStore(options.region).deliver)
+        archive = Archive(options.state)
+        self.logs = LogCollector(LogStore(options.region, archive).deliver)
         self.engine = Engine(options.recorded, options.model)
         self.mock = MockServices()
         gateway = Gateway(self.mock, self.identities, self.faults, self.mailbox, self.engine, self.health, options.region)
@@ -75,7 +78,7 @@ class LocalStack:
         self.runner = LambdaRunner(self._worker_host(), self.faults)
         self.bus = EventBus(options.region, self.runner, lambda: self.deployment.permissions)
         self.schedules = Schedules(self.bus.rules, self.bus.fire)
-        self.executions = Executions(self.bus.publish, self.logs.add)
+        self.executions = Executions(self.bus.publish, self.logs.add, archive)
 
     def _worker_host(self) -> Host:
         return Host(self._forks, self.logs, self.identities.credentials, self._options.region, self.endpoint)
@@ -93,13 +96,16 @@ class LocalStack:
         self.schedules.start()
         self.runner.warm([mapping.function_name for mapping in self.deployment.mappings])
         threading.Thread(target=self.engine.prepare, name="prepare-engine", daemon=True).start()
+        thrift.spare_collector()
         self.status = "ok"
         log.info("ready after %.1f s", time.monotonic() - self._started)
 
     def _install(self) -> None:
         asl_interpreter.install(self._invoke_for_state_machine, lambda arn: self.runner.function(arn).timeout)
         fast_dynamodb.install()
+        packed_items.install()
         true_queues.install()
+        s3_bodies.install(self._objects)
         self.executions.install()
         self.bus.install()
         s3_events.install(self._send_to_queue)
@@ -170,6 +176,7 @@ class LocalStack:
             poller.stop()
         self.runner.stop()
         self.server.stop()
+        s3_bodies.remove(self._objects)
 
 
 def _keep_containers_away(runner: LambdaRunner) -> None:

@@ -13,11 +13,9 @@ import heapq
 import itertools
 import json
 import logging
-import pickle
 import threading
 import time
 import uuid
-import zlib
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -36,6 +34,7 @@ from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from local import redrive
+from local.archive import Archive
 from local.clock import iso, milliseconds
 
 log = logging.getLogger(__name__)
@@ -43,6 +42,7 @@ log = logging.getLogger(__name__)
 Publish = Callable[[str, str, list[str], dict[str, Any]], None]
 WriteLog = Callable[[str, str, str], None]
 PAGE = 100
+ARCHIVED = ("input_data", "execution_input", "output")  # attributes of an execution
 EXECUTION_DATA = ("input", "inputDetails", "output", "outputDetails")
 CLOSED = (ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED, ExecutionStatus.ABORTED, ExecutionStatus.TIMED_OUT)
 ENDINGS = {
@@ -52,11 +52,16 @@ ENDINGS = {
 
 
 class Executions:
-    """Every execution of the stack. `publish` sends an event to the bus, `write_log(group, stream, line)` logs history."""
+    """Every execution of the stack. `publish` sends an event to the bus, `write_log(group, stream, line)` logs history.
 
-    def __init__(self, publish: Publish, write_log: WriteLog) -> None:
+    What an ended execution did and with what goes to the archive.
+    """
+
+    def __init__(self, publish: Publish, write_log: WriteLog, archive: Archive) -> None:
         self._publish = publish
         self._write_log = write_log
+        self._archive = archive
+        self._snapshots: dict[str, Any] = {}
         self._lock = threading.RLock()
         self._by_arn: dict[str, Execution] = {}
         self._watchdog = Watchdog()
@@ -100,7 +105,7 @@ class Executions:
                 if known.exec_status == ExecutionStatus.RUNNING and known.execution_input == execution_input:
                     return known
                 raise ExecutionAlreadyExists(f"Execution Already Exists: '{arn}'")
-            execution = _new_execution(backend, machine, name, arn, execution_input)
+            execution = _new_execution(backend, self._snapshot(machine), name, arn, execution_input)
             self._by_arn[arn] = execution
             machine.executions.append(execution)
             self._started += 1
@@ -118,6 +123,7 @@ class Executions:
             where = redrive.resumption(execution.state_machine.definition, _events_of(execution))
             execution.redrives = _redrives(execution) + 1
             execution.redrive_date = datetime.datetime.now(datetime.UTC)
+            _take_out(execution)
             execution.exec_worker = worker = execution._get_start_execution_worker()
             worker.resumption = where
             execution.stop_date = execution.error = execution.cause = None
@@ -138,9 +144,16 @@ class Executions:
     def _watch(self, execution: Execution) -> None:
         """Ends this attempt when it takes too long; a redriven execution's time begins anew."""
         program, _ = AmazonStateLanguageParser.parse(execution.state_machine.definition)
-        worker = execution.exec_worker
+        attempt = _redrives(execution)
         if program.timeout_seconds:
-            self._watchdog.after(program.timeout_seconds.timeout_seconds, lambda: self._time_out(execution, worker))
+            self._watchdog.after(program.timeout_seconds.timeout_seconds, lambda: self._time_out(execution, attempt))
+
+    def _snapshot(self, machine: Any) -> Any:
+        """The definition and role as they are now; nothing below the machine is changed in place. One for many executions."""
+        known = self._snapshots.get(machine.arn)
+        if known is None or known.__dict__ != machine.__dict__:
+            known = self._snapshots[machine.arn] = copy.copy(machine)
+        return known
 
     def find(self, execution_arn: str) -> Execution:
         try:
@@ -159,14 +172,12 @@ class Executions:
                 self._close(execution, ExecutionStatus.ABORTED)
         return execution
 
-    def _time_out(self, execution: Execution, worker: ExecutionWorker) -> None:
-        env = worker.env
+    def _time_out(self, execution: Execution, attempt: int) -> None:
         with self._lock:
-            if (
-                execution.exec_worker is worker
-                and execution.exec_status == ExecutionStatus.RUNNING
-                and isinstance(env._program_state, ProgramRunning)
-            ):
+            if execution.exec_status != ExecutionStatus.RUNNING or _redrives(execution) != attempt:
+                return
+            env = execution.exec_worker.env
+            if isinstance(env._program_state, ProgramRunning):
                 env.set_timed_out()
                 self._close(execution, ExecutionStatus.TIMED_OUT)
 
@@ -175,17 +186,19 @@ class Executions:
         execution: Execution = told.execution
         with self._lock:
             worker = execution.exec_worker
-            if execution.exec_status != ExecutionStatus.RUNNING or worker._execution_communication is not told:
-                return  # aborted or timed out, and perhaps redriven since
+            if getattr(worker, "_execution_communication", None) is not told:
+                return  # aborted or timed out, and redriven since
             state = worker.env.program_state()
-            if isinstance(state, ProgramEnded):
+            if execution.exec_status != ExecutionStatus.RUNNING:
+                pass  # aborted or timed out
+            elif isinstance(state, ProgramEnded):
                 execution.output = worker.env.states.get_input()
                 self._close(execution, ExecutionStatus.SUCCEEDED)
             elif isinstance(state, ProgramError):
                 execution.error = state.error.get("error")
                 execution.cause = state.error.get("cause")
                 self._close(execution, ExecutionStatus.FAILED)
-        worker.env = _archived(worker.env)
+            _put_away(execution, self._archive)
 
     def _close(self, execution: Execution, status: ExecutionStatus) -> None:
         env = execution.exec_worker.env
@@ -282,9 +295,17 @@ def _without_data(event: dict[str, Any]) -> dict[str, Any]:
     return {key: bare(value) if key.endswith("EventDetails") else value for key, value in event.items()}
 
 
-def _new_execution(backend: Any, machine: Any, name: str, arn: str, execution_input: str) -> Execution:
-    snapshot = copy.copy(machine)  # definition and role as they are now; nothing below it is changed in place
-    return Execution(
+class _Execution(Execution):
+    """moto's, with what is only asked for one at a time in the archive once it has ended."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ARCHIVED and "exec_worker" in self.__dict__:
+            return self.exec_worker.env.event_manager.attributes()[name]
+        raise AttributeError(name)
+
+
+def _new_execution(backend: Any, snapshot: Any, name: str, arn: str, execution_input: str) -> Execution:
+    return _Execution(
         name=name,
         sm_type=snapshot.sm_type,
         role_arn=snapshot.roleArn,
@@ -396,24 +417,39 @@ def _install_responses(executions: Executions) -> None:
     StepFunctionResponse.redrive_execution = redrive_execution
 
 
-class _Archive:
-    """The history of a closed execution, compressed: its events repeat the same input and output many times over."""
+class _Archived:
+    """The history of an ended execution, in the archive: its events repeat the same input and output many times over."""
 
-    def __init__(self, manager: EventManager) -> None:
-        self._content = zlib.compress(pickle.dumps(manager.get_event_history()), 1)
+    def __init__(self, archive: Archive, execution: Execution) -> None:
+        self._archive = archive
+        self._history = archive.put(execution.exec_worker.env.event_manager.get_event_history())
+        self._attributes = archive.put({name: execution.__dict__[name] for name in ARCHIVED})
 
     def get_event_history(self) -> list[dict[str, Any]]:
-        events: list[dict[str, Any]] = pickle.loads(zlib.decompress(self._content))  # noqa: S301 - our own bytes
+        events: list[dict[str, Any]] = self._archive.get(self._history)
         return events
 
+    def attributes(self) -> dict[str, Any]:
+        attributes: dict[str, Any] = self._archive.get(self._attributes)
+        return attributes
 
-def _archived(env: Any) -> SimpleNamespace:
-    """What is still asked of an execution's environment when it has ended; the rest is let go."""
-    return SimpleNamespace(
-        event_manager=_Archive(env.event_manager),
+
+def _put_away(execution: Execution, archive: Archive) -> None:
+    """Leave in memory what is still asked of every ended execution; the rest is let go."""
+    env = execution.exec_worker.env
+    kept = SimpleNamespace(
+        event_manager=_Archived(archive, execution),
         callback_pool_manager=env.callback_pool_manager,
         map_run_record_pool_manager=env.map_run_record_pool_manager,
     )
+    execution.exec_worker = SimpleNamespace(env=kept)
+    for name in ARCHIVED:
+        execution.__dict__.pop(name)
+
+
+def _take_out(execution: Execution) -> None:
+    """The opposite, for an execution that goes on; nothing where it was never put away."""
+    execution.__dict__.update({name: getattr(execution, name) for name in ARCHIVED})
 
 
 class Watchdog:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import gc
 
 # glibc's mallopt: M_ARENA_MAX, M_TRIM_THRESHOLD and M_MMAP_THRESHOLD with their values (bytes for the thresholds).
 MALLOC_OPTIONS = ((-8, 1), (-1, 262_144), (-3, 262_144))
+
+YOUNG_OBJECTS = 10_000  # before a collection. With Python's 700 an image meets four, a tenth of the server's work
 
 
 def save_memory() -> None:
@@ -18,6 +21,12 @@ def save_memory() -> None:
         return
     for option, value in MALLOC_OPTIONS:
         mallopt(option, value)
+
+
+def spare_collector() -> None:
+    """Call when everything is loaded: no collection goes through the program itself again, and there are fewer of them."""
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)
 
 
 def share_service_models() -> None:

@@ -26,8 +26,11 @@ class BadRecording(ValueError):
     """A recording that can't be replayed; the message names the file and what is wrong with it."""
 
 
-def load(path: Path) -> Answers:
-    """The answers of one file, by operation, each checked against botocore's output model. Raises BadRecording."""
+def load(path: Path, *, known_good: bool = False) -> Answers:
+    """The answers of one file, by operation, each checked against botocore's output model. Raises BadRecording.
+
+    A file that is `known_good` has been checked before.
+    """
     if not FILE_NAME.fullmatch(path.stem):
         raise BadRecording(f"{path}: a recording is named after the SHA-256 of its image, 64 hexadecimal digits")
     try:
@@ -36,25 +39,26 @@ def load(path: Path) -> Answers:
         raise BadRecording(f"{path}: {error}") from error
     if not isinstance(content, dict):
         raise BadRecording(f"{path}: must hold a JSON object of answers by operation")
-    answers: Answers = {}
-    for operation, answer in content.items():
-        if operation in NOT_ANSWERS:
-            continue
-        answers[operation] = _checked(path, operation, answer)
+    answers = {operation: _bare(answer) for operation, answer in content.items() if operation not in NOT_ANSWERS}
+    if not known_good:
+        for operation, answer in answers.items():
+            _check(path, operation, answer)
     return answers
 
 
-def _checked(path: Path, operation: str, answer: object) -> dict[str, Any]:
+def _bare(answer: Any) -> Any:
+    """Without what boto3 adds when it prints an answer."""
+    return {key: value for key, value in answer.items() if key != "ResponseMetadata"} if isinstance(answer, dict) else answer
+
+
+def _check(path: Path, operation: str, answer: object) -> None:
     if operation not in FILTERS:
         known = ", ".join([*FILTERS, *NOT_ANSWERS])
         raise BadRecording(f"{path}: {operation!r} is not replayed; known are {known}")
-    if isinstance(answer, dict):
-        answer = {key: value for key, value in answer.items() if key != "ResponseMetadata"}  # as boto3 prints it
     problems = answer_problems(operation, answer)
     problems += [] if problems or not isinstance(answer, dict) else _without_confidence(operation, answer)
     if problems or not isinstance(answer, dict):
         raise BadRecording(f"{path}: {operation}: {'; '.join(problems[:3])}")
-    return answer
 
 
 def _without_confidence(operation: str, answer: dict[str, Any]) -> list[str]:
@@ -70,29 +74,32 @@ def _without_confidence(operation: str, answer: dict[str, Any]) -> list[str]:
 
 
 class Recordings:
-    """The recordings of one directory. Files added later are found too; thread-safe."""
+    """The recordings of one directory. Files added later are found too; thread-safe.
+
+    Answers are read when they are wanted: parsed they take 20 KB for each image.
+    """
 
     def __init__(self, directory: Path) -> None:
-        """Load all of them, so that a bad file stops the start. Raises EngineSetup naming it."""
+        """Check all of them, so that a bad file stops the start. Raises EngineSetup naming it."""
         if not directory.is_dir():
             raise EngineSetup(f"{directory} is not a directory of recorded answers.")
         self._directory = directory
         self._lock = threading.Lock()
         try:
-            self._answers = {path.stem: load(path) for path in sorted(directory.glob("*.json"))}
+            self._good = {path.stem for path in sorted(directory.glob("*.json")) if load(path)}
         except BadRecording as error:
             raise EngineSetup(f"A recorded answer can't be replayed. {error}") from error
 
     def answer(self, operation: str, content: bytes) -> dict[str, Any] | None:
         """What was recorded for these image bytes and operation, or None. Raises InternalFailure for a bad new file."""
         name = hashlib.sha256(content).hexdigest()
+        path = self._directory / f"{name}.json"
+        if not path.exists():
+            return None
+        try:
+            answers = load(path, known_good=name in self._good)
+        except BadRecording as error:
+            raise InternalFailure(f"A recorded answer can't be replayed. {error}") from error
         with self._lock:
-            if name not in self._answers:
-                path = self._directory / f"{name}.json"
-                if not path.exists():
-                    return None
-                try:
-                    self._answers[name] = load(path)
-                except BadRecording as error:
-                    raise InternalFailure(f"A recorded answer can't be replayed. {error}") from error
-            return self._answers[name].get(operation)
+            self._good.add(name)
+        return answers.get(operation)

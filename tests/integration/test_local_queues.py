@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from moto.sqs.models import SQSBackend
+import pytest
+from moto.sqs.exceptions import ReceiptHandleIsInvalid
+from moto.sqs.models import Message, SQSBackend
 
 from local import true_queues
 
@@ -57,3 +60,37 @@ def test_a_long_poll_ends_with_the_first_message() -> None:
     backend = queue()
     threading.Timer(0.2, backend.send_message, ("intake", "late")).start()
     assert [message.body for message in backend.receive_message("intake", 10, 5, 30)] == ["late"]
+
+
+def test_a_message_deleted_again_is_no_error_and_one_that_never_was_is() -> None:
+    backend = queue()
+    backend.send_message("intake", "one")
+    (message,) = backend.receive_message("intake", 10, 0, 30)
+    backend.delete_message("intake", message.receipt_handle)
+    backend.delete_message("intake", message.receipt_handle)
+    with pytest.raises(ReceiptHandleIsInvalid):
+        backend.delete_message("intake", "never")
+
+
+def test_a_queue_counts_what_waits_and_what_is_in_flight() -> None:
+    backend = queue()
+    for number in range(5):
+        backend.send_message("intake", str(number))
+    backend.send_message("intake", "later", delay_seconds=60)
+    received = backend.receive_message("intake", 2, 0, 30)
+    assert [message.body for message in received] == ["0", "1"]
+    counted = backend.get_queue_attributes("intake", ["All"])
+    names = ("", "NotVisible", "Delayed")
+    assert [counted[f"ApproximateNumberOfMessages{name}"] for name in names] == [3, 2, 1]
+
+
+def test_the_work_for_a_message_does_not_grow_with_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend, looks = queue(), itertools.count()
+    visible = Message.visible.fget
+    monkeypatch.setattr(Message, "visible", property(lambda message: (next(looks), visible(message))[1]))
+    for number in range(500):
+        backend.send_message("intake", str(number))
+    for _ in range(20):
+        (message,) = backend.receive_message("intake", 1, 0, 30)
+        backend.delete_message("intake", message.receipt_handle)
+    assert next(looks) < 100

@@ -1,0 +1,99 @@
+"""The local stack's S3 objects as files: they read as before, and a version that is gone takes its file with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.s3 import models
+
+from local import s3_bodies
+
+BUCKET, KEY = "pictures", "uploads/a.jpg"
+CONTENT = bytes(range(256)) * 300
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(models, "tempfile", models.tempfile)  # whatever install does is undone
+    s3_bodies.install(tmp_path / "objects")
+    return tmp_path / "objects"
+
+
+@pytest.fixture
+def s3(folder: Path) -> Iterator[Any]:
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket=BUCKET)
+        yield client
+
+
+def read(s3: Any, **named: str) -> bytes:
+    return bytes(s3.get_object(Bucket=BUCKET, Key=KEY, **named)["Body"].read())
+
+
+def versioned(s3: Any) -> None:
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+
+
+def test_an_object_is_a_file_and_reads_as_it_was_written(s3: Any, folder: Path) -> None:
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=CONTENT)
+    (file,) = folder.iterdir()
+    assert file.read_bytes() == CONTENT
+    assert read(s3) == CONTENT
+
+
+def test_a_range_is_read_from_the_middle(s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=CONTENT)
+    assert read(s3, Range="bytes=1000-1999") == CONTENT[1000:2000]
+    assert read(s3, Range="bytes=-10") == CONTENT[-10:]
+
+
+def test_every_version_keeps_its_own_bytes(s3: Any) -> None:
+    versioned(s3)
+    ids = [s3.put_object(Bucket=BUCKET, Key=KEY, Body=body)["VersionId"] for body in (b"first", b"", CONTENT)]
+    assert [read(s3, VersionId=version) for version in ids] == [b"first", b"", CONTENT]
+
+
+def test_a_deleted_version_takes_its_file_with_it(s3: Any, folder: Path) -> None:
+    versioned(s3)
+    first, second = (s3.put_object(Bucket=BUCKET, Key=KEY, Body=body)["VersionId"] for body in (b"first", b"second"))
+    s3.delete_object(Bucket=BUCKET, Key=KEY, VersionId=first)
+    assert [file.read_bytes() for file in folder.iterdir()] == [b"second"]
+    s3.delete_object(Bucket=BUCKET, Key=KEY, VersionId=second)
+    assert list(folder.iterdir()) == []
+
+
+def test_an_overwritten_object_takes_its_file_with_it(s3: Any, folder: Path) -> None:
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"old")
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"new")
+    assert [file.read_bytes() for file in folder.iterdir()] == [b"new"]
+
+
+def test_a_copy_outlives_its_source(s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key="uploads/source.jpg", Body=CONTENT)
+    s3.copy_object(Bucket=BUCKET, Key=KEY, CopySource={"Bucket": BUCKET, "Key": "uploads/source.jpg"})
+    s3.delete_object(Bucket=BUCKET, Key="uploads/source.jpg")
+    assert read(s3) == CONTENT
+
+
+def test_an_upload_in_parts_is_put_together(s3: Any) -> None:
+    upload = s3.create_multipart_upload(Bucket=BUCKET, Key=KEY)["UploadId"]
+    named = {"Bucket": BUCKET, "Key": KEY, "UploadId": upload}
+    bodies = [b"a" * 5 * 1024 * 1024, CONTENT]
+    parts = [
+        {"PartNumber": number, "ETag": s3.upload_part(**named, PartNumber=number, Body=body)["ETag"]}
+        for number, body in enumerate(bodies, 1)
+    ]
+    s3.complete_multipart_upload(**named, MultipartUpload={"Parts": parts})
+    assert read(s3) == b"".join(bodies)
+
+
+def test_the_files_of_an_earlier_run_are_taken_away(s3: Any, folder: Path) -> None:
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=CONTENT)
+    s3_bodies.install(folder)
+    assert list(folder.iterdir()) == []

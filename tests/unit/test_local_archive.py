@@ -1,0 +1,89 @@
+"""The local stack's archive: what is put comes back equal, whoever reads it and whenever, and no file is left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from moto.logs.models import LogEvent
+from moto.stepfunctions.parser.api import HistoryEventType
+
+from local.archive import Archive
+from local.log_store import OPEN_EVENTS, ArchivedEvents
+
+HISTORY = [
+    {
+        "id": number,
+        "type": HistoryEventType.TaskStateEntered,
+        "timestamp": datetime(2026, 1, 31, 12, 0, number, 500, tzinfo=UTC),
+        "previousEventId": number - 1,
+        "stateEnteredEventDetails": {"name": "Détect Labels", "input": '{"image": {"Key": "uploads/a b.jpg"}}' * 20},
+    }
+    for number in range(1, 40)
+]
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    with closing(Archive(tmp_path / "state")) as opened:
+        yield opened
+
+
+def events(numbers: range) -> list[LogEvent]:
+    return [LogEvent(1000 + number, {"timestamp": number, "message": f"line {number}"}) for number in numbers]
+
+
+def test_a_history_comes_back_exactly_as_it_was_put(archive: Archive) -> None:
+    assert archive.get(archive.put(HISTORY)) == HISTORY
+
+
+def test_a_history_takes_a_small_part_of_its_room(archive: Archive) -> None:
+    _, length = archive.put(HISTORY)
+    assert length < len(repr(HISTORY)) / 10
+
+
+def test_whoever_reads_gets_a_copy_of_his_own(archive: Archive) -> None:
+    place = archive.put({"events": [1]})
+    archive.get(place)["events"].append(2)
+    assert archive.get(place) == {"events": [1]}
+
+
+def test_what_many_threads_put_at_once_is_kept_apart(archive: Archive) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        places = list(pool.map(archive.put, [f"piece {number}" * number for number in range(300)]))
+    assert [archive.get(place) for place in places] == [f"piece {number}" * number for number in range(300)]
+
+
+def test_the_archive_leaves_no_file_behind(archive: Archive, tmp_path: Path) -> None:
+    archive.put(HISTORY)
+    assert list((tmp_path / "state").iterdir()) == []
+
+
+@given(sizes=st.lists(st.integers(0, 3 * OPEN_EVENTS), max_size=8))
+def test_a_streams_events_stay_in_order_however_they_came_in(tmp_path_factory: pytest.TempPathFactory, sizes: list[int]) -> None:
+    with closing(Archive(tmp_path_factory.mktemp("archive"))) as archive:
+        stream, put = ArchivedEvents(archive), list[LogEvent]()
+        for size in sizes:
+            more = events(range(len(put), len(put) + size))
+            put += more
+            stream += more
+        assert [vars(event) for event in stream] == [vars(event) for event in put]
+        assert len(stream) == len(put)
+        assert bool(stream) == bool(put)
+
+
+def test_a_reader_of_a_stream_sees_each_event_once_while_others_come(archive: Archive) -> None:
+    stream = ArchivedEvents(archive)
+    stream += events(range(OPEN_EVENTS + 1))
+    reader = iter(stream)
+    seen = [next(reader).timestamp]
+    stream += events(range(OPEN_EVENTS + 1, 5 * OPEN_EVENTS))
+    seen += [event.timestamp for event in reader]
+    assert seen == sorted(set(seen))
+    assert seen[: OPEN_EVENTS + 1] == list(range(OPEN_EVENTS + 1))
