@@ -17,6 +17,7 @@ from bench import answers
 from bench.counted_stack import LEDGER
 from bench.stack import REPOSITORY, Stack, started
 from imagewatch import pictures
+from imagewatch.aws.items import to_item
 from imagewatch.images import image_id
 
 QUIET_SECONDS = 1.5
@@ -87,12 +88,11 @@ def _photos(recorded: Path) -> dict[str, bytes]:
 
 
 def _cases(counter: Counted, photos: dict[str, bytes]) -> Iterator[tuple[str, Facts]]:
+    counter.watch("match")
     counter.upload("warm-up.jpg", photos["30 labels"])  # connections, caches, first slot
     yield "new image", counter.upload("first.jpg", photos["30 labels"])
     yield "15 labels", counter.upload("few.jpg", photos["15 labels"])
-    counter.watch()
     yield "one match", counter.upload("match.jpg", photos["30 labels"])
-    counter.unwatch()
     yield "converted", counter.upload("photo.webp", photos["webp"])
     yield "duplicate event", counter.repeat("first.jpg")
     yield "rejected", counter.upload("icon.png", photos["too small"])
@@ -127,14 +127,12 @@ class Counted:
     def remove(self, name: str) -> Facts:
         return self._counted("", lambda: self._stack.client("s3").delete_object(Bucket=self._bucket, Key=self._key(name)))
 
-    def watch(self) -> None:
-        term = {"M": {"Term": {"S": WATCHED["Term"]}, "MinConfidence": {"N": str(WATCHED["MinConfidence"])}}}
-        rule = {"RuleId": {"S": "car"}, "Name": {"S": "Car"}, "Enabled": {"BOOL": True}, "Terms": {"L": [term]}}
-        self._stack.client("dynamodb").put_item(TableName=self._stack.outputs["WatchlistTableName"], Item=rule)
-
-    def unwatch(self) -> None:
+    def watch(self, prefix: str) -> None:
+        """Puts a rule on the watchlist for images whose names begin so."""
+        below_uploads = self._key(prefix).removeprefix("uploads/")
+        rule = {"RuleId": "car", "Name": "Car", "AnyOf": [WATCHED], "KeyPrefixes": [below_uploads]}
         table = self._stack.outputs["WatchlistTableName"]
-        self._stack.client("dynamodb").delete_item(TableName=table, Key={"RuleId": {"S": "car"}})
+        self._stack.client("dynamodb").put_item(TableName=table, Item=to_item(rule))
 
     def _counted(self, name: str, act: Callable[[], Any]) -> Facts:
         line, since = len(self._lines()), time.time()

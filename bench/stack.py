@@ -53,7 +53,8 @@ def started(root: Path, module: str = "local", recorded: Path | None = None) -> 
     state = root / "state"
     state.mkdir()
     command = [sys.executable, "-m", module, "--port", "0", "--web-port", "0", "--state", str(state)]
-    command += ["--parameter", "WatchlistMaxAgeSeconds=30"]  # as deployed: the watchlist is read now and then
+    # Else it would hang on the moment which image pays for reading the watchlist, some twice a minute for each process.
+    command += ["--parameter", "WatchlistMaxAgeSeconds=900"]
     command += ["--recorded", str(recorded)] if recorded else []
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with (root / "output.txt").open("wb") as output:
