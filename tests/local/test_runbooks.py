@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from imagewatch.aws.items import to_item
+from imagewatch.aws.items import from_item, to_item
 from tests.integration.receiver import listening
 from uploader.cli import main
 
@@ -206,10 +207,14 @@ def test_a_dead_channel_is_found_mended_and_switched_on_and_what_was_missed_is_s
         assert main(["channels", "remove", "ops", "--endpoint-url", pipeline.stack.endpoint]) == 0
 
 
-def test_a_loud_rule_is_disabled(pipeline: Pipeline) -> None:
+def test_a_loud_rule_is_quietened_looked_at_and_disabled(pipeline: Pipeline) -> None:
+    def rule() -> dict[str, Any]:
+        key = to_item({"RuleId": "watch-person"})
+        item = pipeline.stack.client("dynamodb").get_item(TableName=pipeline.outputs["WatchlistTableName"], Key=key)["Item"]
+        return from_item(item)
+
     pipeline.watch("person")
+    assert "would have matched" in run(pipeline, "quieten a rule", RULE_ID="watch-person")
+    assert datetime.fromisoformat(rule()["SnoozedUntil"]) > datetime.now(UTC) + timedelta(hours=7)
     run(pipeline, "disable rule", RULE_ID="watch-person")
-    item = pipeline.stack.client("dynamodb").get_item(
-        TableName=pipeline.outputs["WatchlistTableName"], Key=to_item({"RuleId": "watch-person"})
-    )["Item"]
-    assert item["Enabled"] == {"BOOL": False}
+    assert rule()["Enabled"] is False
