@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from tests.local.conftest import started
 from tests.local.pipeline import Pipeline
+from tests.local.running_stack import started
 
 from .courier import Courier, attributes
 from .findings import Evidence, gather, items

@@ -21,7 +21,7 @@ import pytest
 from local.sam_environment import declared, endpoint_from_container, environments
 from local.template import load_template
 from local.viewer.stack import Stack
-from tests.local.conftest import RunningStack, started
+from tests.local.running_stack import RunningStack, started
 
 ROOT = Path(__file__).parents[2]
 SECONDS_TO_BUILD = 300

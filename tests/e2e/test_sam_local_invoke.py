@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from imagewatch.aws.items import to_item
-from tests.local.conftest import RunningStack
 from tests.local.pipeline import Pipeline
+from tests.local.running_stack import RunningStack
 
 from .conftest import ROOT, Build, SamLocal
 

@@ -1,70 +1,16 @@
-"""The whole stack as `make up` runs it: its own processes and ports, the real template, no samples."""
+"""Fixtures: a running stack for the whole session, and one test's pipeline on it."""
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
-import boto3
 import pytest
-from botocore.config import Config
 
-ROOT = Path(__file__).parents[2]
-READY_SECONDS = 60
+from .pipeline import Pipeline
+from .running_stack import RunningStack, started
+from .small_stack import small
 
-
-@dataclass(frozen=True)
-class RunningStack:
-    """A stack that answers at `endpoint`; its log and mailbox lie in `state`."""
-
-    endpoint: str
-    state: Path
-
-    def client(self, service: str) -> Any:
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            endpoint_url=self.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id="local",
-            aws_secret_access_key="local",
-            config=Config(retries={"total_max_attempts": 1}),
-        )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@contextmanager
-def started(state: Path, *arguments: str) -> Iterator[RunningStack]:
-    """A stack in the foreground of a process of its own, for as long as the block lasts."""
-    port = str(free_port())
-    running = RunningStack(f"http://localhost:{port}", state)
-    command = [sys.executable, "-m", "local", "--port", port, "--web-port", str(free_port()), "--state", str(state)]
-    command += ["--parameter", "WatchlistMaxAgeSeconds=0"]  # a rule that a test writes holds for its next image
-    command += arguments
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    with (state / "output.txt").open("w") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=environment)
-    try:
-        wait_until_ready(running, process, state / "output.txt")
-        yield running
-    finally:
-        process.terminate()
-        process.wait(30)
+__all__ = ["small"]
 
 
 @pytest.fixture(scope="session")
@@ -73,17 +19,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         yield running
 
 
-def wait_until_ready(stack: RunningStack, process: subprocess.Popen[bytes], output: Path) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while True:
-        assert process.poll() is None, f"the stack stopped: {output.read_text()}"
-        try:
-            with urlopen(f"{stack.endpoint}/_local/health") as answer:
-                if answer.status == 200:
-                    return
-        except (URLError, ConnectionError):
-            time.sleep(0.1)
-        assert time.monotonic() < deadline, f"the stack was not ready in time: {output.read_text()}"
-
-
-from .small_stack import small  # noqa: E402, F401 - a fixture; it needs what is defined above
+@pytest.fixture
+def pipeline(stack: RunningStack) -> Iterator[Pipeline]:
+    """No faults and no rules, before and after."""
+    pipeline = Pipeline(stack)
+    pipeline.clear()
+    yield pipeline
+    pipeline.clear()

@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 from imagewatch.aws.items import from_item, to_item
 from imagewatch.images import image_id
 
-from .conftest import RunningStack
+from .running_stack import RunningStack
 
 TERMINAL = ("ANALYZED", "REJECTED", "FAILED")
 

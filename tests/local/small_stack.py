@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import ROOT, RunningStack, started
+from .running_stack import ROOT, RunningStack, started
 
 TEMPLATE = ROOT / "tests" / "local" / "small" / "template.yaml"
 

@@ -13,8 +13,8 @@ import pytest
 
 from imagewatch.aws.items import from_item, to_item
 
-from .conftest import ROOT, started
 from .pipeline import Pipeline
+from .running_stack import ROOT, started
 
 PORTRAIT = (ROOT / "samples" / "astronaut-portrait.jpg").read_bytes()
 IMAGES = 12

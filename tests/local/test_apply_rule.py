@@ -12,8 +12,8 @@ import pytest
 
 from imagewatch.aws.items import to_item
 
-from .conftest import ROOT, RunningStack, started
 from .pipeline import Pipeline
+from .running_stack import ROOT, RunningStack, started
 
 PORTRAIT = (ROOT / "samples" / "astronaut-portrait.jpg").read_bytes()
 IMAGES = 5

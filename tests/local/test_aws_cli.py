@@ -17,8 +17,8 @@ import pytest
 from imagewatch.aws.items import from_item
 from imagewatch.images import image_id
 
-from .conftest import ROOT, RunningStack
 from .pipeline import Pipeline
+from .running_stack import ROOT, RunningStack
 
 CLI = Path(sys.executable).parent / "aws"
 KEY = "uploads/gate/portrait.jpg"

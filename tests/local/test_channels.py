@@ -19,7 +19,6 @@ from imagewatch.aws.items import to_item
 from tests.integration.receiver import Receiver, listening
 from uploader.cli import main
 
-from .conftest import RunningStack
 from .pipeline import Pipeline
 
 PORTRAIT = Path(__file__).parents[2] / "samples" / "astronaut-portrait.jpg"
@@ -32,12 +31,9 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-@pytest.fixture
-def pipeline(stack: RunningStack) -> Iterator[Pipeline]:
-    pipeline = Pipeline(stack)
-    pipeline.clear()
-    yield pipeline
-    pipeline.clear()
+@pytest.fixture(autouse=True)
+def without_its_channels(pipeline: Pipeline) -> Iterator[None]:
+    yield
     for channel_id in ("ops", "home"):
         imagewatch(pipeline, "channels", "remove", channel_id)
 

@@ -13,7 +13,7 @@ import pytest
 from local.deploy.registry import handler_for
 from local.template import TemplateError, load_template
 
-from .conftest import ROOT, RunningStack
+from .running_stack import ROOT, RunningStack
 from .small_stack import TEMPLATE
 
 OUTPUTS = {

@@ -15,8 +15,8 @@ from imagewatch.pictures import examine
 from tests.hard_images import BOMBS, FORMATS, GREYS, NO_IMAGES, ODDITIES
 from tests.recorded_images import record
 
-from .conftest import started
 from .pipeline import Pipeline
+from .running_stack import started
 
 # One of each kind. The finer differences (each bit depth, each orientation) meet the same code in tests/unit/test_pictures.py.
 CHOSEN = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .conftest import ROOT, started
 from .pipeline import Pipeline
+from .running_stack import ROOT, started
 
 SAMPLE = ROOT / "samples" / "astronaut-portrait.jpg"
 ALLOWED = "Action: [dynamodb:UpdateItem, dynamodb:GetItem]"

@@ -10,8 +10,8 @@ import pytest
 
 from tests.recorded_images import picture, record
 
-from .conftest import started
 from .pipeline import Pipeline
+from .running_stack import started
 
 WARM_UP, BACKLOG, RATE = 6, 40, 5
 

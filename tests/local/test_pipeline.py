@@ -6,7 +6,6 @@ import io
 import json
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,9 @@ from PIL import Image
 
 from imagewatch.aws.items import from_item
 
-from .conftest import RunningStack
 from .pipeline import Pipeline
 
 SAMPLES = Path(__file__).parents[2] / "samples"
-
-
-@pytest.fixture
-def pipeline(stack: RunningStack) -> Iterator[Pipeline]:
-    pipeline = Pipeline(stack)
-    pipeline.clear()
-    yield pipeline
-    pipeline.clear()
 
 
 def portrait() -> bytes:

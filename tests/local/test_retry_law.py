@@ -17,9 +17,9 @@ from imagewatch.aws.items import from_item
 from imagewatch.images import image_id
 from tests.recorded_images import picture, record
 
-from .conftest import ROOT, started
 from .pipeline import TERMINAL, Pipeline
 from .retry_cases import ALWAYS, CASES, Case
+from .running_stack import ROOT, started
 
 NAMES = {case.name: case for case in CASES}
 DEFINITION = (ROOT / "statemachine" / "analyze_image.asl.json").read_text()

@@ -11,8 +11,8 @@ import pytest
 
 from uploader.cli import main
 
-from .conftest import ROOT, RunningStack
 from .pipeline import Pipeline
+from .running_stack import ROOT, RunningStack
 
 PORTRAIT = (ROOT / "samples" / "astronaut-portrait.jpg").read_bytes()
 Output = pytest.CaptureFixture[str]

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,20 +21,12 @@ from imagewatch.aws.items import from_item, to_item
 from tests.integration.receiver import listening
 from uploader.cli import main
 
-from .conftest import ROOT, RunningStack
 from .pipeline import Pipeline
+from .running_stack import ROOT
 
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 RUNBOOKS = dict(re.findall(r"<!-- runbook: ([\w ]+) -->\n```bash\n(.*?)```", TEXT, re.DOTALL))
 SAMPLE = ROOT / "samples" / "astronaut-portrait.jpg"
-
-
-@pytest.fixture
-def pipeline(stack: RunningStack) -> Iterator[Pipeline]:
-    pipeline = Pipeline(stack)
-    pipeline.clear()
-    yield pipeline
-    pipeline.clear()
 
 
 def run(pipeline: Pipeline, *names: str, **variables: str) -> str:

@@ -13,8 +13,8 @@ import yaml
 from local.sam_environment import aws_variables, declared, endpoint_from_container, environments
 from local.viewer.stack import Stack
 
-from .conftest import ROOT, RunningStack, free_port
 from .pipeline import Pipeline
+from .running_stack import ROOT, RunningStack, free_port
 
 BUILT = """
 Globals:

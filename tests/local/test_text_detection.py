@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from .conftest import ROOT, started
 from .pipeline import Pipeline
+from .running_stack import ROOT, started
 
 SAMPLE = ROOT / "samples" / "qr-code-poster-on-wall.jpg"
 BOX = {"Left": 0.4, "Top": 0.7, "Width": 0.2, "Height": 0.1}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import ROOT, started
 from .pipeline import Pipeline
+from .running_stack import ROOT, started
 
 SAMPLE = ROOT / "samples" / "astronaut-portrait.jpg"
 FUNCTION_SECONDS, EXECUTION_SECONDS = 2, 10

@@ -59,7 +59,7 @@ def open_alert(alert_id: str, attributes: Mapping[str, Any], sender: str) -> tup
 
 def _claim(alert_id: str, claim: Mapping[str, Any], now: int) -> bool:
     """Makes an unfinished alert this sender's; False when it is dealt with, or another sender has it in hand."""
-    return _write(
+    return write(
         alert_id,
         claim,
         (),
@@ -77,7 +77,7 @@ def record(alert: Mapping[str, Any], deliveries: Mapping[str, Any], **attributes
     status = status_of(deliveries, alert["Channels"])
     done = ["ClaimedBy", "ClaimedUntil"] if status != PENDING else []
     done += ["QueuedFor"] if status not in (PENDING, QUEUED) else []
-    _write(alert["AlertId"], {"Deliveries": deliveries, "Status": status, **attributes}, done)
+    write(alert["AlertId"], {"Deliveries": deliveries, "Status": status, **attributes}, done)
     return status
 
 
@@ -91,7 +91,7 @@ def take_over(alert: Mapping[str, Any], deliveries: Mapping[str, Any]) -> bool:
     done = ["ClaimedBy", "ClaimedUntil"]
     condition = "#Status = :pending AND (attribute_not_exists(ClaimedUntil) OR ClaimedUntil <= :left)"
     extra = {":pending": PENDING, ":left": _long_ago()}
-    return _write(alert["AlertId"], {"Deliveries": deliveries, "Status": QUEUED}, done, condition, extra)
+    return write(alert["AlertId"], {"Deliveries": deliveries, "Status": QUEUED}, done, condition, extra)
 
 
 def waiting() -> Iterator[list[dict[str, Any]]]:
@@ -132,9 +132,14 @@ def _long_ago() -> int:
     return clock.milliseconds() - LEFT_SECONDS * 1000
 
 
-def _write(
-    alert_id: str, values: Mapping[str, Any], removed: Sequence[str], condition: str = "", extra: Mapping[str, Any] | None = None
+def write(
+    alert_id: str,
+    values: Mapping[str, Any],
+    removed: Sequence[str] = (),
+    condition: str = "",
+    extra: Mapping[str, Any] | None = None,
 ) -> bool:
+    """Sets these attributes and takes others away; False when the condition (with `extra` values) doesn't hold."""
     sets, names, bound = set_expression(values)
     try:
         with translated():

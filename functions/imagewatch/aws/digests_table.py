@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from imagewatch.alerts import PENDING
-from imagewatch.aws import clock
-from imagewatch.aws.clients import client, error_code, translated
+from imagewatch.aws import alerts_table, clock
+from imagewatch.aws.clients import client, translated
 from imagewatch.aws.environment import setting
-from imagewatch.aws.items import from_item, set_expression, to_item
+from imagewatch.aws.items import from_item, to_item
 
 RUN_SECONDS = 250
 """How long one run keeps another away: longer than the function may take."""
@@ -23,7 +21,7 @@ _UNFINISHED = "unfinished digest"
 def begin(run_id: str) -> bool:
     """Whether this run may go ahead; False while another one is at work. One that died stops nobody for long."""
     now = clock.milliseconds()
-    return _update(
+    return alerts_table.write(
         _RUN,
         {"HeldBy": run_id, "HeldUntil": now + RUN_SECONDS * 1000},
         condition="attribute_not_exists(HeldUntil) OR HeldUntil <= :now OR HeldBy = :HeldBy",
@@ -33,7 +31,7 @@ def begin(run_id: str) -> bool:
 
 def end(run_id: str) -> None:
     """Lets the next run go ahead."""
-    _update(_RUN, {"HeldUntil": 0}, condition="HeldBy = :run", extra={":run": run_id})
+    alerts_table.write(_RUN, {"HeldUntil": 0}, condition="HeldBy = :run", extra={":run": run_id})
 
 
 def create(digest_id: str, channel_id: str, members: Sequence[str]) -> dict[str, Any]:
@@ -48,7 +46,7 @@ def create(digest_id: str, channel_id: str, members: Sequence[str]) -> dict[str,
         "QueuedFor": _UNFINISHED,
         "CreatedAt": clock.iso_now(),
     }
-    _update(digest["AlertId"], {name: value for name, value in digest.items() if name != "AlertId"})
+    alerts_table.write(digest["AlertId"], {name: value for name, value in digest.items() if name != "AlertId"})
     return digest
 
 
@@ -80,30 +78,9 @@ def unfinished() -> list[dict[str, Any]]:
 def mark(digest: dict[str, Any], **attributes: Any) -> None:
     """Records what became of a digest, in the table and in `digest`."""
     digest |= attributes
-    _update(digest["AlertId"], attributes)
+    alerts_table.write(digest["AlertId"], attributes)
 
 
 def finish(digest: Mapping[str, Any]) -> None:
     """Nothing is left to do for this digest."""
-    _update(digest["AlertId"], {"FinishedAt": clock.iso_now()}, removed="QueuedFor")
-
-
-def _update(
-    alert_id: str, values: Mapping[str, Any], *, condition: str = "", extra: Mapping[str, Any] | None = None, removed: str = ""
-) -> bool:
-    sets, names, bound = set_expression(values)
-    try:
-        with translated():
-            client("dynamodb").update_item(
-                TableName=setting("ALERTS_TABLE"),
-                Key=to_item({"AlertId": alert_id}),
-                UpdateExpression=f"{sets} REMOVE {removed}" if removed else sets,
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues=bound | to_item(extra or {}),
-                **({"ConditionExpression": condition} if condition else {}),
-            )
-    except ClientError as error:
-        if error_code(error) == "ConditionalCheckFailedException":
-            return False
-        raise
-    return True
+    alerts_table.write(digest["AlertId"], {"FinishedAt": clock.iso_now()}, removed=("QueuedFor",))
