@@ -67,7 +67,7 @@ def compose(
     name, file_name = rule_name(rule["Name"]), one_line(_file_name(image.key)) or "a file without a name"
     urgent = "CRITICAL: " if severity == "critical" else ""
     subject = f"{urgent}{shortened(name, _MAX_NAME)}: {what(best)} {percent(best['Confidence'])} in {file_name}"
-    version = f", version {rule['RuleVersion']}" if "RuleVersion" in rule else ""
+    rule_id, version = one_line(rule["RuleId"]), f", version {rule['RuleVersion']}" if "RuleVersion" in rule else ""
     lines = [
         f'Your rule "{name}" matched an image.',
         "",
@@ -84,8 +84,8 @@ def compose(
         f"See how it was analysed: {execution_link}",
         "",
         *([f"{suppressed_line(suppressed)}", ""] if suppressed and suppressed.count else []),
-        f"This rule (id {one_line(rule['RuleId'])}{version}) is on your watchlist."
-        " Disable it there if you no longer want these messages.",
+        f"This rule (id {rule_id}{version}) is on your watchlist.",
+        f"Too many of these? imagewatch rules snooze {rule_id} --for 8h",
         was_it_wrong(alert_id(image, rule)),
     ]
     return Alert(alert_id(image, rule), rule["RuleId"], rule["Name"], shortened(subject, MAX_SUBJECT), "\n".join(lines))

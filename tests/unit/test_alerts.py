@@ -85,7 +85,8 @@ def test_an_alert_says_what_how_sure_which_image_which_rule_and_where_to_look() 
     assert "Moderation: nothing found" in lines
     assert f"See the image:           {LINK}" in lines
     assert f"See how it was analysed: {HISTORY}" in lines
-    assert "(id rule-1)" in lines[-2]
+    assert lines[-3] == "This rule (id rule-1) is on your watchlist."
+    assert lines[-2] == "Too many of these? imagewatch rules snooze rule-1 --for 8h"
     assert lines[-1] == f"Was it wrong? imagewatch alerts not-this {sent.alert_id}"
 
 
