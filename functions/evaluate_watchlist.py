@@ -13,7 +13,8 @@ from imagewatch.watchlist import within_a_state
 
 @task
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Takes Image and Findings; returns {MatchCount, Rules}: the rules that match and may alert, with what made them match.
+    """Takes Image and Findings; returns {MatchCount, Rules}: the rules that match and may alert, what made them match, and how
+    they are defined.
 
     The image's record also shows the rules that match but are muted, and why they are.
     """
@@ -26,7 +27,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     matched = within_a_state(watchlist.evaluate(image, event["Findings"], datetime.now(UTC)))
     if matched:
         images_table.conclude(image, {"MatchedRules": matched})
-    alerting = [rule for rule in matched if "Muted" not in rule]
+    alerting = watchlist.explained([rule for rule in matched if "Muted" not in rule])
     logger.info(
         "Watchlist evaluated.",
         rules=len(watchlist.rules),

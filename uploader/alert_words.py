@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,8 +10,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from imagewatch.alerts import percent, what
+from uploader.moments import minute
 from uploader.precision import FEW, Precision, Proposal
 from uploader.report import printable
+from uploader.rule_files import document
+from uploader.rule_yaml import dump
 
 _STYLES = {"SENT": "green", "DIGESTED": "green", "FAILED": "red", "PENDING": "yellow", "QUEUED": "yellow", "SUPPRESSED": "dim"}
 
@@ -43,6 +47,35 @@ def alerts_table(alerts: Sequence[Mapping[str, Any]]) -> Table:
             Text(str(alert["AlertId"])),
         )
     return table
+
+
+def alert_lines(alert: Mapping[str, Any]) -> Iterator[Text]:
+    """One alert in full: what was found, in which image, who was told, and the rule as it was then."""
+    status, rule = str(alert.get("Status", "")), alert.get("Rule", {})
+    subject = printable(str(alert.get("Subject") or alert.get("RuleName", "")))
+    yield Text.assemble((subject, "bold"), " (", (status.lower(), _STYLES.get(status, "")), ")")
+    facts = {
+        "Found": ", ".join(f"{what(match)} {percent(match['Confidence'])}" for match in rule.get("Matches", [])),
+        "Image": alert.get("Key", ""),
+        "Seen at": alert.get("Link", ""),
+        "When": minute(str(alert["CreatedAt"])),
+        "Channels": _delivery_words(alert.get("Deliveries", {})),
+        "Told too": f"{alert['SuppressedBefore']} suppressed before it" if alert.get("SuppressedBefore") else "",
+        "Not this": _mark_words(alert["NotThis"]) if "NotThis" in alert else "",
+    }
+    yield from (Text(f"  {name + ':':<10}{printable(str(value))}") for name, value in facts.items() if value)
+    yield Text("")
+    version = f"version {rule.get('RuleVersion', 1)} of {alert.get('RuleId', '')}"
+    if "Definition" not in rule:
+        yield Text(printable(f"The rule was {version}; so many rules matched this image that it isn't kept here."))
+        return
+    yield Text(printable(f"The rule as it was, {version}:"))
+    yield from (Text(f"  {printable(line)}") for line in dump([document(rule["Definition"])]).splitlines())
+
+
+def _mark_words(mark: Mapping[str, Any]) -> str:
+    note = f": {mark['Note']}" if mark.get("Note") else ""
+    return f"marked as wrong by {mark.get('By', 'somebody')}, {minute(str(mark['At']))}{note}"
 
 
 def _delivery_words(deliveries: Mapping[str, Mapping[str, Any]]) -> str:

@@ -18,6 +18,7 @@ from uploader.session import Aws
 from uploader.stack import find_outputs
 
 _ALERT_ID = re.compile(r"[0-9a-f]{32}")
+_NO_ALERT = "there is no alert {}. `imagewatch alerts list` shows those that there are."
 _SHOWN = "AlertId, RuleId, RuleName, #Status, CreatedAt, Subject, #Source, #Key, Deliveries, NotThis"
 _SHOWN_NAMES = {"#Status": "Status", "#Source": "Source", "#Key": "Key"}
 
@@ -72,6 +73,15 @@ class Alerts:
             )
             return sum(page["Count"] for page in pages)
 
+    def one(self, alert_id: str) -> dict[str, Any]:
+        """An alert's record."""
+        _refuse_no_id(alert_id)
+        with asking("read the alert (dynamodb:GetItem)"):
+            answer = self._aws.dynamodb.get_item(TableName=self._table, Key={"AlertId": {"S": alert_id}})
+        if "Item" not in answer:
+            raise CommandError(_NO_ALERT.format(alert_id))
+        return from_item(answer["Item"])
+
     def rule(self, rule_id: str) -> dict[str, Any] | None:
         """The rule as it is now, or None when it was deleted."""
         with asking("read the rule (dynamodb:GetItem)"):
@@ -102,10 +112,7 @@ class Alerts:
         return found
 
     def _change(self, alert_id: str, update: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        if not _ALERT_ID.fullmatch(alert_id):
-            raise UsageError(
-                f"{alert_id!r} is no alert's id: it has 32 digits of 0-9 and a-f. `imagewatch alerts list` shows them."
-            )
+        _refuse_no_id(alert_id)
         try:
             with asking("mark the alert (dynamodb:UpdateItem)"):
                 answer = self._aws.dynamodb.update_item(
@@ -118,9 +125,7 @@ class Alerts:
                 )
         except CommandError as error:
             if isinstance(error.__cause__, ClientError) and "ConditionalCheck" in error.__cause__.response["Error"]["Code"]:
-                raise CommandError(
-                    f"there is no alert {alert_id}. `imagewatch alerts list` shows those that there are."
-                ) from error
+                raise CommandError(_NO_ALERT.format(alert_id)) from error
             raise
         return from_item(answer["Attributes"])
 
@@ -130,6 +135,11 @@ class Alerts:
             return str(self._aws.sts.get_caller_identity()["Arn"]).rpartition(":")[2]
         except AWS_ERRORS:  # a mark is worth more than its author's name
             return "unknown"
+
+
+def _refuse_no_id(alert_id: str) -> None:
+    if not _ALERT_ID.fullmatch(alert_id):
+        raise UsageError(f"{alert_id!r} is no alert's id: it has 32 digits of 0-9 and a-f. `imagewatch alerts list` shows them.")
 
 
 def confirm(aws: Aws, stack: str, given: str, topic: str) -> tuple[str, str]:

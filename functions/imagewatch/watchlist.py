@@ -30,6 +30,7 @@ class Watchlist:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
+        self._by_id = {rule.rule_id: rule for rule in self.rules}
         self._terms: dict[Term, Wanted] = {}
         conditions: dict[Any, Condition] = {}
         for place, rule in enumerate(self.rules):
@@ -63,6 +64,18 @@ class Watchlist:
                     matches = matches_of(condition, hits) if concerned else []
                     matched += [(place, _verdict(rule, matches, muted(rule, uploaded_at, now))) for place, rule in concerned]
         return [verdict for _, verdict in sorted(matched, key=lambda entry: entry[0])]
+
+    def explained(self, verdicts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Verdicts of `evaluate`, each with its rule's record as `Definition`: alerts keep it, whatever becomes of the rule.
+
+        When very many rules match, the last ones go without: the workflow could not carry them all.
+        """
+        room, found = MAX_VERDICT_BYTES - _size(verdicts), []
+        for verdict in verdicts:
+            definition = {"Definition": self._by_id[verdict["RuleId"]].to_record()}
+            room -= _size(definition)
+            found.append(verdict | definition if room >= 0 else verdict)
+        return found
 
     def _condition(self, rule: Rule) -> Condition:
         return Condition(self._all_wanted(rule.any_of), self._all_wanted(rule.all_of), self._all_wanted(rule.none_of))

@@ -243,6 +243,38 @@ def test_the_newest_alerts_are_listed_with_what_became_of_them(deployed: Stack, 
     assert "No alerts since" in capsys.readouterr().out
 
 
+def test_an_alert_is_shown_with_the_rule_as_it_was(deployed: Stack, capsys: Output) -> None:
+    was = {"RuleId": "night", "Name": "Night", "Version": 3, "AnyOf": [{"Term": "person", "MinConfidence": 85}]}
+    deployed.put_item("WatchlistTable", {**was, "Version": 4, "AnyOf": [{"Term": "car", "MinConfidence": 60}]})
+    matches = [{"Term": "person", "Label": "Face", "Confidence": 91.0}]
+    kept = {"RuleId": "night", "RuleVersion": 3, "Matches": matches, "Definition": was}
+    mark = {"At": "2099-11-20T17:00:00.000Z", "By": "ann", "Note": "a\x1b[31m coat"}
+    put_alert(deployed, 1, 91, Rule=kept, Key="uploads/gate/a.jpg", SuppressedBefore=12, NotThis=mark)
+
+    assert main(["alerts", "show", IDS[1]]) == 0
+    printed = capsys.readouterr().out
+    for text in (
+        "Night: person 91 % (sent)",
+        "person (Face) 91 %",
+        "uploads/gate/a.jpg",
+        "12 suppressed before it",
+        "marked as wrong by ann",
+        "version 3 of night",
+        "{Term: person, MinConfidence: 85}",
+    ):
+        assert text in printed
+    assert "car" not in printed
+    assert "\x1b[31m" not in printed
+    assert main(["alerts", "show", IDS[1], "--json"]) == 0
+    assert document(capsys)["Rule"]["Definition"] == was
+
+    put_alert(deployed, 2, 92)
+    assert main(["alerts", "show", IDS[2]]) == 0
+    assert "it isn't kept here" in capsys.readouterr().out
+    assert main(["alerts", "show", "f" * 32]) == 1
+    assert main(["alerts", "show", "nonsense"]) == 2
+
+
 def test_marking_wrong_alerts_gives_the_rule_a_precision_and_a_threshold(deployed: Stack, capsys: Output) -> None:
     deployed.put_item("WatchlistTable", {"RuleId": "night", "AnyOf": [{"Term": "Person", "MinConfidence": 80}]})
     for number, confidence in enumerate([91.57, 95, 97, 82, 85, 93]):

@@ -9,6 +9,7 @@ import pytest
 
 from imagewatch.aws import watchlist_table
 from imagewatch.aws.clients import client
+from imagewatch.rules import Rule
 
 from .conftest import Event, Stack
 
@@ -31,7 +32,10 @@ def test_says_which_rules_match_and_the_record_shows_them(stack: Stack, announce
     ]  # the most specific of Person, Head and Face: one object, one match
     record = stack.record(announced["ImageId"])
     assert record is not None
-    assert record["MatchedRules"] == verdict["Rules"]
+    [alerting], [shown] = verdict["Rules"], record["MatchedRules"]
+    definition = alerting.pop("Definition")
+    assert alerting == shown
+    assert definition == Rule.from_record(PERSON).to_record()  # for the alert, which keeps the rule as it was
 
 
 def test_without_rules_nothing_matches(stack: Stack, announced: Event, sample: Any) -> None:

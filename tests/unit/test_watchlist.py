@@ -450,6 +450,26 @@ def test_a_match_tells_what_its_alert_needs() -> None:
     assert (plain["Severity"], plain["Channels"], plain["RuleVersion"]) == ("warning", ["email"], 1)
 
 
+def test_a_verdict_is_explained_by_its_rule_as_it_is_now() -> None:
+    one, other = replace(rule("car"), rule_id="one", version=7), replace(rule("car"), rule_id="other")
+    watchlist = Watchlist([one, other])
+    verdicts = watchlist.evaluate(image(), found(label("Car")), NOW)
+    explained = watchlist.explained(verdicts[1:])
+    assert explained == [{**verdicts[1], "Definition": other.to_record()}]
+    assert Rule.from_record(explained[0]["Definition"]) == other
+    assert "Definition" not in verdicts[1]
+
+
+def test_explanations_of_very_many_rules_stay_within_what_a_state_carries() -> None:
+    watchlist = Watchlist(replace(rule("car"), rule_id=f"rule-{number}") for number in range(300))
+    explained = watchlist.explained(watchlist.evaluate(image(), found(label("Car")), NOW))
+    with_definition = ["Definition" in verdict for verdict in explained]
+    assert len(explained) == 300
+    assert with_definition == sorted(with_definition, reverse=True)
+    assert 0 < sum(with_definition) < 300
+    assert len(json.dumps(explained)) <= MAX_VERDICT_BYTES
+
+
 WEEKEND = ActiveHours("UTC", (Window(("sat", "sun"), 0, 0),))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from uploader.alert_words import alerts_table, plain_alert, precision_lines, precision_numbers
+from uploader.alert_words import alert_lines, alerts_table, plain_alert, precision_lines, precision_numbers
 from uploader.alerts import Alerts, confirm
 from uploader.arguments import add_connection_arguments, connection, number_between
 from uploader.channels import EMAIL, Channels
@@ -33,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--since", type=since, default="7d", metavar="AGE", help="How far back: 90m, 12h, 7d. It is 7d if not given."
     )
     show.add_argument("--limit", type=number_between(1, 10_000), default=50, metavar="N", help="The most alerts to show: 50.")
+    explain = _action(actions, "show", _show, "Show one alert in full, with the rule as it was when it matched.")
+    explain.add_argument("alert", metavar="ALERT_ID", help="The alert's id, as `imagewatch alerts list` and its mail show it.")
     test = _action(actions, "test", _test, "Send a test through each channel, and show what became of it.")
     test.add_argument("--channel", action="append", metavar="ID", help="Only through this channel; can be given several times.")
     agree = _action(actions, "confirm", _confirm, _CONFIRM, as_json=False)
@@ -89,6 +91,16 @@ def _list(args: argparse.Namespace) -> int:
         screen.say(alerts_table(found))
     else:
         screen.say(f"No alerts since {args.since[:16].replace('T', ' ')} UTC.")
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    alert = Alerts(_aws(args), args.stack).one(args.alert)
+    screen = Screen(quiet=args.json)
+    if args.json:
+        screen.document(alert)
+    else:
+        screen.say(*alert_lines(alert))
     return 0
 
 

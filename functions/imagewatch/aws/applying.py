@@ -92,7 +92,8 @@ class Page:
             return
         if judgement and judgement.verdict and self._run.alert:
             delivery = Delivery(judgement.image, record["Moderation"], self._sender, record.get("ExecutionArn", ""))
-            self._progress.alerts[delivery.deliver(judgement.verdict)] += 1
+            [verdict] = self._watchlist.explained([judgement.verdict])
+            self._progress.alerts[delivery.deliver(verdict)] += 1
         counts["Examined"] += 1
         counts["Matched"] += bool(judgement and judgement.verdict)
 
