@@ -141,7 +141,12 @@ QUESTIONS: list[tuple[str, Judge]] = [
         ),
     ),
     ("sns list-subscriptions", lambda got, at: got["Subscriptions"][0]["Endpoint"] == "operator@example.com"),
-    ("events list-rules", lambda got, at: at["StateMachineArn"] in got["Rules"][0]["EventPattern"]),
+    (
+        "events list-rules",
+        lambda got, at: (
+            [at["StateMachineArn"] in rule["EventPattern"] for rule in got["Rules"] if "EventPattern" in rule] == [True]
+        ),
+    ),
     (
         "logs describe-log-groups",
         lambda got, at: "/imagewatch/imagewatch/functions" in [group["logGroupName"] for group in got["logGroups"]],
