@@ -61,6 +61,10 @@ class Tally:
     by_platform: int = 0
     survived: list[str] = field(default_factory=list)
 
+    def numbers(self) -> list[int]:
+        """Missed by what we do, by AWS's platform alone, by nothing."""
+        return [self.by_us, self.by_platform, len(self.survived)]
+
     def judge(self, what: str, missed: object, by_platform: object = None) -> None:
         """Counts one mutation, by whether what we do, or else what AWS's platform does, comes to grief without it."""
         if missed:
@@ -69,18 +73,3 @@ class Tally:
             self.by_platform += 1
         else:
             self.survived.append(what)
-
-
-class Summary:
-    """A pytest plugin that tells the run's reader how many mutations all tests have tried."""
-
-    def __init__(self) -> None:
-        self.tallies: list[Tally] = []
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        by_us, by_platform = (sum(getattr(tally, name) for tally in self.tallies) for name in ("by_us", "by_platform"))
-        survived = sum(len(tally.survived) for tally in self.tallies)
-        terminalreporter.write_line(
-            f"least privilege: {by_us + by_platform + survived} permissions and conditions taken out one at a time; "
-            f"{by_us} were missed by what Imagewatch does, {by_platform} by AWS's platform alone, {survived} by nothing"
-        )

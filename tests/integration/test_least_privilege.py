@@ -15,10 +15,11 @@ import pytest
 from local.calls import Call, identify, request_context
 from local.iam import allows_service, denied_by_resource
 from local.template import ACCOUNT_ID
+from tests.conftest import LEAST_PRIVILEGE
 
 from .conftest import REGION, Event
 from .platform_permissions import EVERY_FUNCTION, EVERY_STATE_MACHINE, PLATFORM_PERMISSIONS
-from .policy_mutations import Policy, Summary, Tally, as_list, refused, without_one, without_one_condition
+from .policy_mutations import Policy, Tally, as_list, refused, without_one, without_one_condition
 from .recorded_calls import Account, Sent, deployed
 from .workflow_scenarios import SCENARIOS
 
@@ -58,18 +59,12 @@ def evidence() -> Iterator[Evidence]:
         yield Evidence(account, done, platform)
 
 
-@pytest.fixture(scope="module")
-def summary(request: pytest.FixtureRequest) -> Summary:
-    plugin = Summary()
-    request.config.pluginmanager.register(plugin)
-    return plugin
-
-
 @pytest.fixture
-def tally(summary: Summary) -> Tally:
-    """This test's own count, and a part of the run's."""
-    summary.tallies.append(Tally())
-    return summary.tallies[-1]
+def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
+    """This test's own count, and a part of what the run says at its end."""
+    tally = Tally()
+    yield tally
+    request.node.user_properties.append((LEAST_PRIVILEGE, tally.numbers()))
 
 
 def of_type(account: Account, kind: str) -> dict[str, Event]:
