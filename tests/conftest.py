@@ -5,7 +5,10 @@ what tests have counted is said at the end, whichever process they ran in.
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 LEAST_PRIVILEGE = "least privilege"
 """The property in which a test reports [missed by what we do, by AWS's platform alone, by nothing]."""
@@ -14,6 +17,14 @@ LEAST_PRIVILEGE = "least privilege"
 def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_says_how_wide_the_output_is() -> Iterator[None]:
+    """pytest's workers set COLUMNS, and some shells do; tables are folded by it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COLUMNS", raising=False)
+        yield
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
