@@ -125,13 +125,13 @@ def _size(item: Item | None) -> int:
 
 
 def _projected(index: Any, item: Item | None) -> Item | None:
-    """What the index holds of an item: none of one without all its keys; only keys are projected in this template."""
+    """What the index holds of an item: none of one without all its keys."""
     keys = [key["AttributeName"] for key in index.schema]
     if item is None or any(key not in item for key in keys):
         return None
-    if index.projection["ProjectionType"] != "KEYS_ONLY":
-        raise NotImplementedError(f"the units of {index.name} are only known for KEYS_ONLY")
-    return {name: item[name] for name in [*keys, *index.table_key_attrs]}
+    projection = index.projection
+    held = {*keys, *index.table_key_attrs, *projection.get("NonKeyAttributes", [])}
+    return {name: value for name, value in item.items() if projection["ProjectionType"] == "ALL" or name in held}
 
 
 def main() -> int:

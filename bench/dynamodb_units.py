@@ -5,6 +5,7 @@ Source: "DynamoDB item sizes and formats" and "DynamoDB throughput capacity" in 
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -63,6 +64,10 @@ def _value_size(value: Mapping[str, Any]) -> int:
             return 3 + sum(1 + len(name.encode()) + _value_size(element) for name, element in content.items())
         case "SS":
             return sum(len(element.encode()) for element in content)
+        case "B":
+            return len(base64.b64decode(content))
+        case "BS":
+            return sum(len(base64.b64decode(element)) for element in content)
         case "NS":
             return sum(_number_size(element) for element in content)
     raise ValueError(f"sizes of the type {kind} are not known here")

@@ -23,9 +23,14 @@ def test_lists_and_maps_cost_three_bytes_and_one_for_each_element() -> None:
     assert item_size({"M": {"M": {"Left": {"N": "0.5"}}}}) == 1 + 3 + (1 + 4 + 2)
 
 
+def test_bytes_count_as_what_they_are_and_not_as_their_base64() -> None:
+    assert item_size({"Photo": {"B": "aGVsbG8="}}) == 5 + len(b"hello")
+    assert item_size({"Tokens": {"BS": ["aGVsbG8=", "aGk="]}}) == 6 + len(b"hello") + len(b"hi")
+
+
 def test_a_type_without_a_known_size_is_refused() -> None:
-    with pytest.raises(ValueError, match="type B"):
-        item_size({"Photo": {"B": "aGVsbG8="}})
+    with pytest.raises(ValueError, match="type X"):
+        item_size({"Photo": {"X": "aGVsbG8="}})
 
 
 @pytest.mark.parametrize(
