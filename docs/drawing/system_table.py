@@ -63,7 +63,7 @@ PLACES = (
     Place("AlertsTopic", 4, 2),
     Place("LabelIndexTable", 2, 3),
     Place("AlertsTable", 3, 3),
-    Place("AlertEmailSubscription", 4, 3, "An e-mail", "for each match"),
+    Place("AlertEmailSubscription", 4, 3, "An e-mail", "Slack, a webhook"),
     Place(RULE, 0, 4),
     Place("RecordInterruptionFunction", 1, 4),
     Place("DeadLettersAlarm", 2, 4, "{alarms} alarms", "CloudWatch"),
