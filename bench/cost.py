@@ -1,4 +1,7 @@
-"""What images cost: amounts from what was counted, by the price list, beside the published shapes of such pipelines."""
+"""What images cost: amounts from what was counted, by the price list, beside the published shapes of such pipelines.
+
+Sums are exact (`math.fsum`): the built-in sum rounds differently from Python 3.12 on, and so would the documents.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +82,7 @@ def seconds(function: str, calls: Mapping[str, int], cpu_milliseconds: float, me
     """How long one invocation takes, rounded up to a millisecond as Lambda does: CPU at its share of a vCPU, and waiting."""
     cpu = cpu_milliseconds / 1000 * max(1.0, FULL_VCPU_MB / memory)
     cpu *= assumed("camera_photo_factor") if function == "ValidateImage" else 1
-    waiting = sum(number * assumed(f"{name.partition(':')[0]}_seconds") for name, number in calls.items())
+    waiting = math.fsum(number * assumed(f"{name.partition(':')[0]}_seconds") for name, number in calls.items())
     waiting += assumed("pace_seconds") if "states:StartExecution" in calls else 0
     return math.ceil(1000 * (cpu + waiting)) / 1000
 
@@ -95,8 +98,8 @@ def amounts(facts: Facts, cpu: Mapping[str, float]) -> Counter[str]:
         used["lambda_gb_second"] += number * busy * memory / 1024  # type: ignore[assignment]
     used["rekognition_image"] = facts.total("rekognition")
     used["states_transition"] = len(facts.states)
-    used["dynamodb_write"] = sum(facts.write_units.values())  # type: ignore[assignment]
-    used["dynamodb_read"] = sum(facts.read_units.values())  # type: ignore[assignment]
+    used["dynamodb_write"] = math.fsum(facts.write_units.values())  # type: ignore[assignment]
+    used["dynamodb_read"] = math.fsum(facts.read_units.values())  # type: ignore[assignment]
     # A duplicated event or a removal has no upload of its own.
     used["s3_put"] = facts.total("s3", "PutObject") + bool(facts.states)
     reads = facts.total("rekognition") * assumed("rekognition_reads")
@@ -115,12 +118,12 @@ def times(used: Mapping[str, float], number: float) -> dict[str, float]:
 
 def by_line(used: Mapping[str, float]) -> dict[str, float]:
     """US dollars of each printed line for amounts used within a month."""
-    return {line: sum(cost(item, used.get(item, 0)) for item in items) for line, items in LINES.items()}
+    return {line: math.fsum(cost(item, used.get(item, 0)) for item in items) for line, items in LINES.items()}
 
 
 def share_of_the_rest(lines: Mapping[str, float]) -> float:
     """Everything that isn't Rekognition, as a part of Rekognition's; infinite where Rekognition isn't called."""
-    rest = sum(lines.values()) - lines["Rekognition"]
+    rest = math.fsum(lines.values()) - lines["Rekognition"]
     return rest / lines["Rekognition"] if lines["Rekognition"] else math.inf
 
 
@@ -129,7 +132,7 @@ def thousand() -> Table:
     facts, cpu = measured()
     cases = {name: by_line(times(amounts(fact, cpu), 1000)) for name, fact in facts.items()}
     rows = [(line, *(_dollars(lines[line]) for lines in cases.values()), _BASIS[line]) for line in LINES]
-    rows.append(("all", *(_dollars(sum(lines.values())) for lines in cases.values()), ""))
+    rows.append(("all", *(_dollars(math.fsum(lines.values())) for lines in cases.values()), ""))
     shares = [share_of_the_rest(lines) for lines in cases.values()]
     rows.append(("the rest, as a part of Rekognition", *(_percent(share) for share in shares), f"goal: at most {GOAL:.0%}"))
     return Table(

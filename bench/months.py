@@ -77,15 +77,15 @@ def metrics() -> set[str]:
 def stored(facts: Mapping[str, Facts]) -> dict[str, float]:
     """GB that an average image adds to each kind of storage."""
     analysed = {name: share for name, share in MIX.items() if name not in ("duplicate event", "rejected")}
-    rows = sum(share * (facts[name].rows_bytes + STORED_OVERHEAD * facts[name].rows) for name, share in analysed.items())
-    records = sum(share * (facts[name].record_bytes + STORED_OVERHEAD) for name, share in analysed.items())
+    rows = math.fsum(share * (facts[name].rows_bytes + STORED_OVERHEAD * facts[name].rows) for name, share in analysed.items())
+    records = math.fsum(share * (facts[name].record_bytes + STORED_OVERHEAD) for name, share in analysed.items())
     entries = 200 + STORED_OVERHEAD  # the index ByOwner holds three keys
-    thumbnails = sum(share * facts[name].thumbnail_bytes for name, share in analysed.items())
+    thumbnails = math.fsum(share * facts[name].thumbnail_bytes for name, share in analysed.items())
     return {
         "dynamodb": (rows + records + entries) / GB,
         "thumbnails": thumbnails / GB,
         "originals": assumed("original_megabytes") / 1000,
-        "logs": sum(share * facts[name].log_bytes for name, share in MIX.items()) / GB,
+        "logs": math.fsum(share * facts[name].log_bytes for name, share in MIX.items()) / GB,
     }
 
 
@@ -93,7 +93,7 @@ def bill() -> Table:
     facts, cpu = measured()
     months = [month(mixed(facts, cpu), images) for images in VOLUMES]
     rows = [(line, *(_dollars(lines[line]) for lines in months)) for line in [*LINES, STANDING]]
-    sums = [sum(lines.values()) for lines in months]
+    sums = [math.fsum(lines.values()) for lines in months]
     rows.append(("**all**", *(f"**{_dollars(total)}**" for total in sums)))
     rows.append(("for 1,000 images", *(_dollars(1000 * total / images) for total, images in zip(sums, VOLUMES, strict=True))))
     rows.append(("all but Rekognition, as a part of Rekognition", *(f"{share_of_the_rest(lines):.1%}" for lines in months)))
@@ -110,7 +110,7 @@ def keeping() -> Table:
     facts, _ = measured()
     gigabytes = stored(facts)
     prices: dict[str, Callable[[float], float]] = {
-        "records and index, with point-in-time recovery": lambda n: sum(
+        "records and index, with point-in-time recovery": lambda n: math.fsum(
             cost(item, n * gigabytes["dynamodb"]) for item in ("dynamodb_storage", "dynamodb_backup")
         ),
         "thumbnails": lambda n: cost("s3_storage", n * gigabytes["thumbnails"]),
@@ -140,7 +140,7 @@ def levers() -> Table:
     rows = []
     for name, change in changes.items():
         saved = [
-            sum(month(usual, n).values()) - sum(month(change(usual), n).values()) - _express_bill(change(usual), n)
+            math.fsum(month(usual, n).values()) - math.fsum(month(change(usual), n).values()) - _express_bill(change(usual), n)
             for n in VOLUMES
         ]
         rows.append((name, *(_signed(amount) for amount in saved)))
