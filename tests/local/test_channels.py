@@ -96,7 +96,7 @@ def test_the_daily_check_finds_a_channel_that_is_gone_and_the_operators_are_told
     pipeline: Pipeline, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add(pipeline, monkeypatch, receiver.url("/slack"), "ops", "--kind", "slack")
-    receiver.answer(410, b"channel_is_archived")
+    receiver.answer(410, b"archived_before_the_check")
     sns = pipeline.stack.client("sns")
     topic = pipeline.outputs["OperationsTopicArn"]
     subscription = sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="operations@example.com")["SubscriptionArn"]
@@ -104,7 +104,7 @@ def test_the_daily_check_finds_a_channel_that_is_gone_and_the_operators_are_told
     sns.unsubscribe(SubscriptionArn=subscription)
 
     assert "FunctionError" not in answer
-    (mail,) = pipeline.mail_about("channel_is_archived")
+    (mail,) = pipeline.mail_about("archived_before_the_check")
     assert mail["to"] == "operations@example.com"
     capsys.readouterr()
     assert imagewatch(pipeline, "channels", "list", "--json") == 0
