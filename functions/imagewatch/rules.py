@@ -137,7 +137,9 @@ class Rule:
             fields.whole("Version", 1, 10**9, 1),
             fields.flag("Enabled", True),
             severity,
-            fields.texts("Sources", _source, "the name of a folder directly below uploads/, such as front-door"),
+            fields.texts(
+                "Sources", _source, 'the name of a folder directly below uploads/, such as front-door or, in quotes, "2027"'
+            ),
             fields.texts("KeyPrefixes", _prefix, "the beginning of a key below uploads/, such as front-door/night/"),
             hours,
             fields.moment("SnoozedUntil"),

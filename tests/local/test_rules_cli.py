@@ -25,7 +25,7 @@ def test_a_rule_is_tried_written_and_applied_to_images_that_came_before_it(
     record = pipeline.ended(pipeline.upload(PORTRAIT, "before.jpg"))  # its source is its own
     file = tmp_path / "rule.yaml"
     file.write_text(
-        f"RuleId: {rule_id}\nName: Person\nAnyOf: [{{Term: person, MinConfidence: 50}}]\nSources: [{record['Source']}]\n"
+        f"RuleId: {rule_id}\nName: Person\nAnyOf: [{{Term: person, MinConfidence: 50}}]\nSources: ['{record['Source']}']\n"
     )
 
     def rules(*arguments: str) -> Any:
