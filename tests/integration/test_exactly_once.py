@@ -22,7 +22,7 @@ _numbers = itertools.count()
 
 
 @pytest.fixture
-def rehearsal(stack: Stack) -> Rehearsal:
+def rehearsal(stack: Stack, quick_moto: None) -> Rehearsal:
     for rule_id, term in RULES.items():
         rule = {"RuleId": rule_id, "Name": rule_id.title(), "Enabled": True, "Terms": [{"Term": term, "MinConfidence": 50}]}
         stack.put_item("WatchlistTable", rule)
@@ -55,6 +55,8 @@ class World:
         self.put: dict[str, tuple[str, str]] = {}
         """Key and picture by version id."""
         self.removals = dict.fromkeys(self.keys, 0)
+        self.emptied: set[str] = set()
+        """Keys that have shown no image at some time after their first."""
         self.aborted: list[Execution] = []
         self.depth = 0
 
@@ -67,9 +69,15 @@ class World:
 
     def uploads(self, key: str, name: str) -> None:
         self.put[self.rehearsal.put(key, name)] = (key, name)
+        if name == "empty":
+            self.emptied.add(key)
 
     def remove(self) -> None:
-        self.rehearsal.delete(self.chance.among(self.keys))
+        self.removes(self.chance.among(self.keys))
+
+    def removes(self, key: str) -> None:
+        self.rehearsal.delete(key)
+        self.emptied.add(key)
 
     def purge(self) -> None:
         """Deletes a version or a delete marker for good: often the newest, which brings an older one to light."""
@@ -81,6 +89,7 @@ class World:
     def purges(self, key: str, version_id: str) -> None:
         self.rehearsal.purge(key, version_id)
         self.removals[key] += 1
+        self.emptied.add(key)
 
     def deliver(self) -> None:
         """A batch of messages out of order, some of them delivered before; perhaps cut short, or overtaken on its way."""
@@ -165,7 +174,7 @@ def test_events_in_any_order_end_with_what_the_last_version_calls_for(rehearsal:
         key = world.keys[0]
         for action in history:
             if action == "delete":
-                rehearsal.delete(key)
+                world.removes(key)
             elif action == "purge":
                 world.purges(key, rehearsal.versions(key)[0])
             else:
@@ -182,6 +191,28 @@ def test_events_in_any_order_end_with_what_the_last_version_calls_for(rehearsal:
         rehearsal.queue = messages
         world.come_to_rest()
         check(world)
+
+
+def test_a_version_that_is_overwritten_while_it_is_analysed_keeps_what_its_analysis_reads(rehearsal: Rehearsal) -> None:
+    """Its JPEG copy is not there for Rekognition only until the next version has come to its end."""
+    tasks = 0
+    while True:
+        world = World(rehearsal, Chance(b""))
+        key = world.keys[0]
+        world.uploads(key, "red, converted")
+        rehearsal.deliver(list(rehearsal.queue))
+        (overtaken,) = [one for one in rehearsal.executions.values() if one.given["image"]["Key"] == key]
+        for _ in range(tasks):
+            overtaken.advance()
+        if overtaken.status != "RUNNING":
+            break
+        world.uploads(key, "green")
+        rehearsal.deliver(list(rehearsal.queue))
+        list(rehearsal.executions.values())[-1].finish()
+        world.come_to_rest()
+        check(world)
+        tasks += 1
+    assert tasks > 4
 
 
 @settings(
@@ -207,7 +238,7 @@ def test_any_stream_of_events_ends_with_what_the_last_version_calls_for(
 
     # And in the end everything is removed.
     for key in world.keys:
-        rehearsal.delete(key)
+        world.removes(key)
     world.come_to_rest()
     check(world)
 
@@ -267,5 +298,7 @@ def check_version(world: World, version_id: str, key: str, name: str) -> None:
     sent = {rule: number for (rule, version), number in cloud.published.items() if version == version_id}
     assert all(number == 1 for number in sent.values()), sent
     assert set(sent) <= matching
-    if any("Send Alert" in one.entered and one.status == "SUCCEEDED" for one in executions):
+    # What is removed, or stopped by hand, can go too early for its alerts; what is only overwritten can not.
+    cut_short = key in world.emptied or any(one in world.aborted for one in executions)
+    if not cut_short or any("Send Alert" in one.entered and one.status == "SUCCEEDED" for one in executions):
         assert set(sent) == matching

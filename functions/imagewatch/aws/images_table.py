@@ -4,7 +4,8 @@ Three attributes keep late, repeated and overtaken events and executions from ch
 the record is, and every later write is conditional on them; a record without `Claim` is being removed, and nobody's. `LastEvent`
 is the sequencer of the latest event that the record answers; with `Uncovered`, that was a removal, and how old the version is
 that it left in place isn't known. `Stored` says what else exists for this claim (index rows and renditions); a new claim moves it
-to `Stale`, from where it is cleared away once the new claim's analysis has ended.
+to `Stale`, from where it is cleared away once the new claim's analysis has ended. What is `InProgress` there belongs to an
+analysis that was overtaken, and that clears it away itself when it ends: until then it reads the image's analysis copy.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def claim(
     """
     image_id, state = image.image_id, {name: value for name, value in image.to_state().items() if name != "ImageId"}
     values = {**state, **attributes, "Owner": image.source, "Status": "ANALYZING"}
-    values |= {"LastEvent": image.sequencer, "Stored": [stored]}
+    values |= {"LastEvent": image.sequencer, "Stored": [{**stored, "InProgress": True}]}
     sets, bound = _sets(values)
     stale = "#Stale = list_append(if_not_exists(#Stale, :none), if_not_exists(#Stored, :none))"
     dropped = ", ".join(f"#{name}" for name in _FROM_THE_LAST_VERSION)
@@ -87,7 +88,7 @@ def conclude(image: ImageVersion, attributes: Mapping[str, Any], labels: Sequenc
     sets, values = _sets(attributes)
     if labels is not None:
         sets, values = f"{sets}, #Stored[0].Labels = :indexed", values | to_item({":indexed": list(labels)})
-    return _while_ours(image, sets, values)
+    return _while_ours(image, f"{sets} REMOVE #Stored[0].InProgress", values)
 
 
 def list_rendition(image: ImageVersion, key: str) -> Record | None:
@@ -102,6 +103,11 @@ def list_rendition(image: ImageVersion, key: str) -> Record | None:
     if done or (belongs_to(image, record) and key in record["Stored"][0]["Renditions"]):
         return record
     return None
+
+
+def left_behind(record: Mapping[str, Any]) -> list[Record]:
+    """What older claims have stored and nobody uses or clears away any more."""
+    return [stored for stored in record.get("Stale", []) if not stored.get("InProgress")]
 
 
 def settle(image: ImageVersion) -> bool:

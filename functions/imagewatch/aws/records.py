@@ -97,10 +97,9 @@ def _remove(record: Record | None) -> bool:
 
 def _settle(image: ImageVersion, record: Mapping[str, Any]) -> bool:
     """Clears away what older claims left behind; False when the record has been taken over meanwhile."""
-    stale = record.get("Stale", [])
-    for old in stale:
+    for old in images_table.left_behind(record):
         _clear(old)
-    if stale:
+    if record.get("Stale"):
         return images_table.settle(image)
     return images_table.belongs_to(image, images_table.read(image.image_id))
 
