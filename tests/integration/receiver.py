@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ class Receiver:
     received: list[Received] = field(default_factory=list)
     answers: list[tuple[int, bytes, dict[str, str]]] = field(default_factory=lambda: [(200, b"ok", {})])
     hang: threading.Event = field(default_factory=threading.Event)
-    """While it isn't set, an answer of status 0 keeps the caller waiting."""
+    """While it isn't set, an answer of status 0 keeps the caller waiting, and one of status -2 comes drop by drop."""
 
     def url(self, path: str = "/hook") -> str:
         return f"http://127.0.0.1:{self.port}{path}"
@@ -52,6 +53,11 @@ def listening() -> Iterator[Receiver]:
             if status == -1:
                 self.wfile.write(answer)  # whatever it is, it isn't HTTP
                 return
+            if status == -2:
+                for place in range(len(answer)):
+                    self.wfile.write(answer[place : place + 1])
+                    receiver.hang.wait(0.005)
+                return
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -61,7 +67,12 @@ def listening() -> Iterator[Receiver]:
         def log_message(self, *arguments: Any) -> None:
             """Keeps the test's output readable."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            if not isinstance(sys.exception(), ConnectionError):  # else the caller has had enough, as some tests want it
+                super().handle_error(request, client_address)
+
+    server = Server(("127.0.0.1", 0), Handler)
     receiver.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

@@ -328,17 +328,37 @@ def test_a_channel_that_was_changed_meanwhile_is_not_switched_off_for_its_old_ad
     assert record(sending, "home")["Status"] == "ok"
 
 
-def test_a_server_that_hangs_is_given_up_in_time(sending: Stack, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "READ_SECONDS", 0.3)
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(http, "READ_SECONDS", 0.5)
     http._pool.cache_clear()
+    yield
+    http._pool.cache_clear()
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [(0, b""), (-2, b"HTTP/1.1 200 OK\r\n" * 100), (-2, b"HTTP/1.1 200 OK\r\nX-Padding: " + b"x" * 1000)],
+    ids=["says nothing", "says it drop by drop", "never comes to the end of a header"],
+)
+def test_a_server_that_hangs_is_given_up_in_time(sending: Stack, receiver: Receiver, status: int, answer: bytes) -> None:
     add(sending, "home", "webhook", receiver.url())
-    receiver.answer(0)
+    receiver.answer(status, answer)
     began = time.monotonic()
-    with pytest.raises(Unavailable, match=r"did not answer within 0\.3 seconds"):
+    with pytest.raises(Unavailable, match=r"did not answer within 0\.5 seconds"):
         channels.load("home").send(message())
     assert time.monotonic() - began < 3
     assert len(receiver.received) == 1
-    http._pool.cache_clear()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_status_that_has_come_decides_however_slowly_the_rest_does(sending: Stack, receiver: Receiver) -> None:
+    add(sending, "home", "webhook", receiver.url())
+    receiver.answer(-2, b"HTTP/1.0 200\r\n\r\n" + b"x" * 1000)
+    began = time.monotonic()
+    channels.load("home").send(message())
+    assert time.monotonic() - began < 3
 
 
 def test_what_is_not_http_is_not_an_answer(sending: Stack, receiver: Receiver) -> None:

@@ -6,15 +6,19 @@ The workflow does the repeating. Messages are our own, because urllib3's can hol
 from __future__ import annotations
 
 import functools
+import http.client
+import io
 import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, SSLError, TimeoutError
 
 from imagewatch.alerts import one_line
@@ -119,6 +123,45 @@ def _retry_after(value: str) -> float:
     return min(max(seconds, 0.0), MAX_RETRY_AFTER)
 
 
+class _InTime(io.RawIOBase):
+    """What comes from a socket until READ_SECONDS are over, however slowly: its own timeout would begin anew with each byte."""
+
+    def __init__(self, stream: io.RawIOBase, sock: socket.socket) -> None:
+        self._stream, self._socket, self._until = stream, sock, time.monotonic() + READ_SECONDS
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left)
+        return self._stream.readinto(buffer)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class _ResponseInTime(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *arguments: Any, **named: Any) -> None:
+        super().__init__(sock, *arguments, **named)
+        self.fp = io.BufferedReader(_InTime(self.fp.detach(), sock))
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    class ConnectionCls(HTTPConnection):
+        response_class = _ResponseInTime
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    class ConnectionCls(HTTPSConnection):
+        response_class = _ResponseInTime
+
+
 @functools.cache
 def _pool() -> urllib3.PoolManager:
-    return urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS))
+    pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS))
+    pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+    return pool

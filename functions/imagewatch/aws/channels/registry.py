@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from imagewatch.aws import channels_table
-from imagewatch.aws.channels import slack, sns, webhook
 from imagewatch.channel_health import DISABLED
 from imagewatch.errors import ChannelGone, ChannelRefused, Throttled
 from imagewatch.intake import iso_utc
@@ -21,8 +21,7 @@ from imagewatch.observability import count, logger
 
 EMAIL = "email"
 
-_KINDS: Mapping[str, ModuleType] = {"sns": sns, "slack": slack, "webhook": webhook}
-_NEEDED = {"sns": (), "slack": ("SecretParameter",), "webhook": ("Url", "SecretParameter")}
+_NEEDED_BY = {"sns": (), "slack": ("SecretParameter",), "webhook": ("Url", "SecretParameter")}
 _ADDRESS = ("Url", "SecretParameter", "UpdatedAt")
 
 
@@ -55,7 +54,8 @@ class Channel:
 
     @property
     def _module(self) -> ModuleType:
-        return _KINDS[self.kind]
+        # When first used: most alerts are e-mails, and what the others import is a cold start's.
+        return importlib.import_module(f"imagewatch.aws.channels.{self.kind}")
 
     def _through(self, act: Any) -> Any:
         try:
@@ -93,8 +93,8 @@ def known(channel_id: str, record: Mapping[str, Any] | None) -> Channel:
         return Channel(EMAIL, {"ChannelId": EMAIL, "Kind": "sns", **(record or {})})
     if not record or "Kind" not in record:
         raise ChannelRefused(f"There is no channel {channel_id}. `imagewatch channels list` shows those that there are.")
-    if record["Kind"] not in _KINDS:
+    if record["Kind"] not in _NEEDED_BY:
         raise ChannelRefused(f"The channel {channel_id} is of an unknown kind: {record['Kind']}.")
-    if missing := [name for name in _NEEDED[record["Kind"]] if not record.get(name)]:
+    if missing := [name for name in _NEEDED_BY[record["Kind"]] if not record.get(name)]:
         raise ChannelRefused(f"The channel {channel_id} has no {' and no '.join(missing)}. Add it again.")
     return Channel(channel_id, record)
