@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from imagewatch.errors import InvalidRule
-from imagewatch.rules import DEFAULT_CONFIDENCE, SEVERITIES, Rule
+from imagewatch.rules import DEFAULT_CONFIDENCE, PLACES, SEVERITIES, Rule
+from imagewatch.schedule import DAYS
 from imagewatch.words import words_of
 from uploader.errors import UsageError
 from uploader.moments import duration
@@ -15,15 +17,18 @@ from uploader.rule_files import slug_of
 
 _LISTS = {"any": "AnyOf", "all": "AllOf", "none": "NoneOf"}
 _TEXTS = {"source": "Sources", "key_prefix": "KeyPrefixes", "channel": "Channels"}
-_FLAGS = (*_LISTS, *_TEXTS, "severity", "cooldown", "per_source")
+_FLAGS = (*_LISTS, *_TEXTS, "severity", "cooldown", "per_source", "active", "time_zone", "bypass_quiet_hours")
+_ALWAYS = "always"
+_WINDOW = re.compile(r"(?:(?P<days>[a-z,-]+) )?(?P<start>[0-9:]+)-(?P<end>[0-9:]+)")
 
 
 def add_flags(parser: argparse.ArgumentParser, *, changes: bool) -> None:
     """The flags that `add` and `edit` share."""
     group = parser.add_argument_group("the rule", "Each list replaces the one that the rule has." if changes else None)
-    term: Any = {"action": "append", "metavar": "TERM[:CONFIDENCE]", "type": term_in}
-    least = f"{DEFAULT_CONFIDENCE:g} if not given"
-    group.add_argument("--any", **term, help=f"At least one of these must be found, at least so sure (0-100, {least}).")
+    term: Any = {"action": "append", "metavar": "[PLACE=]TERM[:CONFIDENCE]", "type": term_in}
+    least, places = f"{DEFAULT_CONFIDENCE:g} if not given", ", ".join(PLACES)
+    says = f"At least one of these must be found, at least so sure (0-100, {least}). PLACE is one of {places}."
+    group.add_argument("--any", **term, help=says)
     group.add_argument("--all", **term, help="Each of these must be found.")
     group.add_argument("--none", **term, help="None of these may be found.")
     group.add_argument("--source", action="append", metavar="NAME", help="Only images of this source (a camera, a folder).")
@@ -34,6 +39,16 @@ def add_flags(parser: argparse.ArgumentParser, *, changes: bool) -> None:
     group.add_argument(
         "--per-source", action=argparse.BooleanOptionalAction, default=None, help="A cooldown of its own for each source."
     )
+    always = f"; {_ALWAYS} to end that" if changes else ""
+    group.add_argument(
+        "--active", action="append", metavar="WINDOW", type=window_in,
+        help=f'Only then it alerts: "22:00-06:00", "mon-fri 08:00-18:00", "sat,sun 00:00-00:00" (whole days){always}.',
+    )  # fmt: skip
+    group.add_argument("--time-zone", metavar="NAME", help="Whose clock --active means, such as Europe/Berlin.")
+    group.add_argument(
+        "--bypass-quiet-hours", action=argparse.BooleanOptionalAction, default=None,
+        help="Alert outside --active too, and never wait for a digest; for critical rules.",
+    )  # fmt: skip
     if changes:
         group.add_argument("--name", metavar="TEXT", help="What alerts call the rule.")
         group.add_argument(
@@ -43,19 +58,53 @@ def add_flags(parser: argparse.ArgumentParser, *, changes: bool) -> None:
 
 
 def term_in(text: str) -> dict[str, Any]:
-    """An argparse type: "Person:90" as a term. What follows the last colon is a confidence only if it is a number."""
+    """An argparse type: "Person:90" or "moderation=Weapons:90" as a term. What follows the last colon is a confidence only if it
+    is a number, and what precedes the first = a place only if it is one."""
+    place, equals, rest = text.partition("=")
+    term, within = (rest, {"In": place}) if equals and place in PLACES else (text, {})
+    name, confidence = _named(term)
+    return {"Term": name} | ({} if confidence is None else {"MinConfidence": confidence}) | within
+
+
+def _named(text: str) -> tuple[str, float | None]:
     name, colon, number = text.rpartition(":")
     try:
-        return {"Term": name, "MinConfidence": float(number)} if colon else {"Term": text}
+        return (name, float(number)) if colon else (text, None)
     except ValueError:
-        return {"Term": text}
+        return text, None
 
 
 def _confidence_in(text: str) -> tuple[str, float]:
-    term = term_in(text)
-    if "MinConfidence" not in term:
+    name, confidence = _named(text)
+    if confidence is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no term with a confidence, such as Person:90")
-    return str(term["Term"]), float(term["MinConfidence"])
+    return name, confidence
+
+
+def window_in(text: str) -> dict[str, Any] | None:
+    """An argparse type: "mon-fri 22:00-06:00" as a window of active hours; without days it is every day's. None is "always"."""
+    if text == _ALWAYS:
+        return None
+    found = _WINDOW.fullmatch(" ".join(text.lower().split()))
+    days = _days(found["days"]) if found else None
+    if not found or not days:
+        like = f"such as 22:00-06:00 or mon-fri 08:00-18:00 (days are {', '.join(DAYS)})"
+        raise argparse.ArgumentTypeError(f"{text!r} is no window of the week {like}")
+    return {"Days": days, "From": found["start"], "To": found["end"]}
+
+
+def _days(text: str | None) -> list[str] | None:
+    """ "mon-wed,sat" day by day; None when that isn't what it is."""
+    if text is None:
+        return list(DAYS)
+    named: set[str] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        if not {first, last if dash else first} <= set(DAYS):
+            return None
+        start = DAYS.index(first)
+        named |= {DAYS[(start + n) % 7] for n in range((DAYS.index(last) - start) % 7 + 1)} if dash else {first}
+    return [day for day in DAYS if day in named]
 
 
 def has_flags(args: argparse.Namespace) -> bool:
@@ -92,7 +141,25 @@ def _with_flags(record: dict[str, Any], args: argparse.Namespace) -> dict[str, A
         given["Severity"] = args.severity
     if args.cooldown is not None or args.per_source is not None:
         given["Cooldown"] = _cooldown(record.get("Cooldown", {}), args)
-    return {**record, **given}
+    if args.bypass_quiet_hours is not None:
+        given["BypassQuietHours"] = args.bypass_quiet_hours
+    if args.active is not None or args.time_zone is not None:
+        given["ActiveHours"] = _active_hours(record.get("ActiveHours") or {}, args)
+    return {name: value for name, value in {**record, **given}.items() if value is not None}
+
+
+def _active_hours(before: Mapping[str, Any], args: argparse.Namespace) -> dict[str, Any] | None:
+    windows = before.get("Windows") if args.active is None else args.active
+    if windows and None in windows:
+        if len(windows) > 1 or args.time_zone is not None:
+            raise UsageError(f"--active {_ALWAYS} stands alone: the rule then has no active hours.")
+        return None
+    zone = before.get("TimeZone") if args.time_zone is None else args.time_zone
+    if not zone:
+        raise UsageError("--active is meant by somebody's clock, so it needs --time-zone, such as Europe/Berlin.")
+    if not windows:
+        raise UsageError("--time-zone says whose clock active hours mean, so it needs --active.")
+    return {"TimeZone": zone, "Windows": windows}
 
 
 def _cooldown(before: Mapping[str, Any], args: argparse.Namespace) -> dict[str, Any]:

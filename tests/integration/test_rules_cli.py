@@ -92,7 +92,14 @@ def test_a_rule_by_flags_is_on_the_watchlist_with_its_first_version(deployed: St
         "AnyOf": [{"Term": "Person", "MinConfidence": 90}], "Sources": ["gate"], "Channels": ["email"],
         "Cooldown": {"Seconds": 600, "PerSource": False},
     }  # fmt: skip
-    assert "imagewatch rules preview person-at-the-gate" in capsys.readouterr().out
+    assert "imagewatch rules preview person-at-the-gate\n" in capsys.readouterr().out
+
+
+def test_what_to_try_next_names_the_same_deployment_and_only_what_is_there(deployed: Stack, capsys: Output) -> None:
+    assert main(["rules", "add", "Cat", "--any", "Cat", "--region", "us-east-1", "--dry-run"]) == 0
+    assert "preview" not in capsys.readouterr().out
+    assert main(["rules", "add", "Cat", "--any", "Cat", "--region", "us-east-1"]) == 0
+    assert "imagewatch rules preview cat --region us-east-1\n" in capsys.readouterr().out
 
 
 def test_a_file_adds_each_of_its_rules(deployed: Stack) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 import pytest
 
 from imagewatch.rules import Cooldown, Rule, Term
+from imagewatch.schedule import ActiveHours, Window
 from uploader.errors import UsageError
 from uploader.rule_flags import add_flags, changed_by, has_flags, rule_from, term_in
 
@@ -28,9 +30,12 @@ def parsed(*arguments: str, changes: bool = False) -> argparse.Namespace:
         ("a:b", {"Term": "a:b"}),
         ("a:b:7.5", {"Term": "a:b", "MinConfidence": 7.5}),
         ("Person:", {"Term": "Person:"}),
+        ("moderation=Weapons:60", {"Term": "Weapons", "MinConfidence": 60.0, "In": "moderation"}),
+        ("text=GATE 7", {"Term": "GATE 7", "In": "text"}),
+        ("E=mc2", {"Term": "E=mc2"}),
     ],
 )
-def test_what_follows_the_last_colon_is_a_confidence_if_it_is_a_number(text: str, term: dict[str, object]) -> None:
+def test_a_term_may_name_its_place_and_its_confidence(text: str, term: dict[str, object]) -> None:
     assert term_in(text) == term
 
 
@@ -48,9 +53,42 @@ def test_a_rule_is_made_of_a_name_and_flags() -> None:
     )  # fmt: skip
 
 
+EVERY_DAY = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@pytest.mark.parametrize(
+    ("text", "window"),
+    [
+        ("22:00-06:00", Window(EVERY_DAY, 1320, 360)),
+        ("mon-fri 08:00-18:30", Window(EVERY_DAY[:5], 480, 1110)),
+        ("Sat,Sun  00:00-00:00", Window(EVERY_DAY[5:], 0, 0)),
+        ("fri-mon,wed 07:05-08:00", Window(("mon", "wed", "fri", "sat", "sun"), 425, 480)),
+        ("sun 07:00-08:00", Window(("sun",), 420, 480)),
+    ],
+)
+def test_active_hours_are_windows_of_the_week(text: str, window: Window) -> None:
+    rule = rule_from(parsed("Gate", "--any", "Person", "--active", text, "--time-zone", "Europe/Berlin"))
+    assert rule.active_hours == ActiveHours("Europe/Berlin", (window,))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "22-", "mo 22:00-06:00", "mon-fri", "mon-fri 22:00", "-mon 08:00-09:00", "mon- 08:00-09:00"]
+)
+def test_what_is_no_window_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(argparse.ArgumentError, match="no window of the week such as 22:00-06:00 or mon-fri 08:00-18:00"):
+        parsed("Gate", "--any", "Person", f"--active={text}")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (("Gate", "--any", "Person", "--active", "22:00-06:00"), "needs --time-zone"),
+        (("Gate", "--any", "Person", "--time-zone", "Europe/Berlin"), "so it needs --active"),
+        (("Gate", "--any", "Person", "--active", "always", "--active", "22:00-06:00"), "stands alone"),
+        (("Gate", "--any", "Person", "--active", "22:00-26:00", "--time-zone", "Europe/Berlin"), "To must be a time of day"),
+        (("Gate", "--any", "Person", "--active", "22:00-06:00", "--time-zone", "Europe/Berln"), "Did you mean Europe/Berlin"),
+        (("Gate", "--any", "Person", "--bypass-quiet-hours"), "only critical rules may bypass"),
+        (("Gate", "--any", "text=Gate", "--any", "label=Person:101"), "entry 2 .Person.: MinConfidence must be"),
         (("Gate", "--any", "Person:190"), "MinConfidence must be a number from 0 to 100"),
         (("Gate", "--none", "Person"), "AnyOf must be a list with at least one entry"),
         (("Gate", "--any", "Person", "--channel", "Not An Id"), "Channels must be"),
@@ -91,6 +129,17 @@ def test_a_cooldown_keeps_what_is_not_said_of_it() -> None:
     assert changed_by(parsed("gate", "--cooldown", "1h", changes=True), RULE).cooldown == Cooldown(3600, True)
     assert changed_by(parsed("gate", "--no-per-source", changes=True), RULE).cooldown == Cooldown(600, False)
     assert changed_by(parsed("gate", "--cooldown", "0", changes=True), RULE).cooldown.seconds == 0
+
+
+def test_active_hours_are_changed_moved_to_another_clock_and_ended() -> None:
+    night = Window(EVERY_DAY, 1320, 360)
+    hours = replace(RULE, severity="critical", bypass_quiet_hours=True, active_hours=ActiveHours("Europe/Berlin", (night,)))
+    weekend = changed_by(parsed("gate", "--active", "sat,sun 00:00-00:00", changes=True), hours)
+    assert weekend.active_hours == ActiveHours("Europe/Berlin", (Window(("sat", "sun"), 0, 0),))
+    moved = changed_by(parsed("gate", "--time-zone", "America/Lima", "--no-bypass-quiet-hours", changes=True), hours)
+    assert (moved.active_hours, moved.bypass_quiet_hours) == (ActiveHours("America/Lima", (night,)), False)
+    assert changed_by(parsed("gate", "--active", "always", changes=True), hours).active_hours is None
+    assert changed_by(parsed("gate", "--name", "Door", changes=True), hours).active_hours == hours.active_hours
 
 
 def test_a_term_that_the_rule_does_not_have_is_no_silent_change() -> None:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from uploader.actions import run_action
 from uploader.commands import alerts, channels, rules, upload
 
 
@@ -22,7 +23,7 @@ class Command:
 
 COMMANDS = (
     Command("upload", upload.SUMMARY, upload.DESCRIPTION, upload.add_arguments, upload.run),
-    Command("rules", rules.SUMMARY, rules.DESCRIPTION, rules.add_arguments, rules.run),
-    Command("alerts", alerts.SUMMARY, alerts.DESCRIPTION, alerts.add_arguments, alerts.run),
-    Command("channels", channels.SUMMARY, channels.DESCRIPTION, channels.add_arguments, channels.run),
+    Command("rules", rules.SUMMARY, rules.DESCRIPTION, rules.add_arguments, run_action),
+    Command("alerts", alerts.SUMMARY, alerts.DESCRIPTION, alerts.add_arguments, run_action),
+    Command("channels", channels.SUMMARY, channels.DESCRIPTION, channels.add_arguments, run_action),
 )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import Any
 
 from rich.text import Text
 
+from uploader.actions import add_action
 from uploader.alert_words import alert_lines, alerts_table, plain_alert, precision_lines, precision_numbers
 from uploader.alerts import Alerts, confirm
-from uploader.arguments import add_connection_arguments, connection, number_between
+from uploader.arguments import connection, connection_options, number_between
 from uploader.channels import EMAIL, Channels
 from uploader.errors import CommandError, UsageError
 from uploader.moments import since
@@ -27,26 +26,26 @@ rule is right, and which threshold would have kept the right ones."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    show = _action(actions, "list", _list, "Show the newest alerts and how they stand.")
+    show = add_action(actions, "list", _list, "Show the newest alerts and how they stand.")
     show.add_argument("--rule", metavar="RULE", help="Only this rule's alerts (much faster).")
     show.add_argument(
         "--since", type=since, default="7d", metavar="AGE", help="How far back: 90m, 12h, 7d. It is 7d if not given."
     )
     show.add_argument("--limit", type=number_between(1, 10_000), default=50, metavar="N", help="The most alerts to show: 50.")
-    explain = _action(actions, "show", _show, "Show one alert in full, with the rule as it was when it matched.")
+    explain = add_action(actions, "show", _show, "Show one alert in full, with the rule as it was when it matched.")
     explain.add_argument("alert", metavar="ALERT_ID", help="The alert's id, as `imagewatch alerts list` and its mail show it.")
-    test = _action(actions, "test", _test, "Send a test through each channel, and show what became of it.")
+    test = add_action(actions, "test", _test, "Send a test through each channel, and show what became of it.")
     test.add_argument("--channel", action="append", metavar="ID", help="Only through this channel; can be given several times.")
-    agree = _action(actions, "confirm", _confirm, _CONFIRM, as_json=False)
+    agree = add_action(actions, "confirm", _confirm, _CONFIRM, as_json=False)
     agree.add_argument("link", metavar="TOKEN-OR-URL", help='The address of "Confirm subscription" in SNS\'s mail, in quotes.')
     agree.add_argument("--topic", choices=("alerts", "operations"), default="alerts", help="Which topic a token alone is for.")
-    wrong = _action(
+    wrong = add_action(
         actions, "not-this", _not_this, "Mark an alert as wrong: the rule should not have matched this image.", as_json=False
     )
     wrong.add_argument("alert", metavar="ALERT_ID", help="The alert's id, as `imagewatch alerts list` shows it.")
     wrong.add_argument("--note", metavar="TEXT", help="What it was instead.")
     wrong.add_argument("--undo", action="store_true", help="Take the mark back.")
-    right = _action(actions, "precision", _precision, "Say how often a rule is right, and propose a threshold.")
+    right = add_action(actions, "precision", _precision, "Say how often a rule is right, and propose a threshold.")
     right.add_argument("rule", metavar="RULE", help="The rule's id.")
     right.add_argument("--since", type=since, default="90d", metavar="AGE", help="How far back. It is 90d if not given.")
 
@@ -55,23 +54,6 @@ _CONFIRM = (
     'Confirm an e-mail subscription so that it can\'t be ended by a click: the link "unsubscribe" in each mail otherwise works '
     "for everybody, and mail scanners that open links use it."
 )
-
-
-def run(args: argparse.Namespace) -> int:
-    """Runs the action that was named."""
-    code: int = args.act(args)
-    return code
-
-
-def _action(
-    actions: Any, name: str, act: Callable[[argparse.Namespace], int], says: str, *, as_json: bool = True
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = actions.add_parser(name, help=says.partition(":")[0], description=says, allow_abbrev=False)
-    if as_json:
-        parser.add_argument("--json", action="store_true", help="Print one JSON document on stdout, and nothing else.")
-    add_connection_arguments(parser)
-    parser.set_defaults(act=act)
-    return parser
 
 
 def _aws(args: argparse.Namespace) -> Aws:
@@ -140,9 +122,8 @@ def _not_this(args: argparse.Namespace) -> int:
     alert = alerts.unmark(args.alert) if args.undo else alerts.mark(args.alert, args.note)
     did = "No longer marked" if args.undo else "Marked as wrong"
     rule = printable(str(alert.get("RuleId", "")))
-    Screen(quiet=False).say(
-        f"{did}: {printable(str(alert.get('Subject', args.alert)))}", f"See: imagewatch alerts precision {rule}"
-    )
+    see = f"imagewatch alerts precision {rule}{connection_options(args)}"
+    Screen(quiet=False).say(f"{did}: {printable(str(alert.get('Subject', args.alert)))}", f"See: {see}")
     return 0
 
 

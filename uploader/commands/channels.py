@@ -14,7 +14,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from uploader.arguments import add_connection_arguments, connection
+from uploader.actions import add_action
+from uploader.arguments import connection, connection_options
 from uploader.channels import EMAIL, KINDS, MIN_SECRET, Channels, Subscription, refuse_id, refuse_url
 from uploader.errors import CommandError, UsageError
 from uploader.report import printable
@@ -32,9 +33,8 @@ _STYLES = {"ok": "green", "off": "dim", "pending": "yellow", "failing": "red", "
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    show = _action(actions, "list", _list, "Show the channels, how they fare, and who gets e-mails.")
-    show.add_argument("--json", action="store_true", help="Print one JSON document on stdout, and nothing else.")
-    add = _action(actions, "add", _add, "Add a channel, or replace its address and its secret.")
+    add_action(actions, "list", _list, "Show the channels, how they fare, and who gets e-mails.")
+    add = add_action(actions, "add", _add, "Add a channel, or replace its address and its secret.", as_json=False)
     add.add_argument("channel", metavar="ID", help="How rules name it: a-z, 0-9 and -.")
     add.add_argument("--kind", choices=KINDS, required=True, help="slack (an incoming webhook), or webhook (any HTTPS address).")
     add.add_argument("--url", metavar="URL", help="Where a webhook's messages go. Slack's address is asked for: it is a secret.")
@@ -44,22 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("disable", _disable, "Send nothing through a channel until it is enabled."),
         ("remove", _remove, "Remove a channel and its secret."),
     ):
-        one = _action(actions, name, act, says)
+        one = add_action(actions, name, act, says, as_json=False)
         one.add_argument("channel", metavar="ID", help="The channel's id.")
     one.add_argument("--force", action="store_true", help="Remove it although rules send there.")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Runs the action that was named."""
-    code: int = args.act(args)
-    return code
-
-
-def _action(actions: Any, name: str, act: Any, says: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = actions.add_parser(name, help=says, description=says, allow_abbrev=False)
-    add_connection_arguments(parser)
-    parser.set_defaults(act=act)
-    return parser
 
 
 def _channels(args: argparse.Namespace) -> Channels:
@@ -158,7 +145,8 @@ def _add(args: argparse.Namespace) -> int:
     secret = _secret(args.kind)
     is_new = _channels(args).add(args.channel, args.kind, args.url, args.name, secret)
     did = "Added" if is_new else "Replaced"
-    Screen(quiet=False).say(f"{did} the channel {args.channel}. Try it: imagewatch alerts test --channel {args.channel}")
+    trial = f"imagewatch alerts test --channel {args.channel}{connection_options(args)}"
+    Screen(quiet=False).say(f"{did} the channel {args.channel}. Try it: {trial}")
     return 0
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
 
+from uploader.actions import add_action
 from uploader.alert_words import precision_lines, precision_numbers
 from uploader.alerts import Alerts
-from uploader.arguments import add_connection_arguments, connection, number_between
+from uploader.arguments import connection, connection_options, number_between
 from uploader.commands import rules_files, rules_history, rules_writing
 from uploader.errors import CommandError
 from uploader.moments import duration, moment, now, since
@@ -32,8 +33,8 @@ _ALERTS_COUNTED = 500
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    _action(actions, "list", _list, "Show the rules and how they stand.")
-    show = _action(actions, "show", _show, "Show one rule, and how its alerts have fared.")
+    add_action(actions, "list", _list, "Show the rules and how they stand.")
+    show = add_action(actions, "show", _show, "Show one rule, and how its alerts have fared.")
     show.add_argument("rule", metavar="RULE", help="The rule's id.")
     _writing(actions)
     _in_files(actions)
@@ -41,17 +42,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _writing(actions: Any) -> None:
-    add = _action(actions, "add", rules_writing.add, "Add a rule: from a file, or by a name and flags.", writes=True)
+    add = add_action(actions, "add", rules_writing.add, "Add a rule: from a file, or by a name and flags.", dry_run=True)
     add.add_argument("rule", metavar="NAME-OR-FILE", help="What to call the rule; or a YAML file (- is stdin), without flags.")
     add.add_argument("--id", metavar="ID", help="The rule's id: a-z, 0-9 and -. It is made of the name if not given.")
     add_flags(add, changes=False)
-    edit = _action(actions, "edit", rules_writing.edit, "Change a rule: in $EDITOR, from a file, or by flags.", writes=True)
+    edit = add_action(actions, "edit", rules_writing.edit, "Change a rule: in $EDITOR, from a file, or by flags.", dry_run=True)
     edit.add_argument("--file", metavar="FILE", help="A YAML file that takes the rule's place (- is stdin).")
     add_flags(edit, changes=True)
-    enable = _action(actions, "enable", rules_writing.enable, "Let a rule match again.", writes=True)
-    disable = _action(actions, "disable", rules_writing.disable, "Let a rule match nothing until it is enabled.", writes=True)
-    snooze = _action(
-        actions, "snooze", rules_writing.snooze, "Let a rule alert nobody for a while; it goes on matching.", writes=True
+    enable = add_action(actions, "enable", rules_writing.enable, "Let a rule match again.", dry_run=True)
+    disable = add_action(actions, "disable", rules_writing.disable, "Let a rule match nothing until it is enabled.", dry_run=True)
+    snooze = add_action(
+        actions, "snooze", rules_writing.snooze, "Let a rule alert nobody for a while; it goes on matching.", dry_run=True
     )
     times = snooze.add_mutually_exclusive_group(required=True)
     times.add_argument("--for", dest="length", type=duration, metavar="TIME", help="So long from now: 30m, 2h, 7d.")
@@ -59,30 +60,30 @@ def _writing(actions: Any) -> None:
         "--until", type=moment, metavar="MOMENT", help="Until then, such as 2027-01-31T08:00 (this machine's clock)."
     )
     times.add_argument("--off", action="store_true", help="Let it alert again.")
-    delete = _action(actions, "delete", rules_writing.delete, "Delete a rule; its alerts are kept.", writes=True)
+    delete = add_action(actions, "delete", rules_writing.delete, "Delete a rule; its alerts are kept.", dry_run=True)
     delete.add_argument("--yes", action="store_true", help="Don't ask.")
     for one in (edit, enable, disable, snooze, delete):
         one.add_argument("rule", metavar="RULE", help="The rule's id.")
 
 
 def _in_files(actions: Any) -> None:
-    take = _action(actions, "import", rules_files.import_, "Make the rules as files have them: add and change.", writes=True)
+    take = add_action(actions, "import", rules_files.import_, "Make the rules as files have them: add and change.", dry_run=True)
     take.add_argument("files", nargs="+", metavar="FILE", help="YAML or JSON with one rule or a list of them (- is stdin).")
     take.add_argument("--prune", action="store_true", help="Delete the rules that are in none of the files; needs --yes.")
     take.add_argument("--yes", action="store_true", help="Let --prune delete.")
-    give = _action(actions, "export", rules_files.export, "Print the rules as YAML that `import` takes back unchanged.")
+    give = add_action(actions, "export", rules_files.export, "Print the rules as YAML that `import` takes back unchanged.")
     give.add_argument("rules", nargs="*", metavar="RULE", help="The ids of rules. All of them if not given.")
 
 
 def _over_history(actions: Any) -> None:
     says = "Show what a rule would have done: what it would have matched and sent. It need not be on the watchlist."
-    before = _action(actions, "preview", rules_history.preview, says)
+    before = add_action(actions, "preview", rules_history.preview, says)
     before.add_argument("rule", metavar="RULE-OR-FILE", help="The rule's id, or a YAML file with one or several rules.")
     before.add_argument(
         "--examples", type=number_between(0, 1_000_000), metavar="N", help="How many matches to show: 5, with --json all of them."
     )
     says = "Hold a rule against past images: record its matches on them, and alert only with --alert. Rekognition isn't called."
-    over = _action(actions, "apply", rules_history.apply, says, writes=True)
+    over = add_action(actions, "apply", rules_history.apply, says, dry_run=True)
     over.add_argument("rule", nargs="?", metavar="RULE", help="The rule's id.")
     over.add_argument("--alert", action="store_true", help="Send alerts for matches that had none; asks first.")
     over.add_argument("--yes", action="store_true", help="Don't ask.")
@@ -98,24 +99,6 @@ def _over_history(actions: Any) -> None:
         one.add_argument("--until", type=since, metavar="WHEN", help="An age or a date. Now if not given.")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Runs the action that was named."""
-    code: int = args.act(args)
-    return code
-
-
-def _action(
-    actions: Any, name: str, act: Callable[[argparse.Namespace], int], says: str, *, writes: bool = False
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = actions.add_parser(name, help=says.partition(":")[0], description=says, allow_abbrev=False)
-    parser.add_argument("--json", action="store_true", help="Print one JSON document on stdout, and nothing else.")
-    if writes:
-        parser.add_argument("--dry-run", action="store_true", help="Say what would be done, and do nothing.")
-    add_connection_arguments(parser)
-    parser.set_defaults(act=act)
-    return parser
-
-
 def _list(args: argparse.Namespace) -> int:
     found = Rules(Aws(connection(args, pool_size=4)), args.stack).all()
     screen, moment = Screen(quiet=args.json), now()
@@ -124,7 +107,9 @@ def _list(args: argparse.Namespace) -> int:
     elif found:
         screen.say(rules_table(found.values(), moment))
     else:
-        screen.say('There are no rules yet. A first one: imagewatch rules add "Person seen" --any Person:90')
+        screen.say(
+            f'There are no rules yet. A first one: imagewatch rules add "Person seen" --any Person:90{connection_options(args)}'
+        )
     return 0
 
 

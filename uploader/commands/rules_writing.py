@@ -12,6 +12,7 @@ from rich.text import Text
 
 from imagewatch.intake import iso_utc
 from uploader.alerts import Alerts
+from uploader.arguments import connection_options
 from uploader.editing import Draft
 from uploader.errors import CommandError, UsageError
 from uploader.moments import minute, now
@@ -48,7 +49,9 @@ def add(args: argparse.Namespace) -> int:
         )
     said = session.advise(wanted)
     code = session.carry_out([change(rule, None) for rule in wanted], said)
-    session.screen.say(f"What it would have done in the last 30 days: imagewatch rules preview {wanted[0].rule_id}")
+    if not args.dry_run:
+        trial = f"imagewatch rules preview {wanted[0].rule_id}{connection_options(args)}"
+        session.screen.say(f"What it would have done in the last 30 days: {trial}")
     return code
 
 
