@@ -42,7 +42,7 @@ down: $(VENV)/.local-installed  ## stop what `make up` started
 	@$(BIN)/python -m local --stop
 
 test: $(VENV)/.dev-installed  ## every test that needs neither an AWS account nor a container engine
-	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev-installed  ## the gate for every commit: lint, types, template, contract
 	@$(BIN)/ruff check

@@ -1,9 +1,10 @@
-"""For every tier: Ctrl-C means Ctrl-C, also where pytest was started in the background, whose jobs a shell lets ignore it; and
-what tests have counted is said at the end, whichever process they ran in.
+"""For every tier: Ctrl-C means Ctrl-C, also where pytest was started in the background, whose jobs a shell lets ignore it; how
+many processes share the work; and what tests have counted is said at the end, whichever process they ran in.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +18,12 @@ LEAST_PRIVILEGE = "least privilege"
 def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors, since many tests wait for a stack; each has a stack of its own, so not more than 4."""
+    return min((os.cpu_count() or 1) + 1, 4)
 
 
 @pytest.fixture(scope="session", autouse=True)
