@@ -62,11 +62,17 @@ class Pipeline:
         return answer
 
     def states(self, record: dict[str, Any]) -> list[str]:
-        """Names of the states that the image's execution entered, in order."""
-        pages = self.stack.client("stepfunctions").get_paginator("get_execution_history")
+        """Names of the states that the image's execution entered, in order; none before it has started.
+
+        Start Analysis writes the record first and starts the execution second, so there can be a record alone.
+        """
+        client = self.stack.client("stepfunctions")
         entered = []
-        for page in pages.paginate(executionArn=record["ExecutionArn"]):
-            entered += [e["stateEnteredEventDetails"]["name"] for e in page["events"] if "stateEnteredEventDetails" in e]
+        try:
+            for page in client.get_paginator("get_execution_history").paginate(executionArn=record["ExecutionArn"]):
+                entered += [e["stateEnteredEventDetails"]["name"] for e in page["events"] if "stateEnteredEventDetails" in e]
+        except client.exceptions.ExecutionDoesNotExist:
+            return []
         return entered
 
     def mail_about(self, key: str) -> list[dict[str, Any]]:
