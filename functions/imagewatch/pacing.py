@@ -1,7 +1,7 @@
 """How starts are spread over time: executions under Rekognition's quota, messages under a channel's limit.
 
 Each start takes a slot from one shared clock. Slots lie a little further apart than the rate asks for, and a start that misses
-its slot by more than LATENESS gives it up and takes another; JOURNEY is what the start then takes to reach Step Functions. So no
+its slot by more than LATENESS exchanges it for another; JOURNEY is what the start then takes to reach Step Functions. So no
 window of one second holds more starts than the rate.
 """
 

@@ -339,7 +339,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("status", "answer"),
-    [(0, b""), (-2, b"HTTP/1.1 200 OK\r\n" * 100), (-2, b"HTTP/1.1 200 OK\r\nX-Padding: " + b"x" * 1000)],
+    [(0, b""), (-2, b"HTTP/1.1 200 OK\r\n" * 100), (-2, b"HTTP/1.1 200 OK\r\nX-Padding: " + b"x" * 4000)],
     ids=["says nothing", "says it drop by drop", "never comes to the end of a header"],
 )
 def test_a_server_that_hangs_is_given_up_in_time(sending: Stack, receiver: Receiver, status: int, answer: bytes) -> None:
@@ -348,17 +348,17 @@ def test_a_server_that_hangs_is_given_up_in_time(sending: Stack, receiver: Recei
     began = time.monotonic()
     with pytest.raises(Unavailable, match=r"did not answer within 0\.5 seconds"):
         channels.load("home").send(message())
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 7
     assert len(receiver.received) == 1
 
 
 @pytest.mark.usefixtures("impatient")
 def test_a_status_that_has_come_decides_however_slowly_the_rest_does(sending: Stack, receiver: Receiver) -> None:
     add(sending, "home", "webhook", receiver.url())
-    receiver.answer(-2, b"HTTP/1.0 200\r\n\r\n" + b"x" * 1000)
+    receiver.answer(-2, b"HTTP/1.0 200\r\n\r\n" + b"x" * 4000)
     began = time.monotonic()
     channels.load("home").send(message())
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 7
 
 
 def test_what_is_not_http_is_not_an_answer(sending: Stack, receiver: Receiver) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from imagewatch.aws import clients, clock, pace_table
+from imagewatch.aws import channel_pace, clients, clock, pace_table
 from imagewatch.images import ImageVersion
 from start_analysis import run
 
@@ -145,6 +145,50 @@ def test_a_backlog_never_starts_faster_than_the_rate_and_is_not_lost(
 def test_a_backlog_makes_use_of_nearly_all_of_the_rate(stack: Stack, time: VirtualTime, monkeypatch: pytest.MonkeyPatch) -> None:
     starts = drain(stack, time, monkeypatch, 0.005, 4)
     assert (starts[-1] - starts[0]) / SECOND < 1.25 * BACKLOG / RATE
+
+
+class Slow:
+    """DynamoDB where each write takes as long: half of it there, half of it back. Gives up on who asks on and on."""
+
+    def __init__(self, seconds: float, time: VirtualTime) -> None:
+        self._real, self._half, self._time, self.calls = clients.client("dynamodb"), seconds / 2 * SECOND, time, 0
+
+    def update_item(self, **arguments: Any) -> Any:
+        self.calls += 1
+        assert self.calls < 1_000
+        self._time.sleep(self._half)
+        try:
+            return self._real.update_item(**arguments)
+        finally:
+            self._time.sleep(self._half)
+
+
+@pytest.mark.parametrize("seconds", [0.04, 0.08, 0.4])
+def test_a_high_rate_gets_on_where_a_write_takes_longer_than_a_start_may_be_late(
+    stack: Stack, time: VirtualTime, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    stack.handler("StartAnalysis")
+    monkeypatch.setenv("MAX_IMAGES_PER_SECOND", "100")
+    table = Slow(seconds, time)
+    monkeypatch.setattr(clock, "client", lambda service: table)
+    time.join()
+    for _ in range(20):
+        pace_table.wait_for_slot()
+    assert table.calls <= 20 * 3
+
+
+@pytest.mark.parametrize("seconds", [0.04, 0.08, 0.4])
+def test_a_lone_message_has_its_slot_though_the_write_that_takes_it_is_slow(
+    stack: Stack, time: VirtualTime, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    stack.handler("SendAlert")
+    table = Slow(seconds, time)
+    monkeypatch.setattr(clock, "client", lambda service: table)
+    time.join()
+    began = time.now
+    assert channel_pace.wait_for_slot("ops", "slack", SECOND)
+    assert not channel_pace.wait_for_slot("ops", "slack", SECOND // 10)
+    assert time.now - began < 3 * SECOND
 
 
 def test_what_a_first_start_needs_is_made_before_its_slot_is_taken(

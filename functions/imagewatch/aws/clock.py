@@ -15,6 +15,7 @@ from imagewatch.intake import iso_utc
 from imagewatch.pacing import is_too_late
 
 SECOND = 1_000_000
+LONGEST_LEAD = SECOND
 
 
 @dataclass(frozen=True)
@@ -28,38 +29,46 @@ class SharedClock:
     def wait_for_slot(self, patience: int | None = None) -> bool:
         """Sleeps until a slot of our own; False, at once, when none lies within `patience` (microseconds; None: no limit)."""
         deadline = None if patience is None else now() + patience
-        while True:
-            slot = self._take(None if deadline is None else max(deadline - now(), 0))
-            if slot is None:
-                return False
+        lead, asked = 0, now()
+        slot = self._take(lead, deadline)
+        while slot is not None:
+            # Where a write takes longer than a start may be late, only a slot that lies ahead by as much can be used.
+            lead = min(max(lead, now() - asked), LONGEST_LEAD)
             if (delay := slot - now()) > 0:
                 pause(delay / SECOND)
             if not is_too_late(slot, now()):
                 return True
+            asked = now()
+            slot = self._postpone(slot, lead) or self._take(lead, deadline)
+        return False
 
-    def _take(self, patience: int | None) -> int | None:
-        """Microseconds since the epoch of a slot that is nobody else's; None when all within the patience are taken."""
+    def _take(self, lead: int, deadline: int | None) -> int | None:
+        """Microseconds since the epoch of a slot that is nobody else's; None when all until the deadline are taken."""
         while True:
-            present = now()
-            latest = None if patience is None else present + patience
-            hand = self._advance(present, latest) or self._restart(now())
+            hand = self._advance(now() + lead, deadline) or self._restart(now() + lead)
             if not isinstance(hand, _Refused):
                 return hand
-            if latest is not None and hand.next_slot > latest:
+            if deadline is not None and hand.next_slot > deadline:
                 return None
 
-    def _advance(self, present: int, latest: int | None) -> int | None:
+    def _advance(self, earliest: int, latest: int | None) -> int | None:
         """The slot at the clock's hand, while that points to the future; None when it has fallen behind, or is too far ahead."""
-        values = {":spacing": self.spacing, ":now": present} | ({} if latest is None else {":latest": latest})
+        values = {":spacing": self.spacing, ":earliest": earliest} | ({} if latest is None else {":latest": latest})
         within = "" if latest is None else " AND NextSlot <= :latest"
-        hand = self._move("SET NextSlot = NextSlot + :spacing", f"NextSlot > :now{within}", values)
+        hand = self._move("SET NextSlot = NextSlot + :spacing", f"NextSlot > :earliest{within}", values)
         return None if isinstance(hand, _Refused) else hand - self.spacing
 
-    def _restart(self, present: int) -> int | _Refused:
-        """The present moment, when no slot lies ahead; refused when one does."""
-        condition = "attribute_not_exists(NextSlot) OR NextSlot <= :now"
-        hand = self._move("SET NextSlot = :next", condition, {":next": present + self.spacing, ":now": present})
-        return hand if isinstance(hand, _Refused) else present
+    def _restart(self, slot: int) -> int | _Refused:
+        """This very moment, when no slot lies ahead of it; refused when one does."""
+        condition = "attribute_not_exists(NextSlot) OR NextSlot <= :slot"
+        hand = self._move("SET NextSlot = :next", condition, {":next": slot + self.spacing, ":slot": slot})
+        return hand if isinstance(hand, _Refused) else slot
+
+    def _postpone(self, missed: int, lead: int) -> int | None:
+        """Exchanges a missed slot for a later one, so that it isn't lost; None when others have taken slots after it."""
+        slot = now() + lead
+        values = {":next": slot + self.spacing, ":ours": missed + self.spacing}
+        return None if isinstance(self._move("SET NextSlot = :next", "NextSlot = :ours", values), _Refused) else slot
 
     def _move(self, update: str, condition: str, values: dict[str, int]) -> int | _Refused:
         try:
