@@ -27,7 +27,10 @@ class SharedClock:
     spacing: int
 
     def wait_for_slot(self, patience: int | None = None) -> bool:
-        """Sleeps until a slot of our own; False, at once, when none lies within `patience` (microseconds; None: no limit)."""
+        """Sleeps until a slot of our own; False, at once, when none lies within `patience` (microseconds; None: no limit).
+
+        A slot that was missed isn't held against the patience, which is for the slots that others have taken.
+        """
         deadline = None if patience is None else now() + patience
         lead, asked = 0, now()
         slot = self._take(lead, deadline)
@@ -36,9 +39,11 @@ class SharedClock:
             lead = min(max(lead, now() - asked), LONGEST_LEAD)
             if (delay := slot - now()) > 0:
                 pause(delay / SECOND)
-            if not is_too_late(slot, now()):
-                return True
             asked = now()
+            if not is_too_late(slot, asked):
+                return True
+            if deadline is not None:
+                deadline += asked - slot
             slot = self._postpone(slot, lead) or self._take(lead, deadline)
         return False
 
