@@ -7,6 +7,7 @@ from typing import Any
 
 from imagewatch import findings
 from imagewatch.aws import records
+from imagewatch.errors import AnalysisIncomplete, ImageGone
 from imagewatch.images import ImageVersion
 from imagewatch.intake import iso_utc
 from imagewatch.observability import count, logger, task
@@ -20,7 +21,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     place in the state, which could not carry both (256 KiB).
     """
     image = ImageVersion.from_state(event["Image"])
-    found = findings.combine(event["Findings"])
+    found = combine(image, event["Findings"])
     attributes = {
         **event["Record"],
         **found,
@@ -35,3 +36,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         count("ModerationMissing")
     passed_on: dict[str, Any] = {name: found[name] for name in ("Labels", "Moderation", "Text") if name in found}
     return {"Stored": stored, **passed_on}
+
+
+def combine(image: ImageVersion, brought: dict[str, Any]) -> dict[str, Any]:
+    """The branches' findings together. What is missing is no fault where the image has been removed under Rekognition's eyes."""
+    try:
+        return findings.combine(brought)
+    except AnalysisIncomplete:
+        if records.is_ours(image):
+            raise
+        raise ImageGone("The image was removed or replaced before it could be analysed.") from None

@@ -81,7 +81,9 @@ class LocalStack:
         self.executions = Executions(self.bus.publish, self.logs.add, archive)
 
     def _worker_host(self) -> Host:
-        return Host(self._forks, self.logs, self.identities.credentials, self._options.region, self.endpoint)
+        # By number, so that S3's virtual hosts stay out of the functions' links: no resolver knows bucket.localhost for certain.
+        endpoint = f"http://127.0.0.1:{self.server.port}"
+        return Host(self._forks, self.logs, self.identities.credentials, self._options.region, endpoint)
 
     def start(self) -> None:
         """Serve, deploy, warm up; returns when everything is ready. Raises TemplateError when the template can't run."""

@@ -19,7 +19,7 @@ NAMESPACE = "Imagewatch"
 _SUBJECT = ("image_id", "execution_id", "function", "request_id")
 Handler = Callable[[dict[str, Any], Any], Any]
 
-logger = Logger(service="imagewatch", use_rfc3339=True, utc=True)
+logger = Logger(use_rfc3339=True, utc=True)  # its service is POWERTOOLS_SERVICE_NAME: the stack's name
 # botocore tells at INFO where it found its credentials, in lines that say nothing of the image.
 logging.getLogger("botocore").setLevel(logging.WARNING)
 
@@ -61,7 +61,7 @@ def task(handler: Handler) -> Handler:
 def count(metric: str, number: int = 1) -> None:
     """Adds to one of the metrics that docs/operations.md lists."""
     with single_metric(name=metric, unit=MetricUnit.Count, value=number, namespace=NAMESPACE) as emitted:
-        emitted.add_dimension(name="service", value="imagewatch")
+        emitted.add_dimension(name="service", value=logger.service)  # two stacks in a Region keep apart
         for name, value in logger.get_current_keys().items():
             if name in _SUBJECT:
                 emitted.add_metadata(key=name, value=value)

@@ -113,7 +113,8 @@ def examine(data: bytes) -> Picture:
         with _decoding(name):
             _refuse_tiles(image)
         full_size = image.size
-        why = _why_convert(image, name, data)
+        with _decoding(name):
+            why = _why_convert(image, name, data)
         if why is None and name == "JPEG":
             # A JPEG can be decoded at a half, a quarter or an eighth: all bytes are read, a fraction of the memory is used.
             image.draft("RGB", (2 * THUMBNAIL_SIDE, 2 * THUMBNAIL_SIDE))
@@ -188,6 +189,8 @@ def _why_convert(image: Image.Image, name: str, data: bytes) -> str | None:
         return "Rekognition expects RGB and this image is in the colours of print (CMYK)"
     if image.mode in _SIXTEEN_BIT_MODES or (name == "PNG" and data[24] == 16):
         return "Rekognition expects 8 bits per channel and this image has 16"
+    if name != "JPEG" and image.getexif().get(ORIENTATION) in range(2, 9):
+        return f"the original is turned by its EXIF orientation, which Rekognition heeds in JPEG and not in {name}"
     if max(image.size) > MAX_SIDE:
         return f"the original has {image.width} x {image.height} pixels and Rekognition reads {MAX_SIDE} on a side"
     if len(data) > MAX_ANALYSIS_BYTES:

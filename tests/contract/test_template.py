@@ -48,7 +48,7 @@ def test_no_message_is_given_up_before_five_tries_or_fourteen_days(template: Tem
 def test_one_bad_message_does_not_bring_its_neighbours_back(template: Template) -> None:
     (mapping,) = of_type(template, "AWS::Lambda::EventSourceMapping").values()
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping["ScalingConfig"]["MaximumConcurrency"] >= 2
+    assert mapping["ScalingConfig"]["MaximumConcurrency"] == {"Ref": "IntakeConcurrency"}
 
 
 def test_the_bucket_announces_creations_and_removals_by_prefix_and_never_by_suffix(template: Template) -> None:

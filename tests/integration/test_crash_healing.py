@@ -133,10 +133,10 @@ STORIES = {
         lambda cloud, key: (cloud.put(key, "text"), cloud.deliver(list(cloud.queue)), cloud.running()[0].finish()),
         {
             "StartAnalysis": [RECORD, *START],
-            "StoreAnalysis": [RECORD, *CLEARED],
+            "StoreAnalysis": [RECORD, *CLEARED, RENDITIONS, RECORD],  # what it knows of, what the record lists, and the list
             "EvaluateWatchlist": [RECORD],
             "SendAlert": [*SENT, *SENT],
-            "RecordRejection": [RECORD, RECORD],
+            "RecordRejection": [RECORD],
         },
     ),
     "a version that is gone before it can be read": Story(

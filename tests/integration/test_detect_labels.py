@@ -65,14 +65,15 @@ def test_a_fault_of_rekognition_is_named_unavailable(stack: Stack, rekognition: 
         stack.handler("DetectLabels")(sample("detect_labels"))
 
 
-@pytest.mark.parametrize("code", ["InvalidImageFormatException", "ImageTooLargeException", "InvalidS3ObjectException"])
+@pytest.mark.parametrize("code", ["InvalidImageFormatException", "ImageTooLargeException"])
 def test_a_refusal_of_the_image_rejects_it_and_is_not_retried(stack: Stack, rekognition: Stubber, sample: Any, code: str) -> None:
     rekognition.add_client_error("detect_labels", code, "Request has invalid image format", 400)
     with pytest.raises(ImageRejected, match=r"Rekognition could|Rekognition refused"):
         stack.handler("DetectLabels")(sample("detect_labels"))
 
 
-def test_a_missing_permission_keeps_its_own_name(stack: Stack, rekognition: Stubber, sample: Any) -> None:
-    rekognition.add_client_error("detect_labels", "AccessDeniedException", "not authorized", 400)
-    with pytest.raises(ClientError, match="AccessDeniedException"):
+@pytest.mark.parametrize("code", ["AccessDeniedException", "InvalidS3ObjectException"])  # the object was there a moment ago
+def test_a_missing_permission_keeps_its_own_name(stack: Stack, rekognition: Stubber, sample: Any, code: str) -> None:
+    rekognition.add_client_error("detect_labels", code, "not authorized", 400)
+    with pytest.raises(ClientError, match=code):
         stack.handler("DetectLabels")(sample("detect_labels"))

@@ -95,7 +95,6 @@ CASES = [
         {
             "InvalidImageFormatException": "Rekognition could not read the image: ",
             "ImageTooLargeException": "Rekognition refused the image as too large: ",
-            "InvalidS3ObjectException": "Rekognition could not get the image from S3",
         },
         "REJECTED",
     ),
@@ -104,6 +103,7 @@ CASES = [
         {
             "InvalidParameterException": "Labels could not be detected: An error occurred (InvalidParameterException)",
             "AccessDeniedException": "Labels could not be detected: An error occurred (AccessDeniedException)",
+            "InvalidS3ObjectException": "Labels could not be detected: An error occurred (InvalidS3ObjectException)",
         },
     ),
     Case(
@@ -136,11 +136,11 @@ CASES = [
     *(
         Case(STORE, "lambda", "Invoke", error, attempts=PATIENCE, status="FAILED", reason=reason, alert="")
         for error, reason in {
-            "TooManyRequestsException": "Lambda had no free capacity for too long.",
             "ServiceException": "ServiceException: a fault on request",
             "Crash": "A function's process ended unexpectedly",
         }.items()
     ),
+    Case(STORE, "lambda", "Invoke", "TooManyRequestsException", failures=PATIENCE),  # capacity comes back later than a fault goes
     Case(FAILURE, "lambda", "Invoke", "ServiceException", attempts=PATIENCE, **FAILED),  # EventBridge sees to the record
     Case(ALERT, "lambda", "Invoke", "ServiceException", attempts=PATIENCE, alert=""),  # never at the image's expense
     # DynamoDB
@@ -177,11 +177,11 @@ CASES = [
     *final(VALIDATE, "s3", "PutObject", {"AccessDenied": "(AccessDenied) when calling the PutObject"}),
     *final(VALIDATE, "s3", "HeadObject", {"AccessDenied": "(403) when calling the HeadObject"}),  # HEAD has no body to say more
     # SNS
-    *healing(ALERT, "sns", "Publish", {"InternalError": 1}),
+    Case(ALERT, "sns", "Publish", "InternalError", failures=1),
     Case(ALERT, "sns", "Publish", "Throttled", failures=2),  # a name that botocore doesn't take for a throttle; we do
     *(
         Case(ALERT, "sns", "Publish", error, alert="FAILED", alert_reason=f"Could not be sent: An error occurred ({error})")
         for error in ("AuthorizationError", "InvalidParameter")
     ),
-    Case(ALERT, "sns", "Publish", "InternalError", attempts=PATIENCE, calls=2, alert="PENDING", alert_reason="Not sent yet: "),
+    Case(ALERT, "sns", "Publish", "InternalError", attempts=PATIENCE, alert="PENDING", alert_reason="Not sent yet: "),
 ]  # fmt: skip

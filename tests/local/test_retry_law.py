@@ -24,7 +24,8 @@ from .running_stack import ROOT, started
 NAMES = {case.name: case for case in CASES}
 DEFINITION = (ROOT / "statemachine" / "analyze_image.asl.json").read_text()
 # Retry in the workflow: 1, 2, 4 seconds for faults, 2, 4, 8 ... for throttles; full jitter takes any part of it.
-LONGEST_PAUSES = {"Throttled": [2, 4, 8, 16, 32, 60, 60, 60]}
+THROTTLES = ("Throttled", "Lambda.TooManyRequestsException")
+LONGEST_PAUSES = {error: [2, 4, 8, 16, 32, 60, 60, 60] for error in THROTTLES}
 LONGEST_PAUSE_OTHERWISE = [1, 2, 4]
 LOADED_MACHINE_SECONDS = 3.0
 

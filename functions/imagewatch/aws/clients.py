@@ -14,8 +14,16 @@ from botocore.exceptions import ConnectionError as NoConnection
 
 from imagewatch.errors import Throttled, Unavailable
 
-# Few attempts in here: the workflow's Retry does the waiting, and two layers of retries would multiply.
-_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=20)
+# Few attempts in here: the workflow's Retry does the waiting, and two layers of retries would multiply. Both of them together
+# take less than any function may.
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=9)
+_PARTICULAR = {
+    # A message whose answer didn't come may have gone out, so whether it is sent again is decided where that is counted.
+    "sns": Config(retries={"mode": "standard", "total_max_attempts": 1}),
+}
+# Links would be signed in the older way otherwise, and for S3's global host, which answers for buckets of other Regions with a
+# redirect that the signature doesn't fit, or not at all.
+_LINKS = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
 
 _THROTTLES = {
     "BandwidthLimitExceeded",
@@ -36,10 +44,10 @@ _FAULTS = {"InternalError", "InternalFailure", "InternalServerError", "RequestTi
 
 
 @functools.cache
-def client(service: str) -> Any:
-    """The one client of a service in this process."""
-    # S3's links would be signed in the older way otherwise, which not every bucket and Region takes.
-    config = _CONFIG.merge(Config(signature_version="s3v4")) if service == "s3" else _CONFIG
+def client(service: str, *, for_links: bool = False) -> Any:
+    """The one client of a service in this process; S3 has another `for_links`, which signs what others will follow."""
+    particular = _LINKS if for_links else _PARTICULAR.get(service)
+    config = _CONFIG.merge(particular) if particular else _CONFIG
     return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 

@@ -5,7 +5,8 @@ the record is, and every later write is conditional on them; a record without `C
 is the sequencer of the latest event that the record answers; with `Uncovered`, that was a removal, and how old the version is
 that it left in place isn't known. `Stored` says what else exists for this claim (index rows and renditions); a new claim moves it
 to `Stale`, from where it is cleared away once the new claim's analysis has ended. What is `InProgress` there belongs to an
-analysis that was overtaken, and that clears it away itself when it ends: until then it reads the image's analysis copy.
+analysis that was overtaken, and that clears it away itself when it ends, and strikes it off: until then it reads the image's
+analysis copy.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from imagewatch.images import ImageVersion
 MAX_RENDITIONS = 200  # a record has room for 400 KB in all
 
 _FROM_THE_LAST_VERSION = (
-    "Reason", "Labels", "LabelsOmitted", "Moderation", "Text", "TextUnavailable", "ModelVersions", "MatchedRules", "Format",
-    "Width", "Height", "Sha256", "Thumbnail", "AnalysisCopy", "Conversion", "AnalyzedAt",
+    "Reason", "Labels", "LabelsOmitted", "Moderation", "Text", "TextOmitted", "TextUnavailable", "ModelVersions",
+    "MatchedRules", "Format", "Width", "Height", "Sha256", "Thumbnail", "AnalysisCopy", "Conversion", "AnalyzedAt",
 )  # fmt: skip
 _OURS = "#Version = :our_version AND #Claim = :our_claim"
 Record = dict[str, Any]
@@ -82,13 +83,16 @@ def hand_over(image: ImageVersion, attributes: Mapping[str, Any]) -> bool:
 def conclude(image: ImageVersion, attributes: Mapping[str, Any], labels: Sequence[str] | None = None) -> Record | None:
     """Writes how the claim's analysis ended; returns the record, or None when it no longer belongs to this claim.
 
-    `labels` replaces the index rows that the record lists for this claim. Its renditions stay listed: an analysis that is
-    repeated doesn't know of the pictures that alerts have added.
+    `labels` are there when it ended with findings: they replace the index rows that the record lists for this claim, and nothing
+    stays of what an earlier analysis of this claim had to say. Its renditions stay listed: an analysis that is repeated doesn't
+    know of the pictures that alerts have added.
     """
     sets, values = _sets(attributes)
+    dropped = ["#Stored[0].InProgress"]
     if labels is not None:
         sets, values = f"{sets}, #Stored[0].Labels = :indexed", values | to_item({":indexed": list(labels)})
-    return _while_ours(image, f"{sets} REMOVE #Stored[0].InProgress", values)
+        dropped += [f"#{name}" for name in _FROM_THE_LAST_VERSION if name not in attributes]
+    return _while_ours(image, f"{sets} REMOVE {', '.join(dropped)}", values)
 
 
 def list_rendition(image: ImageVersion, key: str) -> Record | None:
@@ -113,6 +117,21 @@ def left_behind(record: Mapping[str, Any]) -> list[Record]:
 def settle(image: ImageVersion) -> bool:
     """Forgets what was stale, now that it is cleared away; False when the record no longer belongs to this claim."""
     return _while_ours(image, "REMOVE #Stale", {}) is not None
+
+
+def stale_of(image: ImageVersion) -> tuple[int, Record] | None:
+    """What the record lists as stale of this claim, and its place in the list; None when it lists nothing of it."""
+    stale = (read(image.image_id) or {}).get("Stale", [])
+    return next(((place, stored) for place, stored in enumerate(stale) if stored["Claim"] == image.claim), None)
+
+
+def strike_off(image: ImageVersion, place: int) -> bool:
+    """Forgets what was stale of this claim; False when it isn't at this place any more.
+
+    A key that is overwritten again and again, each time before an analysis has ended, would fill its record otherwise.
+    """
+    condition, values = f"#Stale[{place}].#Claim = :our_claim", to_item({":our_claim": image.claim})
+    return _try(image.image_id, f"REMOVE #Stale[{place}]", condition, values)[0]
 
 
 def belongs_to(image: ImageVersion, record: Record | None) -> bool:

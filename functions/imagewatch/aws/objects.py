@@ -107,7 +107,7 @@ def read_rendition(key: str) -> bytes | None:
 def rendition_link(key: str, seconds: int) -> str:
     """An address at which anybody can fetch the rendition, for `seconds` at most: it ends with the function's own credentials."""
     place = {"Bucket": setting("RENDITIONS_BUCKET"), "Key": key}
-    return str(client("s3").generate_presigned_url("get_object", Params=place, ExpiresIn=seconds))
+    return str(client("s3", for_links=True).generate_presigned_url("get_object", Params=place, ExpiresIn=seconds))
 
 
 def delete_renditions(keys: Sequence[str]) -> None:

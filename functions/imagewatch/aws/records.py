@@ -49,8 +49,7 @@ def store(image: ImageVersion, attributes: Mapping[str, Any], labels: Sequence[M
     record = images_table.conclude(image, {**attributes, "Labels": labels}, indexed)
     if record:
         return complete(image, record)
-    _clear(belongings)
-    return False
+    return _leave(image, belongings)
 
 
 def complete(image: ImageVersion, record: Record) -> bool:
@@ -60,8 +59,7 @@ def complete(image: ImageVersion, record: Record) -> bool:
     # A removal may have come between the record and its rows: so look once more, and take the rows back if it has.
     if _settle(image, record):
         return True
-    _clear(_belongings(image, [row["Label"] for row in rows]))
-    return False
+    return _leave(image, _belongings(image, [row["Label"] for row in rows]))
 
 
 def end(image: ImageVersion, attributes: Mapping[str, Any]) -> bool:
@@ -69,8 +67,12 @@ def end(image: ImageVersion, attributes: Mapping[str, Any]) -> bool:
     record = images_table.conclude(image, attributes)
     if record and _settle(image, record):
         return True
-    _clear(_belongings(image))
-    return False
+    return _leave(image, _belongings(image))
+
+
+def is_ours(image: ImageVersion) -> bool:
+    """Whether the record is this claim's still."""
+    return images_table.belongs_to(image, images_table.read(image.image_id))
 
 
 def forget(removal: ImageVersion) -> bool:
@@ -82,8 +84,7 @@ def withdraw(image: ImageVersion) -> bool:
     """Ends a claim whose version is gone, so that nothing is left of it; False when the record is no longer this claim's."""
     if _remove(images_table.begin_withdrawal(image)):
         return True
-    _clear(_belongings(image))
-    return False
+    return _leave(image, _belongings(image))
 
 
 def _remove(record: Record | None) -> bool:
@@ -101,12 +102,28 @@ def _settle(image: ImageVersion, record: Mapping[str, Any]) -> bool:
         _clear(old)
     if record.get("Stale"):
         return images_table.settle(image)
-    return images_table.belongs_to(image, images_table.read(image.image_id))
+    return is_ours(image)
 
 
 def _belongings(image: ImageVersion, labels: Sequence[str] = ()) -> dict[str, Any]:
     """Everything outside the record that exists, or may exist, for a claim."""
-    return {"Position": label_index.position(image), "Labels": list(labels), "Renditions": image.rendition_keys}
+    return {
+        "Claim": image.claim,
+        "Position": label_index.position(image),
+        "Labels": list(labels),
+        "Renditions": image.rendition_keys,
+    }
+
+
+def _leave(image: ImageVersion, belongings: Mapping[str, Any]) -> bool:
+    """Leaves nothing of a claim that has lost the record; False, as what its caller was asked to do is not done."""
+    _clear(belongings)
+    while listed := images_table.stale_of(image):
+        place, stored = listed
+        _clear(stored)  # it knows of more where this claim's analysis had ended before
+        if images_table.strike_off(image, place):
+            break
+    return False
 
 
 def _clear(belongings: Mapping[str, Any]) -> None:

@@ -15,10 +15,11 @@ from imagewatch.errors import ImageRejected
 
 MAX_LABELS = 1000  # what DetectLabels returns at most
 
+# InvalidS3ObjectException isn't among them. Validate Image has just read the object, so what keeps Rekognition from it is mostly
+# ours: a permission, a policy, a Region.
 _REFUSALS = {
     "ImageTooLargeException": "Rekognition refused the image as too large",
     "InvalidImageFormatException": "Rekognition could not read the image",
-    "InvalidS3ObjectException": "Rekognition could not get the image from S3 (removed meanwhile, or in another Region)",
 }
 
 
