@@ -131,6 +131,20 @@ def test_the_alarms_that_operators_rely_on_reach_the_operations_topic(template: 
         assert f"| {name} |" in operations, f"docs/operations.md doesn't say what to do about {name}"
 
 
+def test_the_stacks_of_one_account_count_apart(template: Template) -> None:
+    stack = {"Ref": "AWS::StackName"}
+    for name, properties in functions(template).items():
+        assert properties["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == stack, name
+    ours = [alarm for alarm in of_type(template, "AWS::CloudWatch::Alarm").values() if alarm["Namespace"] == "Imagewatch"]
+    assert len(ours) >= 2
+    assert [alarm["Dimensions"] for alarm in ours] == [[{"Name": "service", "Value": stack}]] * len(ours)
+
+
+def test_one_call_with_all_its_attempts_ends_before_any_function(template: Template) -> None:
+    """tests/unit/test_aws_errors.py holds the client to it."""
+    assert min(properties["Timeout"] for properties in functions(template).values()) >= 30
+
+
 def test_every_alarm_leads_to_a_section_that_says_what_to_do(template: Template) -> None:
     operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     sections = {heading.lower().replace(" ", "-") for heading in re.findall(r"^## (.+)$", operations, re.MULTILINE)}

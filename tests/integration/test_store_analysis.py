@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from imagewatch.aws import label_index
-from imagewatch.errors import AnalysisIncomplete, ImageRejected
-from imagewatch.images import ImageVersion
+from imagewatch.aws import images_table, label_index, records
+from imagewatch.aws.items import to_item
+from imagewatch.errors import AnalysisIncomplete, ImageGone, ImageRejected
+from imagewatch.images import ImageVersion, comparable_sequencer
 
 from .conftest import Event, Stack, claimed, newer, sample_event
 
@@ -146,6 +149,12 @@ def test_without_labels_there_is_nothing_to_store(stack: Stack, announced: Event
         store(stack, announced, Labels=unavailable("Throttled", "Provisioned Rate exceeded"))
 
 
+def test_labels_that_are_missing_because_the_image_was_removed_are_no_failure(stack: Stack, announced: Event) -> None:
+    records.forget(ImageVersion.from_state(announced))
+    with pytest.raises(ImageGone, match="was removed or replaced"):
+        store(stack, announced, Labels=unavailable("ClientError", "(InvalidS3ObjectException) Unable to get object metadata"))
+
+
 def test_an_image_that_rekognition_refused_is_rejected(stack: Stack, announced: Event) -> None:
     with pytest.raises(ImageRejected, match="could not read the image"):
         store(stack, announced, Labels=unavailable("ImageRejected", "Rekognition could not read the image"))
@@ -160,3 +169,55 @@ def test_text_is_stored_when_it_was_detected(stack: Stack, announced: Event) -> 
     assert record is not None
     assert record["Text"][0]["Text"] == "VISITORS"
     assert record["ModelVersions"]["Text"] == "3.0"
+
+
+@pytest.mark.usefixtures("quick_moto")
+def test_a_key_that_is_overwritten_before_each_analysis_has_ended_keeps_a_small_record(stack: Stack, announced: Event) -> None:
+    """A camera that writes latest.jpg each second would fill the 400 KB of its record in half an hour otherwise."""
+    version = ImageVersion.from_state(announced)
+    rendition(stack, announced)
+    for number in range(60):
+        later = replace(
+            version, version_id=f"v{number}", sequencer=comparable_sequencer(f"0065A1B2C3D5{number:06X}"), claim=f"{number:08x}"
+        )
+        claimed(stack, later.to_state())
+        assert store(stack, version.to_state(), Labels=labels("Cat"))["Stored"] is False
+        version = later
+    record = stack.record(announced["ImageId"])
+    assert record is not None
+    assert record.get("Stale", []) == []
+    assert len(json.dumps(to_item(record))) < 4_000
+    assert store(stack, version.to_state(), Labels=labels("Cat"))["Stored"] is True
+    assert [row["Label"] for row in stack.items("LabelIndexTable")] == ["cat"]
+    assert stack.keys("RenditionsBucket") == []
+
+
+def test_an_analysis_that_is_cut_off_late_leaves_nothing_though_a_newer_version_has_the_record(
+    stack: Stack, announced: Event
+) -> None:
+    store(stack, announced, Labels=labels("Cat"))
+    version = ImageVersion.from_state(announced)
+    picture = version.annotated_key("cats")
+    assert images_table.list_rendition(version, picture)
+    stack.client("s3").put_object(Bucket=stack.name("RenditionsBucket"), Key=picture, Body=b"annotated")
+    later = claimed(stack, newer(announced))
+
+    assert records.end(version, {"Status": "FAILED"}) is False  # as Record Interruption does
+
+    assert stack.items("LabelIndexTable") == []
+    assert stack.keys("RenditionsBucket") == []
+    record = stack.record(announced["ImageId"])
+    assert record is not None
+    assert (record["Version"], record["Stale"]) == (later["Version"], [])
+
+
+def test_a_second_analysis_leaves_nothing_that_the_first_had_to_say(stack: Stack, announced: Event) -> None:
+    failure = {**sample_event("record_failure"), "Image": announced}
+    stack.handler("RecordFailure")(failure)
+    store(stack, announced, Text=unavailable("Throttled", "Rate exceeded"))
+    record = stack.record(announced["ImageId"])
+    assert record is not None
+    assert (record["Status"], "Reason" in record) == ("ANALYZED", False)
+    assert "TextUnavailable" in record
+    store(stack, announced)
+    assert "TextUnavailable" not in (stack.record(announced["ImageId"]) or {})

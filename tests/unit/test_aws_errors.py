@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from botocore.exceptions import (
     SSLError,
 )
 
-from imagewatch.aws.clients import translated
+from imagewatch.aws.clients import client, translated
 from imagewatch.errors import Throttled, Unavailable
 
 URL = "https://dynamodb.us-east-1.amazonaws.com"
@@ -58,3 +59,33 @@ def test_a_refusal_stays_what_it_is() -> None:
 def test_what_botocore_says_of_our_own_mistakes_is_not_tried_again() -> None:
     with pytest.raises(BotoCoreError), translated():
         raise BotoCoreError
+
+
+@pytest.fixture
+def in_milan(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "eu-south-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    client.cache_clear()
+    yield
+    client.cache_clear()
+
+
+@pytest.mark.usefixtures("in_milan")
+def test_a_link_leads_to_the_host_of_its_bucket_in_its_own_region() -> None:
+    """S3's global host doesn't serve newer Regions, and redirects for others, where the signature fits no more."""
+    link = client("s3", for_links=True).generate_presigned_url("get_object", Params={"Bucket": "a-bucket", "Key": "a/b.jpg"})
+    assert link.startswith("https://a-bucket.s3.eu-south-1.amazonaws.com/a/b.jpg?")
+    assert "X-Amz-Signature=" in link
+
+
+@pytest.mark.usefixtures("in_milan")
+@pytest.mark.parametrize("service", ["s3", "dynamodb", "rekognition", "sns", "stepfunctions"])
+def test_all_attempts_of_one_call_fit_into_the_shortest_function(service: str) -> None:
+    config = client(service).meta.config
+    attempts = config.retries["total_max_attempts"]
+    assert attempts * (config.connect_timeout + config.read_timeout) < 30
+    assert (attempts == 1) is (service == "sns")  # whose message may have gone out though no answer came

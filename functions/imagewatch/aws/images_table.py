@@ -122,7 +122,7 @@ def settle(image: ImageVersion) -> bool:
 def stale_of(image: ImageVersion) -> tuple[int, Record] | None:
     """What the record lists as stale of this claim, and its place in the list; None when it lists nothing of it."""
     stale = (read(image.image_id) or {}).get("Stale", [])
-    return next(((place, stored) for place, stored in enumerate(stale) if stored["Claim"] == image.claim), None)
+    return next(((place, stored) for place, stored in enumerate(stale) if stored["Edition"] == image.edition), None)
 
 
 def strike_off(image: ImageVersion, place: int) -> bool:
@@ -130,7 +130,7 @@ def strike_off(image: ImageVersion, place: int) -> bool:
 
     A key that is overwritten again and again, each time before an analysis has ended, would fill its record otherwise.
     """
-    condition, values = f"#Stale[{place}].#Claim = :our_claim", to_item({":our_claim": image.claim})
+    condition, values = f"#Stale[{place}].#Edition = :ours", to_item({":ours": image.edition})
     return _try(image.image_id, f"REMOVE #Stale[{place}]", condition, values)[0]
 
 

@@ -108,7 +108,7 @@ def _settle(image: ImageVersion, record: Mapping[str, Any]) -> bool:
 def _belongings(image: ImageVersion, labels: Sequence[str] = ()) -> dict[str, Any]:
     """Everything outside the record that exists, or may exist, for a claim."""
     return {
-        "Claim": image.claim,
+        "Edition": image.edition,
         "Position": label_index.position(image),
         "Labels": list(labels),
         "Renditions": image.rendition_keys,
