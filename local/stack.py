@@ -93,7 +93,7 @@ class LocalStack:
         self._install()
         self.deployment = self._deploy(template)
         self._start_pollers()
-        if not self._forks.wait_ready(30):
+        if not self._forks.wait_ready(120):
             raise RuntimeError("the fork server for the functions didn't start; its error is above")
         self.schedules.start()
         self.runner.warm([mapping.function_name for mapping in self.deployment.mappings])

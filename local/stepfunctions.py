@@ -326,13 +326,19 @@ def _start_worker(worker: ExecutionWorker) -> None:
     worker.env.states.context_object.context_object_data["Execution"]["RedriveCount"] = 0
     if where := getattr(worker, "resumption", None):
         redrive.resume(worker.env, where, _redrives(worker._execution_communication.execution))
+    # It counts as running from here on: moto's would only with its first state, and what is stopped before that would go on.
+    worker.env.next_state_name = json.loads(worker._evaluation_details.state_machine_details.definition)["StartAt"]
     threading.Thread(target=worker._execution_logic, name="execution", daemon=True).start()
 
 
 def _run_program(worker: ExecutionWorker) -> None:
     if not hasattr(worker, "resumption"):
         _note_start(worker)
-    worker._get_evaluation_entrypoint().eval(worker.env)
+    try:
+        worker._get_evaluation_entrypoint().eval(worker.env)
+    except RuntimeError:  # how moto refuses a first state when the execution has been stopped already
+        if worker.env.is_running():
+            raise
     worker._execution_communication.terminated()
 
 

@@ -69,7 +69,7 @@ class ForkServerClient:
             self._state.wait_for(lambda: ticket in self._pids or self._closed, timeout)
             return self._pids.get(ticket)
 
-    def exit_status(self, ticket: int, timeout: float = 2) -> int | None:
+    def exit_status(self, ticket: int, timeout: float = 10) -> int | None:
         """How the worker ended (negative: by that signal), or None if nothing is known within `timeout` seconds."""
         pid = self.pid_of(ticket, timeout)
         if pid is None:

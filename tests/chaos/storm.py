@@ -70,14 +70,14 @@ class Storm:
         self.sqs = pipeline.stack.client("sqs")
         self.intake, self.dead = pipeline.outputs["IntakeQueueUrl"], pipeline.outputs["DeadLetterQueueUrl"]
         self.versions: dict[str, list[str]] = {}
-        self.limit = time.monotonic() + 120 + 0.6 * len(planned)
+        self.limit = time.monotonic() + 300 + len(planned)
 
     def outcome(self) -> Outcome:
         for rule, label in RULES.items():
             self.pipeline.watch(label.lower())
             assert rule == f"watch-{label.lower()}"
         self.sqs.set_queue_attributes(QueueUrl=self.intake, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)})
-        time.sleep(1.5)  # a poll that is under way still hides messages for the old time
+        time.sleep(3)  # a poll that is under way still hides messages for the old time
         with self.courier() as courier:
             self.aim_at_an_alerts_sore_points()
             self.throttle_and_crash()

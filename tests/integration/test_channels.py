@@ -276,7 +276,7 @@ def test_a_pause_that_was_asked_for_is_kept_by_every_sender(sending: Stack, rece
     with pytest.raises(Throttled, match="a pause of 30 seconds") as first:
         channels.load("home").send(message())
     assert first.value.retry_after == 30
-    with pytest.raises(Throttled, match=r"a pause of (29|30) more seconds"):
+    with pytest.raises(Throttled, match=r"a pause of \d+ more seconds"):
         channels.load("home").send(message())
     assert len(receiver.received) == 1
 

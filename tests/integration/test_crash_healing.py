@@ -26,14 +26,16 @@ RECORD, ROWS, RENDITIONS = "UpdateItem ImagesTable", "BatchWriteItem LabelIndexT
 RENDITION, NEW_ALERT, ALERT = "PutObject RenditionsBucket", "PutItem AlertsTable", "UpdateItem AlertsTable"
 START = [*["UpdateItem IntakePaceTable"] * 2, "StartExecution"]  # the next slot, or else the present moment; then the start
 CLEARED = [ROWS, RENDITIONS]
-SENT = [NEW_ALERT, *["UpdateItem ChannelsTable"] * 2, "Publish", ALERT]
+OUT = [*["UpdateItem ChannelsTable"] * 2, "Publish", ALERT]
+SENT = [NEW_ALERT, *OUT]
+BOTH_SENT = [NEW_ALERT, NEW_ALERT, *OUT, *OUT]  # all are written before the first goes out
 SENT_BEFORE = [NEW_ALERT, ALERT]  # both refused
 ANALYSED: Writes = {
     "StartAnalysis": [RECORD, *START],
     "ValidateImage": [RENDITION],
     "StoreAnalysis": [RECORD, ROWS],
     "EvaluateWatchlist": [RECORD],
-    "SendAlert": [*SENT, *SENT],
+    "SendAlert": BOTH_SENT,
 }
 BY_ITS_SECOND_NAME = [RECORD, *START, RECORD, *START]  # the first was used up by the version's first analysis
 ONE_ALERT = {"SendAlert": SENT}
@@ -125,7 +127,7 @@ STORIES = {
             "StartAnalysis": [RECORD, RENDITIONS, *CLEARED, "DeleteItem ImagesTable"],
             "StoreAnalysis": [RECORD, *CLEARED],
             "EvaluateWatchlist": [RECORD],
-            "SendAlert": [*SENT, *SENT],
+            "SendAlert": BOTH_SENT,
         },
     ),
     "a version that is overtaken": Story(
@@ -135,7 +137,7 @@ STORIES = {
             "StartAnalysis": [RECORD, *START],
             "StoreAnalysis": [RECORD, *CLEARED, RENDITIONS, RECORD],  # what it knows of, what the record lists, and the list
             "EvaluateWatchlist": [RECORD],
-            "SendAlert": [*SENT, *SENT],
+            "SendAlert": BOTH_SENT,
             "RecordRejection": [RECORD],
         },
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from imagewatch.aws.insistence import PAUSES
 from imagewatch.errors import Throttled, Unavailable
 
 from .alerting import SECOND, Crash, VirtualClock, Wire, alert_of, cooldown, matches, retried, rule, suppressed_in
-from .conftest import Event, Stack
+from .conftest import CONTEXT, Event, Stack
 
 pytestmark = pytest.mark.usefixtures("quick_moto")
 NOTHING = {"Sent": 0, "SentBefore": 0, "Suppressed": 0, "Queued": 0, "Failed": 0, "Muted": 0}
@@ -177,6 +178,47 @@ def test_one_rules_failure_does_not_keep_the_other_rules_alerts_back(
         send(matches("a", rule("one", Channels=["second"]), rule("two", Channels=["second"]), rule("three")))
     assert {a["RuleId"]: a["Status"] for a in stack.items("AlertsTable")} == {"one": "PENDING", "two": "PENDING", "three": "SENT"}
     assert asked == ["second", "email"]  # a channel that hangs is asked once for each image
+
+
+def test_all_alerts_are_written_before_the_first_is_sent(stack: Stack, send: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(channel: Any, message: Any) -> str:
+        raise Crash
+
+    monkeypatch.setattr(Channel, "send", die)
+    with pytest.raises(Crash):
+        send(matches("a", rule("one"), rule("two"), rule("three")))
+    left = {alert["RuleId"]: (alert["Status"], "QueuedFor" in alert) for alert in stack.items("AlertsTable")}
+    assert left == dict.fromkeys(("one", "two", "three"), ("PENDING", True))  # a digest has them if no retry does
+
+
+def test_an_error_that_nobody_foresaw_does_not_keep_the_other_rules_alerts_back(
+    stack: Stack, send: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Channel.send
+
+    def stumble(channel: Any, message: Any) -> str:
+        if message.alert["RuleId"] == "one":
+            raise ValueError("a damaged record")
+        return original(channel, message)
+
+    monkeypatch.setattr(Channel, "send", stumble)
+    with pytest.raises(ValueError, match="a damaged record"):
+        send(matches("a", rule("one"), rule("two"), rule("three")))
+    assert {a["RuleId"]: a["Status"] for a in stack.items("AlertsTable")} == {"one": "PENDING", "two": "SENT", "three": "SENT"}
+    assert len(stack.mailbox()) == 2
+
+
+def test_an_attempt_that_runs_out_of_time_leaves_the_rest_to_the_next(
+    stack: Stack, send: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = iter([40_000, 25_000, 14_999, 50_000, 50_000, 50_000])
+    monkeypatch.setattr(CONTEXT, "get_remaining_time_in_millis", partial(next, left))
+    rules = rule("one"), rule("two"), rule("three")
+    with pytest.raises(Unavailable, match="the next goes on"):
+        send(matches("a", *rules))
+    assert len(stack.mailbox()) == 2
+    assert send(matches("a", *rules)) == {**NOTHING, "Sent": 1, "SentBefore": 2}
+    assert len(stack.mailbox()) == 1
 
 
 # ---------------------------------------------------------------------------------------------------------- rate, urgency

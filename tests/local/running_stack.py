@@ -19,7 +19,7 @@ import boto3
 from botocore.config import Config
 
 ROOT = Path(__file__).parents[2]
-READY_SECONDS = 60
+READY_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ def started(state: Path, *arguments: str) -> Iterator[RunningStack]:
     running = RunningStack(f"http://localhost:{port}", state)
     command = [sys.executable, "-m", "local", "--port", port, "--web-port", str(free_port()), "--state", str(state)]
     command += ["--parameter", "WatchlistMaxAgeSeconds=0"]  # a rule that a test writes holds for its next image
+    command += ["--parameter", "DigestMinutes=60"]  # no digest comes between a test and its alerts
     command += arguments
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with (state / "output.txt").open("w") as output:

@@ -25,10 +25,10 @@ class SmallStack:
         self.outputs = {entry["OutputKey"]: entry["OutputValue"] for entry in described["Outputs"]}
         self.states = stack.client("stepfunctions")
 
-    def start(self, do: str, name: str = "") -> str:
+    def start(self, do: str, name: str = "", machine: str = "Machine") -> str:
         """Starts an execution; returns its ARN."""
         answer = self.states.start_execution(
-            stateMachineArn=self.outputs["MachineArn"], name=name or uuid.uuid4().hex, input=json.dumps({"do": do})
+            stateMachineArn=self.outputs[f"{machine}Arn"], name=name or uuid.uuid4().hex, input=json.dumps({"do": do})
         )
         return str(answer["executionArn"])
 
@@ -46,7 +46,7 @@ class SmallStack:
         return json.load(answer["Payload"]), answer.get("FunctionError")
 
 
-def eventually(condition: Callable[[], Any], otherwise: str, seconds: float = 20) -> None:
+def eventually(condition: Callable[[], Any], otherwise: str, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, otherwise

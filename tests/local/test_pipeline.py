@@ -211,7 +211,7 @@ def test_a_message_that_cannot_be_read_ends_in_the_dead_letter_queue(pipeline: P
     sqs = pipeline.stack.client("sqs")
     intake, dead = pipeline.outputs["IntakeQueueUrl"], pipeline.outputs["DeadLetterQueueUrl"]
     sqs.set_queue_attributes(QueueUrl=intake, Attributes={"VisibilityTimeout": "1"})
-    time.sleep(1.5)  # a poll that is under way still hides messages for the old time
+    time.sleep(3)  # a poll that is under way still hides messages for the old time
     try:
         sqs.send_message(QueueUrl=intake, MessageBody="this is not JSON")
         sqs.send_message(QueueUrl=intake, MessageBody=json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"}))
@@ -220,6 +220,6 @@ def test_a_message_that_cannot_be_read_ends_in_the_dead_letter_queue(pipeline: P
             answer = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["ApproximateNumberOfMessages"])
             return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
-        pipeline.eventually(lambda: dead_letters() == 1, "the unreadable message is not in the dead-letter queue", 30)
+        pipeline.eventually(lambda: dead_letters() == 1, "the unreadable message is not in the dead-letter queue", 90)
     finally:
         sqs.set_queue_attributes(QueueUrl=intake, Attributes={"VisibilityTimeout": "360"})

@@ -220,7 +220,7 @@ def test_the_command_serves_on_a_free_port_and_says_where(command: subprocess.Po
     assert command.stdout is not None
     announced = command.stdout.readline()
     address = announced.split()[-1]
-    with urllib.request.urlopen(address, timeout=5) as health:
+    with urllib.request.urlopen(address, timeout=30) as health:
         assert json.load(health) == {"status": "ok", "labels": "local-opencv-1"}
     client = client_of(int(address.rsplit(":", 1)[1]))
     with pytest.raises(client.exceptions.InvalidS3ObjectException, match="reads no S3"):
@@ -234,7 +234,7 @@ def test_the_command_says_how_to_mend_what_stops_it(tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     assert (result.returncode, result.stdout) == (2, "")
     assert "is not a directory of recorded answers" in result.stderr

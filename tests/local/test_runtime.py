@@ -42,14 +42,14 @@ def test_a_function_is_stopped_at_its_timeout(small: SmallStack) -> None:
     payload, error = small.invoke("oversleep")
     assert error == "Unhandled"
     assert payload["errorType"] == "Sandbox.Timedout"
-    assert payload["errorMessage"].endswith("Task timed out after 2.00 seconds")
+    assert payload["errorMessage"].endswith("Task timed out after 5.00 seconds")
 
 
 def test_a_function_sees_its_own_environment_and_no_one_elses(small: SmallStack) -> None:
     environment, _ = small.invoke("environment")
     assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "act"
     assert environment["TABLE"] == small.outputs["TableName"]
-    assert environment["AWS_ENDPOINT_URL"] == small.endpoint
+    assert environment["AWS_ENDPOINT_URL"] == small.endpoint.replace("localhost", "127.0.0.1")
     assert environment["AWS_REGION"] == "us-east-1"
     assert not {"VIRTUAL_ENV", "PYTEST_CURRENT_TEST", "PWD"} & environment.keys()
 

@@ -64,8 +64,16 @@ def test_a_stopped_execution_is_aborted_at_once_and_its_end_is_announced(small: 
     assert json.loads(event["detail"]["input"]) == {"do": "wait"}
 
 
+def test_an_execution_that_is_stopped_before_its_first_state_enters_none(small: SmallStack) -> None:
+    for _ in range(20):
+        execution = small.start("wait")
+        small.states.stop_execution(executionArn=execution)
+        assert small.described(execution)["status"] == "ABORTED"
+        assert history(small, execution)[-1] == "ExecutionAborted"
+
+
 def test_an_execution_that_takes_too_long_times_out_and_its_end_is_announced(small: SmallStack) -> None:
-    execution = small.start("wait")
+    execution = small.start("wait", machine="ImpatientMachine")
     described = small.ended(execution)
     assert described["status"] == "TIMED_OUT"
     assert 1.5 < (described["stopDate"] - described["startDate"]).total_seconds() < 25  # it would wait for 30
@@ -74,7 +82,8 @@ def test_an_execution_that_takes_too_long_times_out_and_its_end_is_announced(sma
 
 
 def test_a_redriven_execution_goes_on_in_the_state_that_it_ended_in_and_its_time_begins_anew(small: SmallStack) -> None:
-    execution = small.start("wait")
+    execution = small.start("wait", machine="ImpatientMachine")
+    eventually(lambda: "WaitStateEntered" in history(small, execution), "it didn't come to its state")
     small.states.stop_execution(executionArn=execution)
     stopped = small.described(execution)
     assert (stopped["redriveStatus"], stopped["redriveCount"]) == ("REDRIVABLE", 0)

@@ -7,6 +7,7 @@ is recorded before the cooldown starts. After a crash between any two of these, 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from imagewatch import alerts
@@ -35,6 +36,15 @@ Record = Mapping[str, Any]
 Deliveries = dict[str, dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A matched rule and its alert's record: None when the rule is muted; not `is_ours` when it is another sender's, or done."""
+
+    rule: Record
+    alert: dict[str, Any] | None
+    is_ours: bool = False
+
+
 class Delivery:
     """One image's alerts, in one attempt: how long it has waited for slots, and which channels fail, counts for all of them."""
 
@@ -49,12 +59,23 @@ class Delivery:
         self._failing: dict[str, ImagewatchError] = {}
 
     def deliver(self, rule: Record) -> str:
-        """One of OUTCOMES. Raises Throttled or Unavailable when a channel should be tried again; the alert then says why."""
+        """Opens the rule's alert and sends it at once."""
+        return self.send(self.open(rule))
+
+    def open(self, rule: Record) -> Opened:
+        """Writes the alert's record, unless the rule is muted. From here on it is told: if not by us, then by a digest."""
         if rule.get("Muted"):
+            return Opened(rule, None)
+        alert_id = alerts.alert_id(self._image, rule)
+        return Opened(rule, *alerts_table.open_alert(alert_id, self._attributes(rule), self._execution))
+
+    def send(self, opened: Opened) -> str:
+        """One of OUTCOMES. Raises Throttled or Unavailable when a channel should be tried again; the alert then says why."""
+        rule, alert = opened.rule, opened.alert
+        if alert is None:
             return MUTED
         window = window_of(rule, self._image.source)
-        alert, is_ours = alerts_table.open_alert(alerts.alert_id(self._image, rule), self._attributes(rule), self._execution)
-        if not is_ours:
+        if not opened.is_ours:
             logger.info("Alert is dealt with already.", alert_id=alert["AlertId"], status=alert["Status"])
             if alert["Status"] != PENDING:  # else another execution has it in hand
                 _finish(alert, window)
