@@ -26,7 +26,8 @@ class Receiver:
     received: list[Received] = field(default_factory=list)
     answers: list[tuple[int, bytes, dict[str, str]]] = field(default_factory=lambda: [(200, b"ok", {})])
     hang: threading.Event = field(default_factory=threading.Event)
-    """While it isn't set, an answer of status 0 keeps the caller waiting, and one of status -2 comes drop by drop."""
+    """While it isn't set, an answer of status 0 keeps the caller waiting, and one of status -2 comes drop by drop. After one of
+    status -3 the connection stays open until the caller closes it or asks again, which gets no answer."""
 
     def url(self, path: str = "/hook") -> str:
         return f"http://127.0.0.1:{self.port}{path}"
@@ -57,6 +58,10 @@ def listening() -> Iterator[Receiver]:
                 for place in range(len(answer)):
                     self.wfile.write(answer[place : place + 1])
                     receiver.hang.wait(0.005)
+                return
+            if status == -3:
+                self.wfile.write(answer)
+                self.rfile.read(1)
                 return
             self.send_response(status)
             for name, value in headers.items():

@@ -329,11 +329,8 @@ def test_a_channel_that_was_changed_meanwhile_is_not_switched_off_for_its_old_ad
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "READ_SECONDS", 0.5)
-    http._pool.cache_clear()
-    yield
-    http._pool.cache_clear()
 
 
 @pytest.mark.usefixtures("impatient")
@@ -359,6 +356,15 @@ def test_a_status_that_has_come_decides_however_slowly_the_rest_does(sending: St
     began = time.monotonic()
     channels.load("home").send(message())
     assert time.monotonic() - began < 7
+
+
+def test_no_message_trusts_a_connection_that_another_one_used(sending: Stack, receiver: Receiver) -> None:
+    """Slack's channels share a host. It may close what it answered on at any time, and without having said so."""
+    add(sending, "ops", "slack", receiver.url("/ops"))
+    add(sending, "night", "slack", receiver.url("/night"))
+    receiver.answer(-3, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    assert [channels.load(name).send(message()) for name in ("ops", "night", "ops")] == ["ok"] * 3
+    assert [got.path for got in receiver.received] == ["/ops", "/night", "/ops"]
 
 
 def test_what_is_not_http_is_not_an_answer(sending: Stack, receiver: Receiver) -> None:

@@ -5,7 +5,6 @@ The workflow does the repeating. Messages are our own, because urllib3's can hol
 
 from __future__ import annotations
 
-import functools
 import http.client
 import io
 import socket
@@ -47,11 +46,12 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     when there is no answer in time."""
     host = refuse_unsafe(url)
     try:
-        response = _pool().request(
-            "POST", url, body=body, headers={"Content-Type": "application/json", "Connection": "close", **headers},
-            redirect=False, preload_content=False,
-        )  # fmt: skip
-        text = _beginning(response)
+        with _connections() as connections:  # for this post alone: one that is kept may be closed at the other end by the next
+            response = connections.request(
+                "POST", url, body=body, headers={"Content-Type": "application/json", "Connection": "close", **headers},
+                redirect=False, preload_content=False,
+            )  # fmt: skip
+            text = _beginning(response)
     except SSLError as error:
         raise ChannelRefused(f"{host} could not be trusted: its TLS certificate or version was refused.") from error
     except ConnectTimeoutError as error:
@@ -160,8 +160,8 @@ class _HttpsPool(urllib3.HTTPSConnectionPool):
         response_class = _ResponseInTime
 
 
-@functools.cache
-def _pool() -> urllib3.PoolManager:
-    pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS))
-    pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
-    return pool
+def _connections() -> urllib3.PoolManager:
+    """Closes its connections on leaving the `with`. urllib3 would keep those whose server doesn't repeat "Connection: close"."""
+    connections = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS))
+    connections.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+    return connections
