@@ -101,6 +101,31 @@ def test_a_channel_that_fails_is_dead_until_it_answers_but_alerts_still_try_it(
     assert stack.handler("CheckChannels")({"Test": ["home"]})["Channels"][0]["Outcome"] == "SENT"
 
 
+@pytest.mark.parametrize("answer", [b"<html>Welcome!</html>", b"", b'{"ok": true}'])
+def test_somebody_else_who_answers_in_slacks_place_is_a_dead_channel(
+    stack: Stack, sample: Any, receiver: Receiver, told: Any, answer: bytes
+) -> None:
+    add(stack, "ops", "slack", receiver.url())
+    receiver.answer(200, answer)
+    status, reason = check(stack, sample("check_channels"))["ops"]
+    assert (status, "is not Slack" in reason) == ("failing", True)
+    (message,) = told()
+    assert "is not Slack" in message["Message"]
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [(400, b"no_text"), (400, b"invalid_payload\n"), (400, b"missing_text_or_fallback_or_attachments"), (200, b"ok")],
+)
+def test_what_refuses_an_empty_message_as_slack_does_or_takes_it_so_lives(
+    stack: Stack, sample: Any, receiver: Receiver, told: Any, status: int, answer: bytes
+) -> None:
+    add(stack, "ops", "slack", receiver.url())
+    receiver.answer(status, answer)
+    assert check(stack, sample("check_channels"))["ops"] == ("ok", "Slack answers")
+    assert told() == []
+
+
 def test_a_channel_that_asks_for_patience_lives(stack: Stack, sample: Any, receiver: Receiver, told: Any) -> None:
     add(stack, "ops", "slack", receiver.url())
     receiver.answer(429, Retry_After="5")

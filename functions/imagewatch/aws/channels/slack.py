@@ -11,6 +11,7 @@ from imagewatch.channel_health import OK
 from imagewatch.errors import ChannelRefused
 from imagewatch.messages import Message, encoded, slack_payload
 
+_TAKEN = "ok"
 _BAD_PICTURE = "invalid_blocks"  # what Slack answers when it can't fetch the picture
 _LISTENS = ("no_text", "invalid_payload", "missing_text_or_fallback_or_attachments")
 
@@ -21,19 +22,26 @@ def send(record: Mapping[str, Any], message: Message) -> str:
     answer = _post(record, encoded(slack_payload(message, picture)))
     if picture and answer.status == 400 and _BAD_PICTURE in answer.text:
         answer = _post(record, encoded(slack_payload(message, None)))
-    http.judge(answer, "Slack")
-    if answer.text.strip() != "ok":
-        raise ChannelRefused('What answers at the address is not Slack: a success reads "ok" there.')
-    return "ok"
+    return _taken(answer)
 
 
 def check(record: Mapping[str, Any]) -> tuple[str, str]:
-    """Posts a payload without text, which a webhook that works refuses in words of its own and shows nobody."""
+    """Posts a payload without text, which a webhook that works refuses in words of its own and shows nobody.
+
+    What takes it must do so as it would take an alert: otherwise the check would find well what no alert gets through.
+    """
     answer = _post(record, b"{}")
-    if answer.status == 400 and answer.text.strip() in _LISTENS:
-        return OK, "Slack answers"
-    http.judge(answer, "Slack")
+    if not (answer.status == 400 and answer.text.strip() in _LISTENS):
+        _taken(answer)
     return OK, "Slack answers"
+
+
+def _taken(answer: http.Answer) -> str:
+    """Slack's word for a success. Raises what another answer means, and ChannelRefused for somebody else's success."""
+    http.judge(answer, "Slack")
+    if answer.text.strip() != _TAKEN:
+        raise ChannelRefused(f'What answers at the address is not Slack: a success reads "{_TAKEN}" there.')
+    return _TAKEN
 
 
 def _post(record: Mapping[str, Any], body: bytes) -> http.Answer:
