@@ -18,6 +18,12 @@ _WHAT_TO_DO = {
     "webhook": "Put the address right (`imagewatch channels add {id} --kind webhook --url ...`), or switch it on again once it"
     " answers (`imagewatch channels enable {id}`).",
 }
+_WHILE_FAILING = {
+    "slack": "Alerts still try it, and a failure of Slack's (https://slack-status.com) mends itself. If the reason speaks of the"
+    " address or its secret, store it again: `imagewatch channels add {id} --kind slack`.",
+    "webhook": "Alerts still try it: see that what listens there is up and answers with 200. If it listens elsewhere, put the"
+    " address right (`imagewatch channels add {id} --kind webhook --url ...`).",
+}
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,14 @@ def notice(dead: Sequence[Health]) -> tuple[str, str]:
         lines += [
             f"  {health.channel_id} ({health.kind}): {health.status}",
             f"    {one_line(health.reason)}",
-            f"    {_WHAT_TO_DO.get(health.kind, 'Remove it: `imagewatch channels remove {id}`.').format(id=health.channel_id)}",
+            f"    {_what_to_do(health)}",
             "",
         ]
     lines.append("Then try it: `imagewatch alerts test`. This check runs once a day; docs/channels.md says more.")
     return subject, "\n".join(lines)
+
+
+def _what_to_do(health: Health) -> str:
+    """What is only out of reach needn't be made anew."""
+    advice = _WHILE_FAILING.get(health.kind) if health.status == FAILING else None
+    return (advice or _WHAT_TO_DO.get(health.kind, "Remove it: `imagewatch channels remove {id}`.")).format(id=health.channel_id)
