@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
+from imagewatch.channel_health import UNCHECKED
 from uploader.errors import CommandError, UsageError
 from uploader.items import scan, to_item
 from uploader.reasons import AWS_ERRORS, asking
@@ -23,6 +24,7 @@ MIN_SECRET = 16
 """Characters of a webhook's secret; a shorter one could be guessed from recorded messages."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_OF_BEFORE = ("HoldUntil", "CheckedAt")
 _UNCONFIRMED = {"PendingConfirmation": "waits for confirmation", "Deleted": "deleted"}
 
 
@@ -69,23 +71,23 @@ class Channels:
             "Name": name or channel_id,
             "Enabled": True,
             "SecretParameter": parameter,
-            "Status": "ok",
+            "Status": UNCHECKED,
             "StatusReason": "Not checked yet",
             "UpdatedAt": _now(),
             **({"Url": url} if url else {}),
         }
         with asking("write the channel (dynamodb:UpdateItem)"):
-            answer = self._update(channel_id, record, removed=["HoldUntil", *([] if url else ["Url"])])
+            answer = self._update(channel_id, record, removed=[*_OF_BEFORE, *([] if url else ["Url"])])
         return "Kind" not in answer.get("Attributes", {})
 
     def switch(self, channel_id: str, *, on: bool) -> None:
         """Uses the channel again, or leaves it alone. Switching it on also forgets that its address was gone."""
         changed: dict[str, Any] = {"Enabled": on, "UpdatedAt": _now()}
         if on:
-            changed |= {"Status": "ok", "StatusReason": "Not checked since it was switched on"}
+            changed |= {"Status": UNCHECKED, "StatusReason": "Not checked since it was switched on"}
         condition = "" if channel_id == EMAIL else "attribute_exists(Kind)"
         with asking("change the channel (dynamodb:UpdateItem)"), _must_exist(channel_id):
-            self._update(channel_id, changed, removed=["HoldUntil"] if on else [], condition=condition)
+            self._update(channel_id, changed, removed=[*_OF_BEFORE] if on else [], condition=condition)
 
     def remove(self, channel_id: str) -> None:
         """Deletes the record first, so that nothing is sent any more, and then the secret."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from imagewatch.alerts import one_line
 
 OK = "ok"
+UNCHECKED = "unchecked"
+"""What a channel's record says until the first check or test since it was added or switched on; no check finds it."""
 PENDING = "pending"
 DISABLED = "disabled"
 FAILING = "failing"

@@ -98,12 +98,21 @@ def test_adding_again_replaces_and_forgets_what_was_wrong(
     deployed: Stack, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     add(monkeypatch, KEY, "home", "--kind", "webhook", "--url", "https://old.example.com/")
-    deployed.put_item("ChannelsTable", {**channel(deployed, "home"), "Status": "disabled", "HoldUntil": 9e9, "NextSlot": 5})
+    deployed.put_item(
+        "ChannelsTable",
+        {
+            **channel(deployed, "home"),
+            "Status": "disabled",
+            "CheckedAt": "2026-11-20T06:00:00Z",
+            "HoldUntil": 9e9,
+            "NextSlot": 5,
+        },
+    )
     assert add(monkeypatch, "https://hooks.slack.com/services/T/B/x", "home", "--kind", "slack") == 0
     assert "Replaced the channel home" in capsys.readouterr().out
     found = channel(deployed, "home")
-    assert (found["Kind"], found["Status"], found["NextSlot"]) == ("slack", "ok", 5)
-    assert not {"Url", "HoldUntil"} & set(found)
+    assert (found["Kind"], found["Status"], found["NextSlot"]) == ("slack", "unchecked", 5)
+    assert not {"Url", "HoldUntil", "CheckedAt"} & set(found)
 
 
 @pytest.mark.parametrize(
@@ -164,13 +173,41 @@ def test_the_list_says_how_each_channel_fares_and_who_is_subscribed(
     assert "\x1b" not in printed
 
 
+def listed(channel_id: str, out: Output) -> tuple[str, str, bool]:
+    """(state, reason, whether it has a date), as scripts see them."""
+    out.readouterr()
+    assert main(["channels", "list", "--json"]) == 0
+    (found,) = [entry for entry in document(out)["channels"] if entry["id"] == channel_id]
+    return found["state"], found["reason"], found["checked_at"] is not None
+
+
+def test_what_nobody_has_checked_is_not_called_ok_and_a_test_is_a_check(
+    deployed: Stack, monkeypatch: pytest.MonkeyPatch, receiver: Receiver, capsys: Output
+) -> None:
+    add(monkeypatch, receiver.url(), "ops", "--kind", "slack")
+    assert listed("ops", capsys) == ("unchecked", "Not checked yet", False)
+    receiver.answer(403, b"action_prohibited")
+    assert main(["alerts", "test", "--channel", "ops"]) == 1
+    assert listed("ops", capsys) == ("failing", 'Slack refused the message (HTTP 403: "action_prohibited").', True)
+    receiver.answer(200, b"ok")
+    assert main(["alerts", "test", "--channel", "ops"]) == 0
+    assert listed("ops", capsys) == ("ok", "took a test (ok)", True)
+
+    assert main(["channels", "disable", "ops"]) == 0
+    assert listed("ops", capsys)[0] == "off"
+    assert main(["channels", "enable", "ops"]) == 0
+    assert listed("ops", capsys) == ("unchecked", "Not checked since it was switched on", False)
+    assert main(["channels", "list"]) == 0
+    assert "unchecked" in capsys.readouterr().out
+
+
 def test_switching_a_channel_off_and_on(deployed: Stack, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     add(monkeypatch, KEY, "home", "--kind", "webhook", "--url", "https://home.example.com/")
     deployed.put_item("ChannelsTable", {**channel(deployed, "home"), "Status": "disabled"})
     assert main(["channels", "disable", "home"]) == 0
     assert channel(deployed, "home")["Enabled"] is False
     assert main(["channels", "enable", "home"]) == 0
-    assert (channel(deployed, "home")["Enabled"], channel(deployed, "home")["Status"]) == (True, "ok")
+    assert (channel(deployed, "home")["Enabled"], channel(deployed, "home")["Status"]) == (True, "unchecked")
     assert main(["channels", "disable", "email"]) == 0
     assert channel(deployed, "email")["Enabled"] is False
     capsys.readouterr()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from imagewatch.aws import clients, secrets
+from imagewatch.aws.channels import webhook
 
 from .conftest import Event, Stack
 from .receiver import Receiver, listening
@@ -133,6 +134,35 @@ def test_a_channel_that_asks_for_patience_lives(stack: Stack, sample: Any, recei
     assert told() == []
 
 
+def test_a_channel_that_nobody_has_checked_is_not_dead_for_asking_for_patience(
+    stack: Stack, sample: Any, receiver: Receiver, told: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(stack, "ops", "slack", receiver.url(), Status="unchecked")
+    receiver.answer(429)
+    assert check(stack, sample("check_channels"))["ops"][0] == "ok"
+    assert record(stack, "ops")["Status"] == "ok"
+    assert told() == []
+    assert '"ChannelsDead":[0.0]' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("status", [200, 410, 500])
+def test_a_channel_that_was_replaced_during_its_check_is_not_judged_by_its_old_address(
+    stack: Stack, sample: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    add(stack, "home", "webhook", receiver.url(), UpdatedAt="2026-11-20T09:00:00.000Z")
+    real = webhook.check
+
+    def replaced_meanwhile(old: Any) -> Any:
+        add(stack, "home", "webhook", receiver.url("/new"), UpdatedAt="2026-11-20T10:00:00.000Z", Status="unchecked")
+        return real(old)
+
+    monkeypatch.setattr(webhook, "check", replaced_meanwhile)
+    receiver.answer(status)
+    check(stack, sample("check_channels"))
+    assert record(stack, "home")["Status"] == "unchecked"
+    assert "CheckedAt" not in record(stack, "home")
+
+
 def test_a_channel_that_its_owner_switched_off_is_left_alone(stack: Stack, sample: Any, receiver: Receiver, told: Any) -> None:
     add(stack, "ops", "slack", receiver.url(), Enabled=False)
     stack.put_item("ChannelsTable", {"ChannelId": "email", "Enabled": False})
@@ -211,6 +241,35 @@ def test_a_test_goes_out_through_each_channel_and_says_how_it_went(stack: Stack,
     assert json.loads(receiver.received[0].body)["Type"] == "test"
     assert "https://" in outcomes[2]["Reason"]
     assert "secret-path" not in json.dumps(outcomes)
+
+
+def test_a_test_shows_how_its_channel_fares(stack: Stack, receiver: Receiver) -> None:
+    add(stack, "home", "webhook", receiver.url(), Status="unchecked")
+    test = stack.handler("CheckChannels")
+    seen = []
+    for status in (500, 204, 403, 429):  # a channel that asks for patience is left as it was
+        receiver.answer(status)
+        test({"Test": ["home"]})
+        seen.append((record(stack, "home")["Status"], record(stack, "home")["StatusReason"]))
+    refused = ("failing", "127.0.0.1 refused the message (HTTP 403).")
+    assert seen == [("failing", "127.0.0.1 failed (HTTP 500)."), ("ok", "took a test (HTTP 204)"), refused, refused]
+    assert record(stack, "home")["CheckedAt"]
+
+
+def test_a_test_that_finds_its_channel_gone_leaves_it_switched_off(stack: Stack, receiver: Receiver) -> None:
+    add(stack, "home", "webhook", receiver.url(), Status="unchecked")
+    receiver.answer(410, b"moved out")
+    for _ in range(2):  # once refused by the address, then for being switched off
+        stack.handler("CheckChannels")({"Test": ["home"]})
+        assert record(stack, "home")["Status"] == "disabled"
+    assert len(receiver.received) == 1
+
+
+def test_a_test_judges_neither_email_nor_what_is_switched_off(stack: Stack, receiver: Receiver) -> None:
+    add(stack, "home", "webhook", receiver.url(), Status="unchecked", Enabled=False)
+    stack.handler("CheckChannels")({"Test": ["email", "home", "nowhere"]})
+    (home,) = stack.items("ChannelsTable")
+    assert (home["ChannelId"], home["Status"]) == ("home", "unchecked")
 
 
 def test_a_test_of_nothing_checks_nothing(stack: Stack) -> None:

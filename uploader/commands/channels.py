@@ -14,6 +14,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from imagewatch.channel_health import UNCHECKED
 from uploader.actions import add_action
 from uploader.arguments import connection, connection_options
 from uploader.channels import EMAIL, KINDS, MIN_SECRET, Channels, Subscription, refuse_id, refuse_url
@@ -28,7 +29,7 @@ Alerts leave through channels; each rule names those it uses. "email" is always 
 subscribed to the alerts topic. Secrets (Slack's address, a webhook's key) are kept in the SSM Parameter Store, encrypted,
 and never shown."""
 
-_STYLES = {"ok": "green", "off": "dim", "pending": "yellow", "failing": "red", "disabled": "red"}
+_STYLES = {"ok": "green", "unchecked": "yellow", "off": "dim", "pending": "yellow", "failing": "red", "disabled": "red"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,8 +70,8 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _shown(record: Mapping[str, Any], rules: Sequence[str], subscriptions: Sequence[Subscription]) -> dict[str, Any]:
-    """A channel for people and scripts. An e-mail's state is what SNS says now; the others' is what the last check found."""
-    state, reason = str(record.get("Status", "ok")), str(record.get("StatusReason", ""))
+    """A channel for people and scripts. E-mail's state is what SNS says now; the others' is what the last check or test found."""
+    state, reason = str(record.get("Status", UNCHECKED)), str(record.get("StatusReason", "Not checked yet"))
     if record["ChannelId"] == EMAIL:
         alerts = [entry for entry in subscriptions if entry.topic == "alerts"]
         confirmed = sum(entry.state == "confirmed" for entry in alerts)

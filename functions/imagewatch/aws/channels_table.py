@@ -47,10 +47,20 @@ def switch_off(channel_id: str, address: Mapping[str, Any], reason: str, now: st
     )
 
 
-def note_status(channel_id: str, status: str, reason: str, now: str) -> None:
-    """Records what a check found. A channel that was removed meanwhile isn't brought back."""
-    condition = "" if channel_id == "email" else "attribute_exists(ChannelId)"
-    _update(channel_id, {"Status": status, "StatusReason": reason, "CheckedAt": now}, condition=condition)
+def note_status(channel_id: str, changed: str | None, status: str, reason: str, now: str) -> None:
+    """Records what a check or a test found.
+
+    `changed` is the UpdatedAt of the record that was looked at: a channel that was replaced or switched meanwhile isn't judged by
+    what it was, and one that was removed isn't brought back.
+    """
+    exists = "" if channel_id == "email" else "attribute_exists(ChannelId) AND "
+    _update(
+        channel_id,
+        {"Status": status, "StatusReason": reason, "CheckedAt": now},
+        condition=exists + ("attribute_not_exists(#UpdatedAt)" if changed is None else "#UpdatedAt = :UpdatedAt"),
+        names=["UpdatedAt"],
+        values={} if changed is None else {":UpdatedAt": changed},
+    )
 
 
 def hold(channel_id: str, until: float) -> None:

@@ -12,7 +12,7 @@ from imagewatch.aws import channels_table
 from imagewatch.aws.channels import registry, sns
 from imagewatch.aws.clients import client, translated
 from imagewatch.aws.environment import setting
-from imagewatch.channel_health import DISABLED, FAILING, OK, Health, notice
+from imagewatch.channel_health import DISABLED, FAILING, OK, UNCHECKED, Health, notice
 from imagewatch.errors import ChannelGone, ChannelRefused, ImagewatchError, Throttled, Unavailable
 from imagewatch.intake import iso_utc
 from imagewatch.messages import NOTICE, TEST, Message
@@ -27,7 +27,10 @@ def check_all() -> list[Health]:
 
 
 def test(channel_id: str) -> dict[str, Any]:
-    """Sends a test through one channel, as an alert would go; returns {ChannelId, Kind, Outcome: SENT | FAILED, Id | Reason}."""
+    """Sends a test through one channel, as an alert would go; returns {ChannelId, Kind, Outcome: SENT | FAILED, Id | Reason}.
+
+    What became of it is recorded as the channel's health, except for e-mail: that SNS takes a message says nothing of readers.
+    """
     message = Message(
         f"Test of the channel {channel_id}"[:99],
         "This is a test by `imagewatch alerts test`. Alerts that your rules send through this channel arrive here.",
@@ -38,7 +41,8 @@ def test(channel_id: str) -> dict[str, Any]:
     try:
         channel = registry.load(channel_id)
         kind = channel.kind
-        return {"ChannelId": channel_id, "Kind": kind, "Outcome": "SENT", "Id": channel.send(message)}
+        said = _tried(channel, message)
+        return {"ChannelId": channel_id, "Kind": kind, "Outcome": "SENT", "Id": said}
     except ImagewatchError as error:
         logger.warning("The test did not go out.", channel=channel_id, reason=str(error))
         return {"ChannelId": channel_id, "Kind": kind, "Outcome": "FAILED", "Reason": str(error)}
@@ -66,8 +70,37 @@ def _checked(channel_id: str, record: Mapping[str, Any]) -> Health:
     except ChannelGone as gone:
         status, reason = DISABLED, str(gone)
     except Throttled as busy:  # it answers, so it lives
-        status, reason = str(record.get("Status", OK)), str(busy)
+        status, reason = _known_status(record), str(busy)
     except (Unavailable, ChannelRefused, ClientError) as error:
         status, reason = FAILING, str(error)
-    channels_table.note_status(channel_id, status, reason, iso_utc(datetime.now(UTC)))
+    _note(record, channel_id, status, reason)
     return Health(channel_id, kind, status, reason)
+
+
+def _tried(channel: registry.Channel, message: Message) -> str:
+    """Sends, and notes what that says of the channel. One that asks for patience, or is gone, has been dealt with on the way."""
+    try:
+        said = channel.send(message)
+    except (Unavailable, ChannelRefused) as error:
+        _note_test(channel, FAILING, str(error))
+        raise
+    _note_test(channel, OK, f"took a test ({said})")
+    return said
+
+
+def _note_test(channel: registry.Channel, status: str, reason: str) -> None:
+    if channel.channel_id == registry.EMAIL:
+        return
+    try:
+        _note(channel.record, channel.channel_id, status, reason)
+    except ImagewatchError as error:  # the test went as it went
+        logger.warning("What a test showed was not recorded.", channel=channel.channel_id, reason=str(error))
+
+
+def _note(record: Mapping[str, Any], channel_id: str, status: str, reason: str) -> None:
+    channels_table.note_status(channel_id, record.get("UpdatedAt"), status, reason, iso_utc(datetime.now(UTC)))
+
+
+def _known_status(record: Mapping[str, Any]) -> str:
+    status = str(record.get("Status", OK))
+    return OK if status == UNCHECKED else status
