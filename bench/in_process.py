@@ -29,7 +29,11 @@ from local.deploy import Deployment
 
 ROOT = Path(__file__).resolve().parents[1]
 REGION = "us-east-1"
-CONTEXT = SimpleNamespace(aws_request_id="00000000-0000-4000-8000-000000000000", function_name="bench")
+CONTEXT = SimpleNamespace(
+    aws_request_id="00000000-0000-4000-8000-000000000000",
+    function_name="bench",
+    get_remaining_time_in_millis=lambda: 50_000,
+)
 LABELS = 30
 # In the order in which one image meets them; the endings that it doesn't meet come where the record allows them.
 ORDER = (

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -172,8 +173,9 @@ def processes(pid: int) -> list[int]:
     found = [pid]
     for parent in found:
         for thread in Path(f"/proc/{parent}/task").iterdir():
-            children = (thread / "children").read_text(encoding="utf-8").split()
-            found += [int(child) for child in children if int(child) not in found]
+            with suppress(FileNotFoundError, ProcessLookupError):  # threads come and go
+                children = (thread / "children").read_text(encoding="utf-8").split()
+                found += [int(child) for child in children if int(child) not in found]
     return sorted(found)
 
 
