@@ -24,6 +24,8 @@ class Window:
     rule_id: str
     rule_name: str
     channels: tuple[str, ...]
+    due: int = 0
+    """Since when (ms) a digest is to tell its count; 0 where that wasn't asked."""
 
 
 @dataclass(frozen=True)

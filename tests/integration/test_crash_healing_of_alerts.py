@@ -138,6 +138,15 @@ def kept_back_long_ago(world: World) -> None:
     world.time.pass_seconds(600 + 3600)
 
 
+def a_count_for_a_channel_that_is_gone(world: World) -> None:
+    world.add_channel()
+    for name in ("first", "kept"):
+        world.send(name, **both(world, world.channel, "email"), **QUIET)
+        world.time.pass_seconds(5)
+    world.time.pass_seconds(600 + 3600)
+    world.gone = True
+
+
 def a_picture_to_show(world: World) -> None:
     world.add_channel()
     image = ImageVersion.from_state(claimed(world.stack, world.match("then")["Image"]))
@@ -200,8 +209,8 @@ def a_run(world: World) -> Event:
     return {**sample_event("evaluate_page"), "Run": run, "StartedAt": "2099-01-01T00:00:00.000Z"}
 
 
-def both(world: World) -> dict[str, Any]:
-    return {"Channels": ["email", world.channel]}
+def both(world: World, *channels: str) -> dict[str, Any]:
+    return {"Channels": list(channels) or ["email", world.channel]}
 
 
 STORIES = {
@@ -231,6 +240,11 @@ STORIES = {
     ),
     "a digest of a count alone": Story(
         "SendDigest", kept_back_long_ago, a_schedule, [BEGIN, COOLDOWN, CREATE, *SLOT, MAIL, MARK, COOLDOWN, FINISH, END]
+    ),
+    "a digest of a count whose first channel is gone": Story(
+        "SendDigest", a_count_for_a_channel_that_is_gone, a_schedule,
+        [BEGIN, COOLDOWN, CREATE, *SLOT, POST, CHANNEL, COOLDOWN, MARK,
+         COOLDOWN, CREATE, *SLOT, MAIL, MARK, COOLDOWN, FINISH, END],
     ),
     "a digest that takes an alert over": Story(
         "SendDigest", dies_after(1), a_schedule, [BEGIN, ALERT, CREATE, *SLOT, MAIL, MARK, ALERT, FINISH, END]

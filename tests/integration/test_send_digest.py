@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from typing import Any
 
 import pytest
 
-from imagewatch.aws import alerts_table, clock, digesting, digests_table
+from imagewatch.aws import alerts_table, clock, cooldowns_table, digesting, digests_table
 from imagewatch.aws.channels import Channel
 from imagewatch.aws.insistence import PAUSES
-from imagewatch.errors import ChannelGone, Throttled, Unavailable
+from imagewatch.errors import ChannelGone, ChannelRefused, Throttled, Unavailable
 
 from .alerting import SECOND, Crash, VirtualClock, Wire, alert_of, cooldown, digested_in, matches, rule, suppressed_in
 from .conftest import Event, Stack
@@ -211,6 +212,129 @@ def test_a_last_word_that_cannot_be_sent_is_still_owed(alerting: Alerting) -> No
         assert alerting.digest()["Delayed"] == 1
     assert alerting.digest()["Suppressed"] == 1
     assert suppressed_in(alerting.stack.mailbox()) == 1
+
+
+BOTH = {"Channels": ["second", "email"], **cooldown()}
+
+
+def owed_by(alerting: Alerting, *quiet: Event) -> None:
+    """Two matches of each rule are kept back, and no alert tells them in time; "second" comes first, and can be broken."""
+    alerting.stack.put_item("ChannelsTable", SECOND_CHANNEL)
+    for each in quiet:
+        for name in ("first", "kept", "kept-too"):
+            alerting.send(matches(f"{each['RuleId']}-{name}", each))
+            alerting.time.pass_seconds(5)
+    alerting.stack.mailbox()
+    alerting.time.pass_seconds(2 * 3600)
+
+
+def break_channels(patch: pytest.MonkeyPatch, broken: dict[str, Exception]) -> None:
+    original = Channel.send
+
+    def fail(channel: Any, message: Any) -> str:
+        if channel.channel_id in broken:
+            raise broken[channel.channel_id]
+        return original(channel, message)
+
+    patch.setattr(Channel, "send", fail)
+
+
+def digests_of(alerting: Alerting) -> list[Event]:
+    return [item for item in alerting.stack.items("AlertsTable") if re.fullmatch("digest#[0-9a-f]{32}", item["AlertId"])]
+
+
+def failed_alerts(text: str) -> int:
+    """What the metric that AlertsRefusedAlarm looks at has counted."""
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith('{"_aws"')]
+    return sum(sum(line["AlertsFailed"]) for line in lines if "AlertsFailed" in line)
+
+
+@pytest.mark.parametrize(
+    "error", [ChannelRefused("No."), ChannelGone("It is gone."), Unavailable("It hangs."), Throttled("Wait.")]
+)
+def test_a_count_goes_to_the_next_channel_of_its_rule_when_the_first_takes_nothing(
+    alerting: Alerting, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    owed_by(alerting, rule(**BOTH))
+    break_channels(monkeypatch, {"second": error})
+    assert alerting.digest() == {**NOTHING, "Digests": 1, "Suppressed": 2}
+    assert suppressed_in(alerting.stack.mailbox()) == 2
+    assert [(item["Channel"], item["Status"], "Reason" in item) for item in digests_of(alerting)] == [("email", "SENT", False)]
+    assert alerting.digest() == NOTHING
+    assert suppressed_in(alerting.stack.mailbox()) == 0
+
+
+@pytest.mark.parametrize("record", [{**SECOND_CHANNEL, "Enabled": False}, {**SECOND_CHANNEL, "Status": "disabled"}, None])
+def test_a_count_goes_past_a_channel_that_is_switched_off_or_removed(alerting: Alerting, record: Event | None) -> None:
+    owed_by(alerting, rule(**BOTH))
+    if record:
+        alerting.stack.put_item("ChannelsTable", record)
+    else:
+        alerting.stack.client("dynamodb").delete_item(TableName="ChannelsTable", Key={"ChannelId": {"S": "second"}})
+    assert alerting.digest() == {**NOTHING, "Digests": 1, "Suppressed": 2}
+    assert len(digests_of(alerting)) == 1
+
+
+def test_a_count_that_no_channel_takes_stays_owed_rings_and_leaves_one_record(
+    alerting: Alerting, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    owed_by(alerting, rule(**BOTH))
+    with monkeypatch.context() as outage:
+        break_channels(outage, {"second": ChannelRefused("No."), "email": Unavailable("It hangs.")})
+        for _ in range(3):
+            capsys.readouterr()
+            assert alerting.digest() == {**NOTHING, "Failed": 1}
+            assert failed_alerts(capsys.readouterr().out) == 1
+            alerting.time.pass_seconds(300)
+        (digest,) = digests_of(alerting)
+        assert (digest["Status"], digest["Count"], digest["Reason"]) == ("PENDING", 0, "Not sent yet: It hangs.")
+    assert alerting.digest() == {**NOTHING, "Digests": 1, "Suppressed": 2}
+    assert suppressed_in(alerting.stack.mailbox()) == 2
+    assert [item["Status"] for item in digests_of(alerting)] == ["SENT"]
+    assert not [item for item in alerting.stack.items("AlertsTable") if "QueuedFor" in item]
+
+
+def test_a_count_that_waits_for_a_busy_channel_rings_only_after_a_day(
+    alerting: Alerting, capsys: pytest.CaptureFixture[str]
+) -> None:
+    owed_by(alerting, rule(**cooldown()))
+    with alerting.wire.refusing("Publish", "InternalFailure", 500):
+        assert alerting.digest() == {**NOTHING, "Delayed": 1}
+        assert failed_alerts(capsys.readouterr().out) == 0
+        alerting.time.pass_seconds(24 * 3600)
+        assert alerting.digest() == {**NOTHING, "Failed": 1}
+    assert failed_alerts(capsys.readouterr().out) == 1
+    assert alerting.digest()["Suppressed"] == 2
+
+
+def test_a_count_leaves_the_digest_of_a_channel_that_refuses_it(alerting: Alerting, monkeypatch: pytest.MonkeyPatch) -> None:
+    owed_by(alerting, rule(**BOTH))
+    alerting.queue(matches("a", rule("other", Channels=["second"])))
+    break_channels(monkeypatch, {"second": ChannelGone("It is gone.")})
+    assert alerting.digest() == {**NOTHING, "Digests": 1, "Suppressed": 2, "Failed": 1}
+    assert alert_of(alerting.stack, "a", "other")["Status"] == "FAILED"
+    assert suppressed_in(alerting.stack.mailbox()) == 2
+
+
+def test_counts_that_nobody_takes_do_not_keep_back_those_behind_them(alerting: Alerting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cooldowns_table, "MAX_OVERDUE", 1)
+    dead = [rule(f"dead-{n}", Channels=["second"], **cooldown()) for n in range(3)]
+    owed_by(alerting, *dead, rule("alive", **cooldown()))
+    break_channels(monkeypatch, {"second": ChannelGone("It is gone.")})
+    assert alerting.digest() == {**NOTHING, "Digests": 1, "Suppressed": 2, "Failed": 3}
+
+
+def test_a_record_that_waited_with_a_count_is_done_with_when_an_alert_has_told_it(
+    alerting: Alerting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = rule(**cooldown())
+    owed_by(alerting, quiet)
+    with alerting.wire.refusing("Publish", "InternalFailure", 500):
+        assert alerting.digest()["Delayed"] == 1
+    assert alerting.send(matches("next", quiet))["Sent"] == 1
+    assert suppressed_in(alerting.stack.mailbox()) == 2
+    assert alerting.digest() == NOTHING
+    assert not [item for item in alerting.stack.items("AlertsTable") if "QueuedFor" in item]
 
 
 # --------------------------------------------------------------------------------------------------------------- crashes

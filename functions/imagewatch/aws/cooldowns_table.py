@@ -7,7 +7,7 @@ goes when the alert's own record says that it was counted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from imagewatch.aws.environment import setting
 from imagewatch.aws.items import from_item, to_item
 from imagewatch.cooldown import HOLD_SECONDS, LAST_WORD_SECONDS, Suppressed, Window, token
 
-MAX_OVERDUE = 200  # that one digest run tells; the next run tells the others
+MAX_OVERDUE = 200  # that one digest tells; the next run tells the others
 _UNTOLD = "yes"
 
 
@@ -125,21 +125,28 @@ def forget(cooldown_id: str, alert_id: str) -> None:
     _update(cooldown_id, "DELETE Counting :tokens", "attribute_exists(CooldownId)", {":tokens": {token(alert_id)}})
 
 
-def overdue() -> list[Window]:
-    """Cooldowns whose count no alert has told for long."""
-    with translated():
-        page = client("dynamodb").query(
-            TableName=setting("COOLDOWNS_TABLE"),
-            IndexName="Untold",
-            KeyConditionExpression="Untold = :untold AND TellAfter <= :now",
-            ExpressionAttributeValues=to_item({":untold": _UNTOLD, ":now": clock.milliseconds()}),
-            Limit=MAX_OVERDUE,
-        )
-    return [_window(from_item(item)) for item in page["Items"]]
+def overdue() -> Iterator[list[Window]]:
+    """Cooldowns whose count no alert has told for long, MAX_OVERDUE at a time, those that wait longest first."""
+    start: dict[str, Any] = {}
+    while True:
+        with translated():
+            page = client("dynamodb").query(
+                TableName=setting("COOLDOWNS_TABLE"),
+                IndexName="Untold",
+                KeyConditionExpression="Untold = :untold AND TellAfter <= :now",
+                ExpressionAttributeValues=to_item({":untold": _UNTOLD, ":now": clock.milliseconds()}),
+                Limit=MAX_OVERDUE,
+                **start,
+            )
+        yield [_window(from_item(item)) for item in page["Items"]]
+        if "LastEvaluatedKey" not in page:
+            return
+        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
 def _window(item: Mapping[str, Any]) -> Window:
-    return Window(item["CooldownId"], int(item["Seconds"]), item["RuleId"], item["RuleName"], tuple(item["Channels"]))
+    about = (item["CooldownId"], int(item["Seconds"]), item["RuleId"], item["RuleName"])
+    return Window(*about, tuple(item["Channels"]), int(item["TellAfter"]))
 
 
 def _last_word(now: int, seconds: int) -> int:

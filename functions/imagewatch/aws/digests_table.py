@@ -35,7 +35,7 @@ def end(run_id: str) -> None:
 
 
 def create(digest_id: str, channel_id: str, members: Sequence[str]) -> dict[str, Any]:
-    """Writes a digest of these alerts, not sent yet; returns its record."""
+    """Writes a digest of these alerts, not sent yet, over what is recorded under its id; returns its record."""
     digest: dict[str, Any] = {
         "AlertId": f"digest#{digest_id}",
         "DigestId": digest_id,
@@ -46,7 +46,8 @@ def create(digest_id: str, channel_id: str, members: Sequence[str]) -> dict[str,
         "QueuedFor": _UNFINISHED,
         "CreatedAt": clock.iso_now(),
     }
-    alerts_table.write(digest["AlertId"], {name: value for name, value in digest.items() if name != "AlertId"})
+    attributes = {name: value for name, value in digest.items() if name != "AlertId"}
+    alerts_table.write(digest["AlertId"], attributes, removed=("Reason",))
     return digest
 
 
