@@ -421,6 +421,7 @@ def test_an_alert_whose_sender_died_for_good_is_told(alerting: Alerting) -> None
     assert digest({}) == NOTHING  # a retry may still come
     alerting.time.pass_seconds(1)
     assert digest({})["Alerts"] == 1
+    assert alert_of(alerting.stack, "a")["Deliveries"]["email"]["Reason"] == "Its sender was interrupted."
     assert alerting.send(matches("a"))["SentBefore"] == 1
 
 
@@ -429,7 +430,9 @@ def test_an_alert_that_no_retry_could_send_is_told(alerting: Alerting) -> None:
         alerting.send(matches("a"))
     alerting.time.pass_seconds(3600)
     assert alerting.digest()["Alerts"] == 1
-    assert alert_of(alerting.stack, "a")["Status"] == "DIGESTED"
+    delivery = alert_of(alerting.stack, "a")["Deliveries"]["email"]
+    assert delivery["Status"] == "DIGESTED"
+    assert delivery["Reason"].startswith("Not sent yet: ")  # why it was late, and not that nobody came back
 
 
 def test_a_match_whose_sender_died_after_counting_it_is_not_told_twice(alerting: Alerting) -> None:

@@ -249,8 +249,9 @@ def _still_waiting(alert: Record) -> Record | None:
         alerts_table.record(alert, dict.fromkeys(alert["Channels"], counted))
         cooldowns_table.forget(window.cooldown_id, alert["AlertId"])
         return None
-    queued = alerts.entry(QUEUED, clock.iso_now(), "Its sender was interrupted.")
-    left = {name: {**alert["Deliveries"].get(name, {}), **queued} for name in alert["Channels"] if _is_open(alert, name)}
+    why = {"Reason": "Its sender was interrupted."}  # where it hasn't said why it could not send
+    queued = alerts.entry(QUEUED, clock.iso_now())
+    left = {name: {**why, **alert["Deliveries"].get(name, {}), **queued} for name in alert["Channels"] if _is_open(alert, name)}
     alert["Deliveries"] = {**alert["Deliveries"], **left}
     return alert if alerts_table.take_over(alert, alert["Deliveries"]) else None
 
