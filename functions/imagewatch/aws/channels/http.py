@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import math
 import socket
 import time
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, SSLError, TimeoutError
 
 from imagewatch.alerts import one_line
+from imagewatch.cooldown import in_words
 from imagewatch.errors import ChannelGone, ChannelRefused, Throttled, Unavailable
 
 CONNECT_SECONDS = 3.0
@@ -71,7 +73,7 @@ def judge(answer: Answer, host: str) -> None:
     if answer.status in GONE:
         raise ChannelGone(f"{host} says that the address no longer exists ({said}).")
     if answer.status == 429:
-        wait = f" It asked for a pause of {answer.retry_after:g} seconds." if answer.retry_after else ""
+        wait = f" It asked for a pause of {in_words(math.ceil(answer.retry_after))}." if answer.retry_after else ""
         raise Throttled(f"{host} takes no more messages for now ({said}).{wait}", answer.retry_after)
     if answer.status >= 500 or answer.status == 408:
         raise Unavailable(f"{host} failed ({said}).")

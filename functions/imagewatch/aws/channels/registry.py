@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,7 +45,9 @@ class Channel:
         """
         remaining = float(self.record.get("HoldUntil", 0)) - time.time()
         if remaining > 0:
-            raise Throttled(f"The channel {self.channel_id} asked for a pause of {remaining:.0f} more seconds.", remaining)
+            seconds = math.ceil(remaining)
+            pause = f"{seconds} more {'second' if seconds == 1 else 'seconds'}"
+            raise Throttled(f"The channel {self.channel_id} asked for a pause of {pause}.", remaining)
         return str(self._through(lambda: self._module.send(self.record, message)))
 
     def check(self) -> tuple[str, str]:
