@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from imagewatch import digests, slack_text
 from imagewatch.alerts import was_it_wrong
 from imagewatch.images import ImageVersion
 
@@ -22,9 +23,8 @@ PING = "ping"
 SIGNATURE_HEADER = "X-Imagewatch-Signature"
 DOCUMENT_VERSION = 1
 
-# Slack's limits, in characters: Block Kit reference (header, section, context's text, image).
+# Slack's limits, in characters: Block Kit reference (header, context's text, image); those of sections are in slack_text.py.
 _SLACK_HEADER = 150
-_SLACK_TEXT = 3000
 _SLACK_CONTEXT = 2000
 _SLACK_URL = 3000
 _ABOUT_THE_ALERT = (
@@ -58,13 +58,19 @@ class Message:
     """ALERT, DIGEST, NOTICE (of Imagewatch itself), TEST or PING (which people never see: a check that somebody listens)."""
 
 
+def digest_bytes(kind: str) -> int:
+    """How many bytes of UTF-8 a digest may have on a channel of this kind, so that all of it is shown."""
+    return slack_text.MAX_TEXT - 100 if kind == "slack" else digests.MAX_BYTES
+
+
 def slack_payload(message: Message, picture_url: str | None) -> dict[str, Any]:
     """The payload for Slack's incoming webhook. What comes from outside stands in plain_text, where nothing is a command."""
     # A line of its own, so that a long text doesn't cut it off.
     ask = was_it_wrong(message.alert["AlertId"]) if message.kind == ALERT and message.alert.get("AlertId") else ""
+    body = message.body.removesuffix(ask).rstrip("\n")
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": _plain(message.subject, _SLACK_HEADER)},
-        {"type": "section", "text": _plain(message.body.removesuffix(ask).rstrip("\n"), _SLACK_TEXT)},
+        *({"type": "section", "text": _plain(part, slack_text.MAX_SECTION)} for part in slack_text.sections(body)),
     ]
     if picture_url and len(picture_url) <= _SLACK_URL:
         blocks.append({"type": "image", "image_url": picture_url, "alt_text": _cut(message.subject, _SLACK_HEADER)})

@@ -22,8 +22,8 @@ from .rehearsal import READS
 
 SECOND = 1_000_000
 NOON = 1_795_348_800 * SECOND  # 2026-11-22 12:00:00 UTC
-SUPPRESSED = re.compile(r"(\d+) more match(?:es)? of this rule since [-0-9: ]+ UTC: suppressed")
-DIGESTED = re.compile(r'^(\d+) match(?:es)? of (?:"|\d+ other rules)', re.MULTILINE)
+SUPPRESSED = re.compile(r"(\d+) more match(?:es)? (?:of this rule since [-0-9: ]+ UTC: suppressed|(?:was|were) suppressed)")
+DIGESTED = re.compile(r'^(\d+) match(?:es)? of (?:"|\d+ other rule)', re.MULTILINE)
 
 
 class Crash(BaseException):

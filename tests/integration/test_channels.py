@@ -145,10 +145,11 @@ def test_slack_gets_blocks_with_a_link_and_nothing_from_outside_is_a_command(sen
 
     (got,) = receiver.received
     assert (got.path, got.headers["Content-Type"]) == ("/services/T0/B0/secret", "application/json")
-    header, body, link, ask = json.loads(got.body)["blocks"]
+    header, body, more, link, ask = json.loads(got.body)["blocks"]
     assert ask["elements"][0]["text"] == "Was it wrong? imagewatch alerts not-this a1"
-    assert header["text"]["type"] == body["text"]["type"] == "plain_text"
+    assert {block["text"]["type"] for block in (header, body, more)} == {"plain_text"}
     assert len(body["text"]["text"]) == 3000
+    assert body["text"]["text"] + more["text"]["text"] == "<!channel> " + "x" * 4000
     assert link["text"]["text"] == "<https://watch.example.com/images/abc?a=1&amp;b=2|See the image>"
     assert json.loads(got.body)["text"] == "Person at the door: person 97.3 % in &lt;a&gt;.jpg"
 

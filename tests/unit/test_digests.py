@@ -10,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagewatch.cooldown import Suppressed
-from imagewatch.digests import MAX_RULES, Told, compose, span
+from imagewatch.digests import MAX_COOLDOWNS, MAX_RULES, Told, compose, span
+from imagewatch.messages import DIGEST, Message, digest_bytes, slack_payload
+from imagewatch.slack_text import MAX_SECTION, MAX_TEXT
 
 MAX_MESSAGE_BYTES = 262_144  # SNS
-MATCHES = re.compile(r'^(\d+) match(?:es)? of (?:"|\d+ other rules)', re.MULTILINE)
-SUPPRESSED = re.compile(r"(\d+) more match(?:es)? (?:of this rule since|were suppressed)")
+MATCHES = re.compile(r'^(\d+) match(?:es)? of (?:"|\d+ other rule)', re.MULTILINE)
+SUPPRESSED = re.compile(r"(\d+) more match(?:es)? (?:of this rule since|(?:was|were) suppressed)")
+CHANNELS = ["sns", "slack", "webhook"]
 
 
 def alert(rule_id: str = "gate", number: int = 0, severity: str = "warning", **more: Any) -> dict[str, Any]:
@@ -41,13 +44,64 @@ def told(rule_id: str, count: int) -> Told:
     st.dictionaries(st.integers(0, 2 * MAX_RULES + 60), st.integers(0, 1000), max_size=MAX_RULES + 50),
 )
 def test_every_match_is_in_a_number_that_the_digest_says(rules: list[tuple[int, str]], owed: dict[int, int]) -> None:
+    for kind in CHANNELS:
+        says_every_match(kind, rules, owed)
+
+
+def says_every_match(kind: str, rules: list[tuple[int, str]], owed: dict[int, int]) -> None:
     alerts = [alert(f"rule-{rule}", number) for number, (rule, _) in enumerate(rules)]
     counts = [told(f"rule-{rule}", count) for rule, count in owed.items()]
     if not alerts and not any(owed.values()):
         return
-    body = compose(alerts, counts).body
+    digest = compose(alerts, counts, digest_bytes(kind))
+    body = "\n".join(on_slack(digest.subject, digest.body)) if kind == "slack" else digest.body
+    assert len(digest.body.encode()) <= digest_bytes(kind)
+    first = body.splitlines()[0]
+    kept_back = sum(owed.values())
+    assert first.startswith("In all: ")
+    assert [int(number) for number in re.findall(r"(\d+) (?:match|more)", first)] == [n for n in (len(alerts), kept_back) if n]
     assert sum(map(int, MATCHES.findall(body))) == len(alerts)
     assert sum(map(int, SUPPRESSED.findall(body))) == sum(owed.values())
+
+
+def on_slack(subject: str, body: str) -> list[str]:
+    """The sections that Slack shows, after its own limits."""
+    blocks = slack_payload(Message(subject, body, {}, kind=DIGEST), None)["blocks"]
+    assert len(blocks) <= 50
+    texts = [block["text"]["text"] for block in blocks if block["type"] == "section"]
+    assert max(map(len, texts)) <= MAX_SECTION
+    assert sum(map(len, texts)) <= MAX_TEXT
+    return texts
+
+
+def test_slack_names_twelve_rules_with_what_each_one_kept_back_and_whole_links() -> None:
+    alerts = [alert(f"rule-{n % 12:02}", n, Link=f"https://watch.example.com/images/{n:064}?from=digest") for n in range(120)]
+    digest = compose(alerts, [told(f"rule-{n:02}", 7) for n in range(12)], digest_bytes("slack"))
+    texts = on_slack(digest.subject, digest.body)
+    body = "\n".join(texts)
+    assert len(texts) > 1
+    assert body.startswith("In all: 120 matches of 12 rules, and 84 more kept back by cooldowns.\n")
+    assert body.count("10 matches of ") == 12
+    assert body.count("7 more matches of this rule since") == 12
+    links = re.findall(r"https?://\S*", body)
+    assert len(links) > 20
+    assert all(link.endswith("?from=digest") for link in links)
+    assert "too long" not in body
+
+
+def test_a_digest_with_more_rules_than_slack_shows_ends_with_the_sums_of_the_others() -> None:
+    long = {"RuleName": "\U0001f98a" * 100, "Severity": "warning"}
+    digest = compose([alert(f"rule-{n:03}", n, **long) for n in range(150)], [told(f"rule-{n:03}", 3) for n in range(150)], 9000)
+    (rest,) = re.findall(r"^(\d+) matches of \1 other rules$", digest.body, re.MULTILINE)
+    assert 0 < int(rest) < 150
+    assert f"{rest} other rules: {3 * int(rest)} more matches were suppressed by cooldowns." in digest.body
+
+
+def test_a_rule_with_very_many_cooldowns_tells_those_that_kept_back_most_and_the_sum_of_the_others() -> None:
+    digest = compose([], [told("gate", n) for n in range(1, MAX_COOLDOWNS + 3)])
+    assert f'"Rule gate": {MAX_COOLDOWNS + 2} more matches of this rule since' in digest.body
+    assert '"Rule gate": 3 more matches were suppressed by 2 other cooldowns of this rule.' in digest.body
+    assert digest.body.startswith(f"In all: {sum(range(1, MAX_COOLDOWNS + 3))} matches of 1 rule, kept back by cooldowns.\n")
 
 
 def test_severe_rules_come_first_then_those_with_most_matches() -> None:
@@ -78,7 +132,11 @@ def test_a_hostile_name_breaks_no_line(text: str) -> None:
     ("first", "last", "words"),
     [
         ("09:00:00.000", "09:00:00.000", "1 second"),
+        ("09:00:00.000", "09:00:01.400", "1 second"),
+        ("09:00:00.000", "09:00:01.600", "2 seconds"),
         ("09:00:00.000", "09:00:41.200", "41 seconds"),
+        ("09:00:00.000", "09:01:29.700", "90 seconds"),
+        ("09:00:00.000", "09:01:30.000", "2 minutes"),
         ("09:00:00.000", "09:04:58.000", "5 minutes"),
         ("09:00:00.000", "10:30:00.000", "90 minutes"),
         ("09:00:00.000", "14:10:00.000", "5 hours"),

@@ -20,7 +20,7 @@ from imagewatch.aws.insistence import insist
 from imagewatch.cooldown import Window, window_of
 from imagewatch.digests import Told
 from imagewatch.errors import ChannelGone, ChannelRefused, ImagewatchError, Throttled, Unavailable
-from imagewatch.messages import DIGEST
+from imagewatch.messages import DIGEST, digest_bytes
 from imagewatch.observability import count, logger
 
 MAX_MEMBERS = 4000  # alerts in one digest: 64 KB of its record
@@ -150,8 +150,8 @@ class DigestRun:
 
     def _send(self, digest: Record, members: Sequence[Record], held: Sequence[Held]) -> None:
         told = [Told(entry.window.rule_id, entry.window.rule_name, entry.untold) for entry in held]
-        written = digests.compose(members, told)
         channel = channels.load(digest["Channel"])
+        written = digests.compose(members, told, digest_bytes(channel.kind))
         if not channel_pace.wait_for_slot(channel.channel_id, channel.kind, SLOT_PATIENCE):
             raise Throttled(f"The channel {channel.channel_id} is busy.")
         about = {name: digest[name] for name in ("AlertId", "DigestId", "Count", "CreatedAt")}
