@@ -18,6 +18,7 @@ from uploader.stack import find_outputs
 from uploader.stored_images import Size
 
 RUNNING = ("RUNNING", "PENDING_REDRIVE")
+CUT_OFF = ("ABORTED", "TIMED_OUT")  # from outside: a function that was at work isn't told, and goes on to its page's end
 SUCCEEDED = "SUCCEEDED"
 PAGE_STATE = "Evaluate Page"
 SECONDS_BETWEEN = 1.0
@@ -37,6 +38,8 @@ class RunState:
     status: str
     progress: Mapping[str, Any] = field(default_factory=dict)
     cause: str = ""
+    alerts: bool = False
+    """Whether it sends alerts as well."""
 
     @property
     def is_running(self) -> bool:
@@ -69,7 +72,9 @@ class Runs:
                 executionArn=arn, reverseOrder=True, maxResults=_EVENTS, includeExecutionData=True
             )
         cause = " ".join(part for part in (described.get("error", ""), described.get("cause", "")) if part)
-        return RunState(arn, str(described["status"]), _progress(history["events"]), _said(cause))
+        return RunState(
+            arn, str(described["status"]), _progress(history["events"]), _said(cause), _alerts(described.get("input"))
+        )
 
     def stop(self, arn: str) -> None:
         """Stops the run after what it is doing at the moment; what it has written stays."""
@@ -125,6 +130,14 @@ def _progress(events: list[Any]) -> Mapping[str, Any]:
             if isinstance(found, dict):
                 return found
     return {}
+
+
+def _alerts(given: str | None) -> bool:
+    """Whether an execution's input asks for alerts; without permission to read data, Step Functions leaves the input out."""
+    try:
+        return json.loads(given or "{}")["run"]["Alert"] is True
+    except (KeyError, TypeError, ValueError):  # started by hand, with or without
+        return False
 
 
 def _said(cause: str) -> str:

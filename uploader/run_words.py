@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from uploader.applying import SUCCEEDED, RunState
+from uploader.applying import CUT_OFF, SUCCEEDED, RunState
 from uploader.report import printable
 
 _ALERTS = {
@@ -40,6 +40,8 @@ def ending_lines(state: RunState) -> Iterator[Text]:
         yield Text.assemble((state.status.lower().replace("_", " "), style), f"  so far {_counts(progress)}")
         if state.cause:
             yield Text(f"  {printable(state.cause)}")
+        if state.status in CUT_OFF:
+            yield Text(_still_at_work(state), style="yellow")
     alerts = {name: count for name, count in progress.get("Alerts", {}).items() if count}
     if alerts:
         yield Text(f"Alerts: {', '.join(f'{count:,} {_ALERTS.get(name, name)}' for name, count in alerts.items())}.")
@@ -60,9 +62,18 @@ def how_to_go_on(state: RunState, options: str) -> Iterator[Text]:
         yield Text(f"  imagewatch rules apply --resume {state.arn}{options}")
 
 
+def _still_at_work(state: RunState) -> str:
+    """Stopping an execution doesn't reach the function that it has called."""
+    does = "record matches and send alerts" if state.alerts else "record matches"
+    return (
+        f"The page at hand goes on to its end, about 20 seconds after the stop, and may still {does}."
+        " These counts are without it: --follow shows no more of it, --resume goes through it again and repeats nothing."
+    )
+
+
 def _counts(progress: Mapping[str, Any]) -> str:
     if not progress:
-        return "nothing: no page has ended yet"
+        return "no page has ended, so nothing is counted"
     examined, matched, cleared = (int(progress.get(name, 0)) for name in ("Examined", "Matched", "Cleared"))
     rest = f", {cleared:,} no longer match" if cleared else ""
     return f"{examined:,} images: {matched:,} match{rest}; {_changed(progress):,} records changed"

@@ -44,6 +44,8 @@ class Workflow:
         self.stopped: list[str] = []
         self.resumed: list[str] = []
         self.cause = ""
+        self.input = "{}"
+        self.after_stop: dict[str, Any] = PROGRESS
         self.on_look: Callable[[], None] = lambda: None
 
     @property
@@ -57,7 +59,7 @@ class Workflow:
     def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
         self.on_look()
         failed = {"error": "InvalidRun", "cause": self.cause} if self.cause else {}
-        return {"executionArn": executionArn, "status": self.now[0], **failed}
+        return {"executionArn": executionArn, "status": self.now[0], "input": self.input, **failed}
 
     def get_execution_history(self, **arguments: Any) -> dict[str, Any]:
         assert arguments["reverseOrder"] is True
@@ -70,7 +72,7 @@ class Workflow:
 
     def stop_execution(self, executionArn: str, **_: Any) -> None:  # noqa: N803
         self.stopped.append(executionArn)
-        self.steps = [("ABORTED", PROGRESS)]
+        self.steps = [("ABORTED", self.after_stop)]
 
     def redrive_execution(self, executionArn: str) -> None:  # noqa: N803
         self.resumed.append(executionArn)
@@ -298,6 +300,23 @@ def test_a_run_can_be_stopped_and_resumed(deployed: Stack, workflow: Workflow, c
     assert main(["rules", "apply", "--resume", arn]) == 0
     assert "applied" in capsys.readouterr().out
     assert (workflow.stopped, workflow.resumed) == ([arn], [arn])
+
+
+@pytest.mark.parametrize(
+    ("alert", "does"), [(True, "may still record matches and send alerts."), (False, "may still record matches.")]
+)
+def test_a_run_that_was_stopped_says_that_its_page_goes_on(
+    deployed: Stack, workflow: Workflow, capsys: Output, alert: bool, does: str
+) -> None:
+    arn = f"{MACHINE.replace('stateMachine', 'execution')}:gate-1"
+    workflow.input = json.dumps({"run": {"RuleId": "gate", "Alert": alert}})
+    workflow.after_stop = {}  # stopped within its first page
+    for arguments, code in ((["--stop", arn], 0), (["--follow", arn], 1)):
+        assert main(["rules", "apply", *arguments]) == code
+        printed = capsys.readouterr().out
+        assert "aborted  so far no page has ended, so nothing is counted\n" in printed
+        assert f"The page at hand goes on to its end, about 20 seconds after the stop, and {does}" in printed
+        assert "--resume" in printed
 
 
 def test_what_is_no_run_of_this_stack_is_left_alone(deployed: Stack, workflow: Workflow, capsys: Output) -> None:
