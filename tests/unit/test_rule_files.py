@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from imagewatch.schedule import DAYS
 from imagewatch.words import words_of
 from uploader.errors import UsageError
 from uploader.rule_files import document, is_file, read_files, read_one, read_text, slug_of, to_yaml
+from uploader.rule_yaml import Document
 
 ROOT = Path(__file__).parents[2]
 RULE = """\
@@ -360,6 +362,34 @@ def test_the_sample_watchlist_is_what_its_schema_says_and_what_the_client_takes(
     assert len(read_files([str(path)])) == 3
     hint = path.read_text(encoding="utf-8").splitlines()[0].rpartition("=")[2]
     assert (path.parent / hint).resolve() == ROOT / "docs" / "rule-file.schema.json"
+
+
+def test_the_example_in_the_docs_is_what_its_schema_says_and_what_the_client_takes() -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "rules.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert (ROOT / "docs" / example.splitlines()[0].rpartition("=")[2]).resolve() == ROOT / "docs" / "rule-file.schema.json"
+    written = Document(example)
+    assert written.root
+    validator().validate(written.value(written.root))  # as editors read YAML: 22:00 is no number
+    assert rule(example).rule_id == "person-at-the-gate"
+
+
+def test_each_piece_of_a_rule_in_the_docs_is_what_the_schema_says() -> None:
+    pieces = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "watchlist.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(pieces) == 3
+    for piece in pieces:
+        record = json.loads(piece if piece.startswith("{") else f"{{{piece}}}")
+        one = {"RuleId": "a", "Name": "A", **({} if {"AnyOf", "AllOf"} & set(record) else {"AnyOf": [{"Term": "cat"}]}), **record}
+        validator().validate([one])
+        assert Rule.from_record(one)
+
+
+def test_the_schema_of_a_file_takes_a_rule_whose_id_is_made_of_its_name_and_not_one_without_a_name() -> None:
+    check, nameless = validator(), {"RuleId": "a", "AnyOf": [{"Term": "cat"}]}
+    named = {"Name": "A", "AnyOf": [{"Term": "cat"}]}
+    for value in (named, [named], {"rules": [named]}):
+        assert check.is_valid(value)
+    for value in (nameless, [nameless], {"rules": [nameless]}, {**named, "RuleId": "Not a slug"}, {"Name": "A"}):
+        assert not check.is_valid(value)
 
 
 def test_the_schema_of_a_file_takes_each_of_its_forms_and_nothing_else() -> None:
