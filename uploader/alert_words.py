@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from imagewatch.alerts import percent, what
+from uploader.layouts import TableOrLines
 from uploader.moments import minute
 from uploader.precision import FEW, Precision, Proposal
 from uploader.report import printable
@@ -18,6 +19,7 @@ from uploader.rule_files import document
 from uploader.rule_yaml import dump
 
 _STYLES = {"SENT": "green", "DIGESTED": "green", "FAILED": "red", "PENDING": "yellow", "QUEUED": "yellow", "SUPPRESSED": "dim"}
+_LEAST_WIDTH = 125  # 75 columns are taken by times, states and ids; in what is left a subject can still be read
 
 
 def plain_alert(alert: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,27 +28,34 @@ def plain_alert(alert: Mapping[str, Any]) -> dict[str, Any]:
     return {name: alert[name] for name in wanted if name in alert}
 
 
-def alerts_table(alerts: Sequence[Mapping[str, Any]]) -> Table:
+def alerts_table(alerts: Sequence[Mapping[str, Any]]) -> TableOrLines:
     """A row for each alert: when, how it stands, what it said, which channels had it."""
+    rows = [_cells(alert) for alert in alerts]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("When (UTC)", no_wrap=True)
     table.add_column("Status", no_wrap=True)
     table.add_column("Alert", overflow="fold")
     table.add_column("Channels", overflow="fold")
     table.add_column("Alert id", no_wrap=True)
-    for alert in alerts:
-        status = str(alert.get("Status", ""))
-        subject = Text(printable(str(alert.get("Subject") or alert.get("RuleName", ""))))
-        if "NotThis" in alert:
-            subject = Text.assemble(("not this: ", "red"), subject)
-        table.add_row(
-            Text(str(alert["CreatedAt"])[:19].replace("T", " ")),
-            Text(status.lower(), style=_STYLES.get(status, "")),
-            subject,
-            Text(printable(_delivery_words(alert.get("Deliveries", {})))),
-            Text(str(alert["AlertId"])),
-        )
-    return table
+    for row in rows:
+        table.add_row(*row)
+    entries = [
+        ([when, status, alert_id], [Text.assemble(subject, f" ({channels})") if channels else subject])
+        for when, status, subject, channels, alert_id in rows
+    ]
+    return TableOrLines(table, _LEAST_WIDTH, entries)
+
+
+def _cells(alert: Mapping[str, Any]) -> tuple[Text, Text, Text, Text, Text]:
+    status = str(alert.get("Status", ""))
+    subject = Text(printable(str(alert.get("Subject") or alert.get("RuleName", ""))))
+    return (
+        Text(str(alert["CreatedAt"])[:19].replace("T", " ")),
+        Text(status.lower(), style=_STYLES.get(status, "")),
+        Text.assemble(("not this: ", "red"), subject) if "NotThis" in alert else subject,
+        Text(printable(_delivery_words(alert.get("Deliveries", {})))),
+        Text(str(alert["AlertId"])),
+    )
 
 
 def alert_lines(alert: Mapping[str, Any]) -> Iterator[Text]:

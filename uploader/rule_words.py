@@ -12,6 +12,7 @@ from rich.text import Text
 from imagewatch.cooldown import in_words
 from imagewatch.rules import DEFAULT_CONFIDENCE, Rule, Term
 from imagewatch.schedule import snoozed
+from uploader.layouts import TableOrLines
 from uploader.moments import minute
 from uploader.report import printable
 from uploader.rule_changes import CHANGED, DELETED, NEW, Change, field_lines
@@ -21,7 +22,10 @@ from uploader.rules import Stored
 _STATES = {"on": "green", "off": "dim", "invalid": "red"}
 _KINDS = {NEW: "green", CHANGED: "yellow", DELETED: "red"}
 _SEVERITIES = {"critical": "bold red", "info": "dim"}
+_USUAL = {"", "everywhere", "always"}
 _TERMS_SHOWN = 4
+_LEAST_HEAD = 20  # columns for a rule's state and severity
+_LEAST_CELL = 20  # columns in which what a rule looks for, and where, can still be read
 
 
 def state_of(stored: Stored, now: datetime) -> str:
@@ -33,7 +37,7 @@ def state_of(stored: Stored, now: datetime) -> str:
     return f"snoozed until {minute(stored.rule.snoozed_until)}" if snoozed(stored.rule, now) else "on"
 
 
-def rules_table(rules: Iterable[Stored], now: datetime) -> Table:
+def rules_table(rules: Iterable[Stored], now: datetime) -> TableOrLines:
     """A row for each rule: how it stands, what it looks for and where, whom it tells and how often."""
     rules = list(rules)
     cells = {
@@ -42,22 +46,27 @@ def rules_table(rules: Iterable[Stored], now: datetime) -> Table:
         "When": [_when(stored.rule) if stored.rule else "" for stored in rules],
         "Tells": [_tells(stored.rule) if stored.rule else "" for stored in rules],
     }
-    shown = [title for title in cells if set(cells[title]) - {"", "everywhere", "always"}]
+    shown = [title for title in cells if set(cells[title]) - _USUAL]
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    table.add_column("Rule", overflow="fold", min_width=12)
+    table.add_column("Rule", no_wrap=True)
     table.add_column("State", overflow="fold", min_width=8)
     table.add_column("Severity", no_wrap=True)
     for title in shown:
         table.add_column(title, overflow="fold")
+    entries = []
     for row, stored in enumerate(rules):
         state, severity = state_of(stored, now), stored.rule.severity if stored.rule else ""
-        table.add_row(
+        head = [
             Text(printable(stored.rule_id)),
             Text(state, style=_STATES.get(state, "yellow")),
             Text(severity, style=_SEVERITIES.get(severity, "")),
-            *(Text(printable(cells[title][row])) for title in shown),
-        )
-    return table
+        ]
+        told = {title: printable(cells[title][row]) for title in shown}
+        table.add_row(*head, *map(Text, told.values()))
+        entries.append((head, [Text(f"{title.lower()}: {cell}") for title, cell in told.items() if cell not in _USUAL]))
+    longest = max((len(printable(stored.rule_id)) for stored in rules), default=0)
+    rest = sum(1 + min(_LEAST_CELL, max(map(len, (title, *cells[title])))) for title in shown)
+    return TableOrLines(table, longest + _LEAST_HEAD + rest, entries)
 
 
 def looks_for(rule: Rule) -> str:
