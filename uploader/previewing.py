@@ -12,13 +12,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from imagewatch.cooldown import window_of
+from imagewatch.cooldown import Window, window_of
 from imagewatch.images import ImageVersion
 from imagewatch.rules import Rule
 from imagewatch.watchlist import Watchlist
 from uploader.stored_images import Page, image_of
 
 SENT, HELD_BACK, MUTED = "sent", "held back", "muted"
+RUN_SECONDS = 7 * 86_400
+"""How long a run over history may last at most; the workflow's own timeout."""
 _NAMED = 3  # of what matched in one image
 
 
@@ -121,9 +123,22 @@ def hold_back(rule: Rule, hits: Iterable[Hit]) -> None:
             silent_until[window.cooldown_id] = moment + window.seconds
 
 
+def messages_at_most(one: Preview) -> int:
+    """The most messages that a run with an alert for each of these matches can send through a channel.
+
+    A cooldown lets one pass, and another one whenever it has ended while the run lasts, which can be RUN_SECONDS.
+    """
+    return sum(
+        min(matches, 1 + RUN_SECONDS // window.seconds) if window else matches for window, matches in _by_window(one).items()
+    )
+
+
 def messages_at_once(one: Preview) -> int:
-    """How many messages an alert for each match would make now, all at the same time: a cooldown lets one of its window pass."""
+    """How many these are if the run ends before a cooldown does: one for each cooldown."""
+    return sum(1 if window else matches for window, matches in _by_window(one).items())
+
+
+def _by_window(one: Preview) -> Counter[Window | None]:
+    """How many matches fall under which cooldown."""
     record = one.rule.to_record()
-    alerting = [hit for hit in one.hits if hit.outcome != MUTED]
-    windows = [window_of(record, hit.image.source) for hit in alerting]
-    return len({window.cooldown_id for window in windows if window}) + sum(window is None for window in windows)
+    return Counter(window_of(record, hit.image.source) for hit in one.hits if hit.outcome != MUTED)

@@ -371,8 +371,12 @@ def test_a_dry_run_says_what_a_run_would_do(deployed: Stack, workflow: Workflow,
     deployed.put_item("WatchlistTable", {**RULE, "Cooldown": {"Seconds": 60, "PerSource": False}})
     for hours in (1, 2, 3):
         put_image(deployed, hours)
+    messages = {"messages_at_most": 3, "messages_within_cooldown": 1}
     assert main(["rules", "apply", "gate", "--alert", "--dry-run", "--json"]) == 0
-    assert document(capsys) == {"dry_run": True, "rule": "gate", "images": 3, "matched": 3, "messages_at_most": 1}
+    assert document(capsys) == {"dry_run": True, "rule": "gate", "images": 3, "matched": 3, **messages}
+    assert main(["rules", "apply", "gate", "--alert", "--dry-run"]) == 0
+    told = "That is at most 3 messages (1 if it lasts no longer than the cooldown of 1 minute): "
+    assert told in capsys.readouterr().out
     deployed.put_item("WatchlistTable", {**RULE, "SnoozedUntil": "2099-01-01T00:00:00.000Z"})
     assert main(["rules", "apply", "gate", "--alert", "--dry-run"]) == 0
     assert "It is snoozed until 2099-01-01 00:00 UTC, so it sends no message." in capsys.readouterr().out

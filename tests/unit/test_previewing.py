@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from imagewatch.cooldown import window_of
 from imagewatch.rules import Cooldown, Rule, Term
 from imagewatch.schedule import ActiveHours, Window
 from uploader.preview_words import comparison_lines, preview_document, preview_lines
-from uploader.previewing import HELD_BACK, MUTED, SENT, Preview, messages_at_once, preview
+from uploader.previewing import HELD_BACK, MUTED, RUN_SECONDS, SENT, Preview, messages_at_most, messages_at_once, preview
 from uploader.stored_images import Page
 
 START = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -127,18 +129,27 @@ def test_every_match_is_sent_held_back_or_muted_as_a_cooldown_would_have_it(
 
 
 @pytest.mark.parametrize(
-    ("rule", "messages"),
+    ("rule", "within", "most"),
     [
-        (RULE, 3),
-        (replace(RULE, cooldown=Cooldown(600)), 1),
-        (replace(RULE, cooldown=Cooldown(600, per_source=True)), 2),
-        (replace(RULE, active_hours=NIGHT), 0),
+        (RULE, 4, 4),
+        (replace(RULE, cooldown=Cooldown(1)), 1, 4),
+        (replace(RULE, cooldown=Cooldown(RUN_SECONDS // 2)), 1, 3),
+        (replace(RULE, cooldown=Cooldown(RUN_SECONDS)), 1, 2),
+        (replace(RULE, cooldown=Cooldown(RUN_SECONDS + 1)), 1, 1),
+        (replace(RULE, cooldown=Cooldown(1, per_source=True)), 2, 4),
+        (replace(RULE, cooldown=Cooldown(RUN_SECONDS + 1, per_source=True)), 2, 2),
+        (replace(RULE, active_hours=NIGHT), 0, 0),
     ],
 )
-def test_alerts_for_all_matches_at_once_are_as_many_as_cooldowns_let_pass(rule: Rule, messages: int) -> None:
+def test_a_run_sends_at_most_as_many_messages_as_cooldowns_can_end_while_it_lasts(rule: Rule, within: int, most: int) -> None:
     days = 24 * 60  # however far apart the uploads are
-    (found,) = looked_back(rule, record(0), record(days), record(2 * days, source="gate"))
-    assert messages_at_once(found) == messages
+    (found,) = looked_back(rule, record(0), record(days), record(2 * days), record(2 * days, source="gate"))
+    assert (messages_at_once(found), messages_at_most(found)) == (within, most)
+
+
+def test_a_run_may_last_as_long_as_its_workflow_says() -> None:
+    (workflow,) = (Path(__file__).parents[2] / "statemachine").glob("apply_rule.*")
+    assert json.loads(workflow.read_text(encoding="utf-8"))["TimeoutSeconds"] == RUN_SECONDS
 
 
 # ------------------------------------------------------------------------------------------------------------ how it reads

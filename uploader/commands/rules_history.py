@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from imagewatch.addresses import image_url
+from imagewatch.cooldown import in_words
 from imagewatch.images import ImageVersion
 from imagewatch.intake import iso_utc
 from imagewatch.rules import Rule
@@ -24,7 +25,7 @@ from uploader.preview_words import (
     preview_document,
     preview_lines,
 )
-from uploader.previewing import Preview, messages_at_once
+from uploader.previewing import Preview, messages_at_most, messages_at_once
 from uploader.previewing import preview as preview_rules
 from uploader.report import printable
 from uploader.results import INTERRUPTED_EXIT_CODE
@@ -140,18 +141,20 @@ def _foreseen(rule: Rule, seen: Preview, args: argparse.Namespace, until: str) -
         return lines
     if snoozed(rule, now()):
         return [*lines, f"It is snoozed until {minute(rule.snoozed_until)}, so it sends no message."]
-    most, channels = messages_at_once(seen), len(rule.channels)
+    most, few, channels = messages_at_most(seen), messages_at_once(seen), len(rule.channels)
     each = f" on each of its {channels} channels" if channels > 1 else ""
+    short = f" ({few:,} if it lasts no longer than the cooldown of {in_words(rule.cooldown.seconds)})" if few < most else ""
+    held = "; what a cooldown holds back is counted in a later message or a digest" if rule.cooldown.seconds else ""
     rest = "those that had an alert before get none again, and what is more than a channel's rate comes in digests"
-    return [*lines, f"That is at most {most:,} {'message' if most == 1 else 'messages'}{each}: {rest}."]
+    return [*lines, f"That is at most {most:,} {'message' if most == 1 else 'messages'}{each}{short}: {rest}{held}."]
 
 
 def _foretold(screen: Screen, args: argparse.Namespace, rule: Rule, seen: Preview) -> int:
     if args.json:
-        most = messages_at_once(seen) if args.alert and not snoozed(rule, now()) else 0
-        screen.document(
-            {"dry_run": True, "rule": rule.rule_id, "images": seen.images, "matched": len(seen.hits), "messages_at_most": most}
-        )
+        alerts = args.alert and not snoozed(rule, now())
+        most, few = (messages_at_most(seen), messages_at_once(seen)) if alerts else (0, 0)
+        messages = {"messages_at_most": most, "messages_within_cooldown": few}
+        screen.document({"dry_run": True, "rule": rule.rule_id, "images": seen.images, "matched": len(seen.hits), **messages})
     screen.say("Nothing was started (--dry-run).")
     return 0
 
