@@ -37,13 +37,15 @@ def read_files(paths: Sequence[str]) -> list[Written]:
     """The rules in all these files. Raises UsageError with every mistake, each with its file, line, rule and field."""
     found: list[Written] = []
     problems: list[str] = []
+    named: list[tuple[str, str]] = []
     for path in paths:
         try:
-            rules, wrong = read_text(*read_source(path))
+            text, name = read_source(path)
+            rules, wrong = read_text(text, name, named=named)
         except UsageError as error:
             rules, wrong = [], [str(error)]
         found, problems = found + rules, problems + wrong
-    problems += _repeated(found)
+    problems += _repeated(named)
     if problems:
         raise UsageError.of_several(problems, f"{len(problems)} mistakes; nothing was done.")
     return found
@@ -61,8 +63,13 @@ def read_one(text: str, name: str, rule_id: str) -> Written:
     return rules[0]
 
 
-def read_text(text: str, name: str, rule_id: str = "") -> tuple[list[Written], list[str]]:
-    """The rules that are right, and what is wrong with the others; `rule_id` is for a rule that names none."""
+def read_text(
+    text: str, name: str, rule_id: str = "", named: list[tuple[str, str]] | None = None
+) -> tuple[list[Written], list[str]]:
+    """The rules that are right, and what is wrong with the others; `rule_id` is for a rule that names none.
+
+    To `named` the id of each rule is added, right or wrong, with its place.
+    """
     try:
         document = Document(text)
         nodes = _rule_nodes(document, name)
@@ -71,13 +78,17 @@ def read_text(text: str, name: str, rule_id: str = "") -> tuple[list[Written], l
     rules, problems = [], []
     for node in nodes:
         try:
-            rules.append(_written(document, node, name, rule_id))
+            record = _record(document, node, rule_id)
+            if named is not None and isinstance(record, dict) and isinstance(record["RuleId"], str):
+                named.append((record["RuleId"], _place(name, line_of(node))))
+            rules.append(Written(Rule.from_record(record), _place(name, line_of(node)), frozenset(record)))
         except NotYaml as error:
             problems.append(f"{_place(name, error.line)}: {error}.")
         except InvalidRule as error:
-            # The message names the rule, and then the way to the field.
-            way = str(error).partition(": ")[2]
-            problems.append(f"{_place(name, line_within(node, way))}: {error}")
+            # Each message names the rule, and then the way to the field.
+            lines = [line_within(node, problem.partition(": ")[2]) for problem in error.problems]
+            told = sorted(zip(lines, error.problems, strict=True), key=lambda pair: pair[0])
+            problems += [f"{_place(name, line)}: {problem}" for line, problem in told]
     return rules, problems
 
 
@@ -141,13 +152,13 @@ def _rule_nodes(document: Document, name: str) -> list[Node]:
     raise NotYaml("there must be a rule (fields such as Name: ...), or a list of rules", line_of(root))
 
 
-def _written(document: Document, node: Node, name: str, rule_id: str) -> Written:
+def _record(document: Document, node: Node, rule_id: str) -> Any:
     record = document.value(node)
     if isinstance(record, dict):
         record = {field: value for field, value in record.items() if field not in WRITTEN_FOR_YOU}
         if "RuleId" not in record:
             record = {"RuleId": rule_id or _made_of(record.get("Name")), **record}
-    return Written(Rule.from_record(record), _place(name, line_of(node)), frozenset(record))
+    return record
 
 
 def _made_of(name: Any) -> str:
@@ -159,13 +170,14 @@ def _made_of(name: Any) -> str:
     return made
 
 
-def _repeated(found: Sequence[Written]) -> list[str]:
-    first: dict[str, Written] = {}
-    return [
-        f"{written.where}: Rule {written.rule.rule_id} is in {first[written.rule.rule_id].where} already; one of them must go."
-        for written in found
-        if first.setdefault(written.rule.rule_id, written) is not written
-    ]
+def _repeated(named: Sequence[tuple[str, str]]) -> list[str]:
+    first: dict[str, str] = {}
+    said = []
+    for rule_id, where in named:
+        if rule_id in first:
+            said.append(f"{where}: Rule {rule_id} is in {first[rule_id]} already; one of them must go.")
+        first.setdefault(rule_id, where)
+    return said
 
 
 def _place(name: str, line: int) -> str:

@@ -174,4 +174,4 @@ def _checked(record: Mapping[str, Any]) -> Rule:
     try:
         return Rule.from_record(record)
     except InvalidRule as error:
-        raise UsageError(str(error)) from error
+        raise UsageError.of_several(error.problems, f"{len(error.problems)} mistakes; nothing was done.") from error

@@ -16,6 +16,8 @@ ImagewatchError
     └── Unavailable          a service failed or could not be reached: wait briefly
 """
 
+_SAID = 5  # mistakes of a rule, in a message that logs and executions carry
+
 
 class ImagewatchError(Exception):
     """Base of every error that Imagewatch raises on purpose."""
@@ -38,7 +40,12 @@ class UnreadableMessage(ImagewatchError):
 
 
 class InvalidRule(ImagewatchError):
-    """A rule in the watchlist has a missing or impossible field."""
+    """A rule in the watchlist has missing or impossible fields: a sentence for each of its `problems`."""
+
+    def __init__(self, *problems: str) -> None:
+        more = [f"And {len(problems) - _SAID} more mistakes."] if len(problems) > _SAID else []
+        super().__init__(" ".join([*problems[:_SAID], *more]))
+        self.problems = problems
 
 
 class InvalidRun(ImagewatchError):

@@ -39,6 +39,7 @@ class Run:
                 fields.moment("Until") or iso_utc(datetime.fromisoformat(started_at)),
                 fields.flag("Alert", False),
             )
+            fields.done()
         except InvalidRule as error:
             raise InvalidRun(str(error)) from error
         if run.since >= run.until:

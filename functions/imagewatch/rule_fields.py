@@ -1,4 +1,5 @@
-"""Reading a rule's record field by field. Whatever is wrong, the message names the field and says what it must be."""
+"""Reading a rule's record field by field. Whatever is wrong, a message names the field and says what it must be, and all of them
+are collected, so that nobody has to put a rule right one try at a time."""
 
 from __future__ import annotations
 
@@ -22,12 +23,18 @@ _short.maxstring = _short.maxother = 60
 
 
 class Fields:
-    """One level of a record. `where` begins each message, such as "Rule gate: AnyOf, entry 2"."""
+    """One level of a record. `where` begins each message, such as "Rule gate: AnyOf, entry 2".
+
+    A field that can't be taken is noted in `problems`, and its default stands in for it (None where it has none) until `done`.
+    """
 
     def __init__(self, where: str, record: Any, known: Iterable[str], like: str) -> None:
-        """Raises InvalidRule when `record` isn't a mapping, or has a field that isn't known: a typing error must not
+        """Raises InvalidRule when `record` isn't a mapping. A field that isn't known is a mistake: a typing error must not
         loosen a rule in silence."""
         self.where = where
+        self.problems: list[str] = []
+        self.mistyped: set[str] = set()
+        """Fields that one which isn't known was probably meant for: that they are missing goes without saying."""
         if not isinstance(record, Mapping):
             raise InvalidRule(f"{where} must be {like}, not {_short.repr(record)}.")
         self._record = record
@@ -36,22 +43,36 @@ class Fields:
             if name not in known:
                 close = difflib.get_close_matches(str(name), known, 1)
                 advice = f"Did you mean {close[0]}?" if close else f"Its fields are {', '.join(known)}."
-                raise InvalidRule(f"{where}: {_short.repr(name)} is not a field of it. {advice}")
+                self.mistyped |= set(close)
+                self.wrong(f"{_short.repr(name)} is not a field of it. {advice}")
 
     def __contains__(self, name: str) -> bool:
         return name in self._record
 
+    def wrong(self, what: str) -> None:
+        """Notes a mistake."""
+        self.problems.append(f"{self.where}: {what}")
+
+    def done(self) -> None:
+        """Raises InvalidRule with everything that is wrong; what was taken counts only after this."""
+        if self.problems:
+            raise InvalidRule(*self.problems)
+
     def take(self, name: str, read: Callable[[Any], T], must: str, default: Any = _REQUIRED) -> T:
         """The field through `read`, which raises ValueError for what it can't take; `must` says what it can."""
+        instead: Any = None if default is _REQUIRED else default
         if name not in self._record:
-            if default is _REQUIRED:
-                raise InvalidRule(f"{self.where}: {name} is missing; it must be {must}.")
-            return default  # type: ignore[no-any-return]
+            if default is _REQUIRED and name not in self.mistyped:
+                self.wrong(f"{name} is missing; it must be {must}.")
+            return instead  # type: ignore[no-any-return]
         value = self._record[name]
         try:
             return read(value)
         except ValueError:
-            raise InvalidRule(f"{self.where}: {name} must be {must}, not {_short.repr(value)}.") from None
+            self.wrong(f"{name} must be {must}, not {_short.repr(value)}.")
+        except InvalidRule as error:  # of a level below, which names itself
+            self.problems += error.problems
+        return instead  # type: ignore[no-any-return]
 
     def line(self, name: str, longest: int, default: Any = _REQUIRED) -> str:
         """Text of one line, without space around it."""
@@ -82,12 +103,18 @@ class Fields:
         """A list of different texts, each through `read`."""
         return self.take(name, lambda value: _texts(value, read, most), f"a list with 1 to {most} entries, each {must}", default)
 
-    def entries(self, name: str, most: int, default: Any = _REQUIRED) -> list[tuple[str, Any]]:
-        """A list's entries, each with its place for messages: ("Rule gate: AnyOf, entry 2", value)."""
-        listed = self.take(name, _list, "a list", default)
+    def entries(self, name: str, most: int, read: Callable[[str, Any], T], default: Any = _REQUIRED) -> tuple[T, ...]:
+        """A list's entries through `read`, which is told the place of each for messages: "Rule gate: AnyOf, entry 2"."""
+        listed = self.take(name, _list, "a list", default) or []
         if len(listed) > most:
-            raise InvalidRule(f"{self.where}: {name} must be a list with at most {most} entries, not {len(listed)}.")
-        return [(f"{self.where}: {name}, entry {number}", value) for number, value in enumerate(listed, 1)]
+            self.wrong(f"{name} must be a list with at most {most} entries, not {len(listed)}.")
+        found = []
+        for number, value in enumerate(listed[:most], 1):
+            try:
+                found.append(read(f"{self.where}: {name}, entry {number}", value))
+            except InvalidRule as error:
+                self.problems += error.problems
+        return tuple(found)
 
 
 def slug(value: Any) -> str:

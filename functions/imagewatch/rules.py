@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagewatch.errors import InvalidRule
 from imagewatch.images import UPLOADS_PREFIX, ImageVersion
 from imagewatch.rule_fields import Fields, slug
 from imagewatch.schedule import ActiveHours
@@ -41,9 +40,10 @@ class Term:
         """From an entry of AnyOf, AllOf or NoneOf. Raises InvalidRule naming the field."""
         fields = Fields(where, record, _TERM_FIELDS, "a term such as {Term: person, MinConfidence: 80}")
         text = fields.line("Term", 100)
-        if not words_of(text):
-            raise InvalidRule(f"{where}: Term must contain at least one word, not {text!r}.")
-        fields.where = f"{where} ({text})"
+        if text and not words_of(text):
+            fields.wrong(f"Term must contain at least one word, not {text!r}.")
+        elif text:
+            fields.where = f"{where} ({text})"
         term = cls(
             text,
             fields.number("MinConfidence", 0, 100, DEFAULT_CONFIDENCE),
@@ -52,9 +52,10 @@ class Term:
             fields.number("MinArea", 0, 1, 0.0),
         )
         if term.within == "moderation" and (term.min_instances > 1 or term.min_area):
-            raise InvalidRule(f"{fields.where}: MinInstances and MinArea must be left out: moderation labels have no boxes.")
+            fields.wrong("MinInstances and MinArea must be left out: moderation labels have no boxes.")
         if term.within == "text" and term.min_instances > 1:
-            raise InvalidRule(f"{fields.where}: MinInstances must be left out: each line of text counts as one.")
+            fields.wrong("MinInstances must be left out: each line of text counts as one.")
+        fields.done()
         return term
 
     def to_record(self) -> dict[str, Any]:
@@ -77,7 +78,9 @@ class Cooldown:
     @classmethod
     def from_record(cls, where: str, record: Any) -> Cooldown:
         fields = Fields(where, record, ("Seconds", "PerSource"), "Seconds and, if wanted, PerSource")
-        return cls(fields.whole("Seconds", 0, MAX_COOLDOWN), fields.flag("PerSource", False))
+        cooldown = cls(fields.whole("Seconds", 0, MAX_COOLDOWN), fields.flag("PerSource", False))
+        fields.done()
+        return cooldown
 
     def to_record(self) -> dict[str, Any]:
         return {"Seconds": self.seconds, "PerSource": self.per_source}
@@ -115,20 +118,19 @@ class Rule:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Rule:
-        """A rule from the WatchlistTable or from a person. Raises InvalidRule naming the field and what it must be."""
-        rule_id = _rule_id(record)
-        where = f"Rule {rule_id}"
-        fields = Fields(where, record, _FIELDS, "a rule")
+        """A rule from the WatchlistTable or from a person. Raises InvalidRule naming each wrong field and what it must be."""
+        where = _where(record)
+        fields = Fields(where, record, _FIELDS, "a mapping of fields to values")
+        rule_id = fields.take("RuleId", slug, "1 to 64 small letters, digits and hyphens, such as person-at-the-gate")
         name = fields.line("Name", 100)
+        known = len(fields.problems)
         severity = fields.choice("Severity", SEVERITIES, "warning")
         bypass = fields.flag("BypassQuietHours", False)
-        if bypass and severity != "critical":
-            raise InvalidRule(
-                f"{where}: BypassQuietHours must be false, or Severity must be critical: only critical rules may bypass."
-            )
+        if bypass and severity != "critical" and len(fields.problems) == known:
+            fields.wrong("BypassQuietHours must be false, or Severity must be critical: only critical rules may bypass.")
         hours = fields.take("ActiveHours", lambda given: ActiveHours.from_record(f"{where}: ActiveHours", given), "", None)
         any_of, all_of, none_of = _terms(fields)
-        return cls(
+        rule = cls(
             rule_id,
             name,
             any_of,
@@ -149,6 +151,8 @@ class Rule:
             fields.moment("CreatedAt"),
             fields.moment("UpdatedAt"),
         )
+        fields.done()
+        return rule
 
     def to_record(self) -> dict[str, Any]:
         """The record of the WatchlistTable: what is empty is left out."""
@@ -170,20 +174,22 @@ class Rule:
         return {**always, **choices, **{name: value for name, value in optional.items() if value}}
 
 
-def _rule_id(record: Any) -> str:
-    fields = Fields("A rule", record, record if isinstance(record, Mapping) else (), "a mapping of fields to values")
-    return fields.take("RuleId", slug, "1 to 64 small letters, digits and hyphens, such as person-at-the-gate")
+def _where(record: Any) -> str:
+    """What messages call a rule, which may not even have an id."""
+    try:
+        return f"Rule {slug(record['RuleId'])}"
+    except (KeyError, TypeError, ValueError):
+        return "A rule"
 
 
 def _terms(fields: Fields) -> tuple[tuple[Term, ...], tuple[Term, ...], tuple[Term, ...]]:
     if "Terms" in fields and "AnyOf" in fields:
-        raise InvalidRule(f"{fields.where}: Terms is the older name of AnyOf; one of them must be left out.")
+        fields.wrong("Terms is the older name of AnyOf; one of them must be left out.")
+    known = len(fields.problems)
     lists = ("Terms" if "Terms" in fields else "AnyOf", "AllOf", "NoneOf")
-    any_of, all_of, none_of = (
-        tuple(Term.from_record(place, entry) for place, entry in fields.entries(name, MAX_TERMS, [])) for name in lists
-    )
-    if not any_of and not all_of:
-        raise InvalidRule(f"{fields.where}: {lists[0]} must be a list with at least one entry, unless AllOf has one.")
+    any_of, all_of, none_of = (fields.entries(name, MAX_TERMS, Term.from_record, []) for name in lists)
+    if not any_of and not all_of and len(fields.problems) == known and not fields.mistyped & set(lists):
+        fields.wrong(f"{lists[0]} must be a list with at least one entry, unless AllOf has one.")
     return any_of, all_of, none_of
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from imagewatch.errors import InvalidRule
 from imagewatch.intake import iso_utc
 from imagewatch.rule_fields import Fields
 
@@ -64,11 +63,11 @@ class ActiveHours:
         """From a rule's ActiveHours. Raises InvalidRule naming the field."""
         fields = Fields(where, record, ("TimeZone", "Windows"), "a TimeZone and Windows")
         zone = _time_zone(fields)
-        windows = tuple(_window(place, entry) for place, entry in fields.entries("Windows", MAX_WINDOWS))
-        if not windows:
-            raise InvalidRule(
-                f"{where}: Windows must have at least one entry; leave out ActiveHours for a rule that is always active."
-            )
+        known = len(fields.problems)
+        windows = fields.entries("Windows", MAX_WINDOWS, _window)
+        if not windows and len(fields.problems) == known:
+            fields.wrong("Windows must have at least one entry; leave out ActiveHours for a rule that is always active.")
+        fields.done()
         return cls(zone, windows)
 
     def to_record(self) -> dict[str, Any]:
@@ -95,10 +94,12 @@ def muted(rule: Rule, uploaded_at: datetime, now: datetime) -> str | None:
 def _window(where: str, record: Any) -> Window:
     fields = Fields(where, record, ("Days", "From", "To"), "Days, From and To")
     days = fields.texts("Days", _day, f"one of {', '.join(DAYS)}", most=7)
-    if not days:
-        raise InvalidRule(f"{where}: Days is missing; it must be a list of days, such as [mon, tue, wed, thu, fri].")
+    if "Days" not in fields:
+        fields.wrong("Days is missing; it must be a list of days, such as [mon, tue, wed, thu, fri].")
     must = 'a time of day in quotes from "00:00" to "23:59"'
-    return Window(tuple(sorted(days, key=DAYS.index)), fields.take("From", _minute, must), fields.take("To", _minute, must))
+    window = Window(tuple(sorted(days, key=DAYS.index)), fields.take("From", _minute, must), fields.take("To", _minute, must))
+    fields.done()
+    return window
 
 
 def _day(value: Any) -> str:
@@ -122,15 +123,17 @@ def _clock(minute: int) -> str:
 def _time_zone(fields: Fields) -> str:
     must = "the name of a time zone, such as Europe/Berlin"
     name = fields.take("TimeZone", _name, must)
+    if name is None:  # told already
+        return ""
     try:
         # A file system that ignores case would take europe/berlin, and the next one would not.
         if not re.fullmatch(r"[A-Z][\w+-]*(/[A-Z][\w+-]*)*", name):
             raise ValueError
         zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         close = _closest(name, zoneinfo.available_timezones())
         advice = f" Did you mean {close}?" if close else ""
-        raise InvalidRule(f"{fields.where}: TimeZone must be {must}, not {name!r}.{advice}") from error
+        fields.wrong(f"TimeZone must be {must}, not {name!r}.{advice}")
     return name
 
 

@@ -182,6 +182,48 @@ def test_every_mistake_is_told_with_its_line_its_rule_and_its_field() -> None:
     ]
 
 
+SEVERAL = """\
+- Name: A
+  Sevrity: info
+  AnyOf:
+    - {Term: cat, MinConfidence: 190, MinInstances: 0}
+    - {Trem: dog}
+  Channels: []
+  ActiveHours:
+    TimeZone: Mars/Olympus
+    Windows:
+      - {Days: [mon], From: 22, To: 6}
+  Cooldown: {PerSource: 1}
+  BypassQuietHours: perhaps
+- RuleId: a
+  Name: Another
+  AnyOf: [{Term: cat}]
+"""
+
+
+def test_every_mistake_of_one_rule_is_told_and_that_its_id_is_there_twice(tmp_path: Path) -> None:
+    path = str(tmp_path / "r.yaml")
+    Path(path).write_text(SEVERAL)
+    with pytest.raises(UsageError, match=r"^12 mistakes; nothing was done\.$") as raised:
+        read_files([path])
+    told = [detail.removeprefix(f"{path}, ") for detail in raised.value.details]
+    expected = [
+        "line 2: Rule a: 'Sevrity' is not a field of it.",
+        "line 4: Rule a: AnyOf, entry 1 (cat): MinConfidence must be a number from 0 to 100, not 190.",
+        "line 4: Rule a: AnyOf, entry 1 (cat): MinInstances must be a whole number from 1 to 100, not 0.",
+        "line 5: Rule a: AnyOf, entry 2: 'Trem' is not a field of it.",
+        "line 6: Rule a: Channels must be a list",
+        "line 8: Rule a: ActiveHours: TimeZone must be the name of a time zone",
+        "line 10: Rule a: ActiveHours: Windows, entry 1: From must be",
+        "line 10: Rule a: ActiveHours: Windows, entry 1: To must be",
+        "line 11: Rule a: Cooldown: Seconds is missing;",
+        "line 11: Rule a: Cooldown: PerSource must be true or false, not 1.",
+        "line 12: Rule a: BypassQuietHours must be true or false, not 'perhaps'.",
+        f"line 13: Rule a is in {path}, line 1 already; one of them must go.",
+    ]
+    assert [line[: len(start)] for line, start in zip(told, expected, strict=True)] == expected
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

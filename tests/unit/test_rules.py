@@ -213,6 +213,30 @@ def test_an_id_that_is_not_a_slug_is_refused(rule_id: Any) -> None:
     assert not SCHEMA.is_valid({**RECORD, "RuleId": rule_id}) or rule_id == "a\n"
 
 
+def test_all_that_is_wrong_is_told_in_a_message_that_stays_short() -> None:
+    with pytest.raises(InvalidRule) as raised:
+        Rule.from_record(
+            {"RuleId": "A b", "Name": 7, "Severity": "loud", "Channels": "x", "AnyOf": [{"Term": "cat", "In": "x"}] * 9}
+        )
+    assert len(raised.value.problems) == 13
+    assert str(raised.value).startswith("A rule: RuleId must be 1 to 64 small letters")
+    assert str(raised.value).endswith("And 8 more mistakes.")
+
+
+def test_what_follows_from_another_mistake_is_not_told_beside_it() -> None:
+    for changes in (
+        {"AnyOf": ["cat"]},
+        {"AnyOf": 7},
+        {"Severity": "loud", "BypassQuietHours": True},
+        {"Cooldown": {"Secnds": 3}},
+    ):
+        with pytest.raises(InvalidRule) as raised:
+            Rule.from_record({**RECORD, **changes})
+        assert len(raised.value.problems) == 1
+    with pytest.raises(InvalidRule, match=r"^Rule a: 'AnyOff' is not a field of it. Did you mean AnyOf\?$"):
+        Rule.from_record({"RuleId": "a", "Name": "A", "AnyOff": []})
+
+
 @pytest.mark.parametrize("missing", ["RuleId", "Name", "AnyOf"])
 def test_a_missing_field_of_a_rule_is_named(missing: str) -> None:
     record = {name: value for name, value in RECORD.items() if name != missing}
