@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from imagewatch.rules import Rule
 from imagewatch.vocabulary import suggestions
@@ -16,14 +17,22 @@ from uploader.stack import find_outputs
 SAMPLE = 200  # images; one request, and at most 1 MB of it
 
 
-def advice(aws: Aws, stack: str, rules: Iterable[Rule]) -> Iterator[str]:
+@dataclass(frozen=True)
+class Advice:
+    """A line for whoever wrote a rule; `doubt` when it is likely that something else was meant."""
+
+    text: str
+    doubt: bool = False
+
+
+def advice(aws: Aws, stack: str, rules: Iterable[Rule]) -> Iterator[Advice]:
     """What to tell whoever wrote these rules. Never a refusal: Rekognition's list of labels isn't public in full."""
     rules = list(rules)
     yield from _names(aws, stack, rules)
     yield from _channels(aws, stack, rules)
 
 
-def _names(aws: Aws, stack: str, rules: list[Rule]) -> Iterator[str]:
+def _names(aws: Aws, stack: str, rules: list[Rule]) -> Iterator[Advice]:
     seen: list[str] | None = None
     for rule in rules:
         # What is written in an image is in no vocabulary.
@@ -33,7 +42,8 @@ def _names(aws: Aws, stack: str, rules: list[Rule]) -> Iterator[str]:
                 seen = _seen(aws, stack)
             meant = suggestions(text, seen or ())
             if meant:
-                yield f"Rule {rule.rule_id}: nothing known is called {text!r}. Did you mean {' or '.join(meant)}?"
+                said = f"Rule {rule.rule_id}: nothing known is called {text!r}. Did you mean {' or '.join(meant)}?"
+                yield Advice(said, doubt=True)
 
 
 def _seen(aws: Aws, stack: str) -> list[str]:
@@ -52,16 +62,17 @@ def _seen(aws: Aws, stack: str) -> list[str]:
     return list(names)
 
 
-def _channels(aws: Aws, stack: str, rules: list[Rule]) -> Iterator[str]:
+def _channels(aws: Aws, stack: str, rules: list[Rule]) -> Iterator[Advice]:
     named = {channel for rule in rules for channel in rule.channels} - {EMAIL}
     if not named:
         return
     try:
         known = {record["ChannelId"] for record in Channels(aws, stack).all()}
     except CommandError as error:
-        yield f"Whether the channels exist can't be said: {error}"
+        yield Advice(f"Whether the channels exist can't be said: {error}")
         return
     for rule in rules:
         for channel in rule.channels:
             if channel in named - known:
-                yield f"Rule {rule.rule_id}: there is no channel {channel} yet; `imagewatch channels add {channel}` adds it."
+                add = f"`imagewatch channels add {channel}` adds it."
+                yield Advice(f"Rule {rule.rule_id}: there is no channel {channel} yet; {add}")

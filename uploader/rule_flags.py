@@ -58,11 +58,17 @@ def add_flags(parser: argparse.ArgumentParser, *, changes: bool) -> None:
 
 
 def term_in(text: str) -> dict[str, Any]:
-    """An argparse type: "Person:90" or "moderation=Weapons:90" as a term. What follows the last colon is a confidence only if it
-    is a number, and what precedes the first = a place only if it is one."""
+    """An argparse type: "Person:90" or "moderation=Weapons:90" as a term. What precedes the first = is a place only if it is one.
+
+    What follows the last colon is a confidence if it is a number, a mistake if it begins like one ("9O"), and else a part of the
+    term.
+    """
     place, equals, rest = text.partition("=")
     term, within = (rest, {"In": place}) if equals and place in PLACES else (text, {})
     name, confidence = _named(term)
+    if confidence is None and re.search(r":\s*[0-9][^:]*$", term):
+        says = f"such as Person:90; if the term ends so itself, give it one: {text}:{DEFAULT_CONFIDENCE:g}"
+        raise argparse.ArgumentTypeError(f"{text!r} has no number after its colon, {says}")
     return {"Term": name} | ({} if confidence is None else {"MinConfidence": confidence}) | within
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from rich.text import Text
@@ -28,12 +29,18 @@ class RuleSession:
         self.aws = Aws(connection(args, pool_size=4))
         self.rules = Rules(self.aws, args.stack)
 
-    def advise(self, rules: Sequence[Rule]) -> list[str]:
-        """Says, beside doing it, what may not be meant so."""
+    def advise(self, rules: Sequence[Rule], *, ask: str = "") -> list[str]:
+        """Says what may not be meant so. With `ask` ("Add it"), whoever is at a terminal is asked whether to go on in doubt.
+
+        Raises CommandError when they don't want to.
+        """
         found = list(advice(self.aws, self.args.stack, rules))
-        for line in found:
-            self.screen.warn(Text(printable(line), style="yellow"))
-        return found
+        for one in found:
+            self.screen.warn(Text(printable(one.text), style="yellow"))
+        asked = ask and any(one.doubt for one in found) and not (self.args.yes or self.args.dry_run or self.args.json)
+        if asked and sys.stdin.isatty() and not self.screen.confirm(f"{ask} all the same?"):
+            raise CommandError("nothing was written.")
+        return [one.text for one in found]
 
     def carry_out(self, changes: Sequence[Change], said: Sequence[str] = ()) -> int:
         """Writes the changes one by one, unless it is a dry run, and says what has been done.
@@ -73,8 +80,8 @@ class RuleSession:
         elif one.kind == DELETED and one.before:
             self.rules.delete(one.before)
 
-    def replace(self, rule: Rule, before: Stored) -> int:
-        """Writes the rule in place of what was read."""
+    def replace(self, rule: Rule, before: Stored, *, ask: str = "") -> int:
+        """Writes the rule in place of what was read; `ask` as for `advise`."""
         one = change(rule, before)
-        said = self.advise([rule]) if one.kind == CHANGED else []
+        said = self.advise([rule], ask=ask) if one.kind == CHANGED else []
         return self.carry_out([one], said)

@@ -181,6 +181,36 @@ def test_a_name_that_nothing_has_is_a_question_and_never_a_refusal(deployed: Sta
     assert document(capsys)["advice"] == []
 
 
+def test_whoever_is_at_a_terminal_is_asked_whether_a_name_is_meant(
+    deployed: Stack, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    at_a_terminal(monkeypatch, "n")
+    assert main(["rules", "add", "A", "--any", "Persn"]) == 1
+    err = capsys.readouterr().err
+    assert (
+        err.index("Did you mean Person") < err.index("Add it all the same? [y/N]") < err.index("imagewatch: nothing was written.")
+    )
+    assert watchlist(deployed) == {}
+    at_a_terminal(monkeypatch, "y")
+    assert main(["rules", "add", "A", "--any", "Persn"]) == 0
+    capsys.readouterr()
+    for arguments in (["--yes"], ["--dry-run"], ["--json", "--yes"]):
+        at_a_terminal(monkeypatch)
+        assert main(["rules", "edit", "a", "--any", "Persn", "--all", "Dgo", *arguments]) == 0
+        assert "all the same" not in capsys.readouterr().err
+    at_a_terminal(monkeypatch, "n")
+    assert main(["rules", "edit", "a", "--any", "Persn", "--none", "Catt"]) == 1
+    assert "Change it all the same? [y/N]" in capsys.readouterr().err
+    editor(folder, monkeypatch, 'sed -i s/Persn/Perssn/ "$1"')
+    at_a_terminal(monkeypatch, "n")
+    assert main(["rules", "edit", "a"]) == 1
+    (kept,) = folder.glob("imagewatch-*/a.yaml")
+    assert f"nothing was written. Your text is kept in {kept}" in capsys.readouterr().err
+    at_a_terminal(monkeypatch)
+    assert main(["rules", "disable", "a"]) == 0
+    assert "all the same" not in capsys.readouterr().err
+
+
 def test_a_channel_that_is_not_there_yet_is_told(deployed: Stack, capsys: Output) -> None:
     deployed.put_item("ChannelsTable", {"ChannelId": "ops", "Kind": "slack"})
     assert main(["rules", "add", "A", "--any", "Person", "--channel", "email", "--channel", "ops", "--channel", "opps"]) == 0

@@ -33,10 +33,17 @@ def parsed(*arguments: str, changes: bool = False) -> argparse.Namespace:
         ("moderation=Weapons:60", {"Term": "Weapons", "MinConfidence": 60.0, "In": "moderation"}),
         ("text=GATE 7", {"Term": "GATE 7", "In": "text"}),
         ("E=mc2", {"Term": "E=mc2"}),
+        ("text=open: 16:30h:80", {"Term": "open: 16:30h", "MinConfidence": 80.0, "In": "text"}),
     ],
 )
 def test_a_term_may_name_its_place_and_its_confidence(text: str, term: dict[str, object]) -> None:
     assert term_in(text) == term
+
+
+@pytest.mark.parametrize("text", ["Person:9O", "Person: 9O", "label=Person:90%", "Person:9,5", "a:b:7x"])
+def test_what_begins_like_a_confidence_and_is_none_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentError, match="has no number after its colon, such as Person:90"):
+        parsed("Gate", "--any", text)
 
 
 def test_a_rule_is_made_of_a_name_and_flags() -> None:

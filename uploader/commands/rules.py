@@ -29,6 +29,7 @@ are stored, and never overwrite what somebody else has changed meanwhile. `previ
 what was found in past images; `apply` records its matches on those, and alerts only if told to."""
 
 _ALERTS_COUNTED = 500
+_DONT_ASK = "Don't ask whether a name that nothing known has is meant so."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,9 +47,11 @@ def _writing(actions: Any) -> None:
     add.add_argument("rule", metavar="NAME-OR-FILE", help="What to call the rule; or a YAML file (- is stdin), without flags.")
     add.add_argument("--id", metavar="ID", help="The rule's id: a-z, 0-9 and -. It is made of the name if not given.")
     add_flags(add, changes=False)
+    add.add_argument("--yes", action="store_true", help=_DONT_ASK)
     edit = add_action(actions, "edit", rules_writing.edit, "Change a rule: in $EDITOR, from a file, or by flags.", dry_run=True)
     edit.add_argument("--file", metavar="FILE", help="A YAML file that takes the rule's place (- is stdin).")
     add_flags(edit, changes=True)
+    edit.add_argument("--yes", action="store_true", help=_DONT_ASK)
     enable = add_action(actions, "enable", rules_writing.enable, "Let a rule match again.", dry_run=True)
     disable = add_action(actions, "disable", rules_writing.disable, "Let a rule match nothing until it is enabled.", dry_run=True)
     snooze = add_action(

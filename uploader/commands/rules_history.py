@@ -46,8 +46,8 @@ def preview(args: argparse.Namespace) -> int:
     aws, screen = Aws(connection(args, pool_size=SEGMENTS + 2)), Screen(quiet=args.json)
     until = _until(args)
     wanted, present = _wanted(aws, args)
-    for line in advice(aws, args.stack, wanted):
-        screen.warn(Text(printable(line), style="yellow"))
+    for one in advice(aws, args.stack, wanted):
+        screen.warn(Text(printable(one.text), style="yellow"))
     pairs = [(rule, present.get(rule.rule_id)) for rule in wanted]
     previews = iter(_look_back(aws, screen, args, until, [rule for pair in pairs for rule in pair if rule]))
     link = _link(aws, args.stack)

@@ -18,7 +18,7 @@ from uploader.errors import CommandError, UsageError
 from uploader.moments import minute, now
 from uploader.report import printable
 from uploader.rule_changes import Change, change
-from uploader.rule_files import document, is_file, read_files, read_one, read_source
+from uploader.rule_files import STDIN, document, is_file, read_files, read_one, read_source
 from uploader.rule_flags import changed_by, has_flags, rule_from
 from uploader.rule_session import RuleSession
 from uploader.rule_yaml import dump
@@ -28,6 +28,7 @@ _HEAD = """\
 # The rule {rule_id}, version {version}. Save it and close the editor: it is checked, then written. As it was: nothing changes.
 # Fields and their meaning: docs/watchlist.md
 """
+_CHANGE = "Change it"
 
 
 def add(args: argparse.Namespace) -> int:
@@ -47,7 +48,7 @@ def add(args: argparse.Namespace) -> int:
             f"there is a rule {known[0]} already: `imagewatch rules edit {known[0]}` changes it,"
             " `imagewatch rules import` makes rules as a file has them."
         )
-    said = session.advise(wanted)
+    said = session.advise(wanted, ask="" if args.rule == STDIN else f"Add {'it' if len(wanted) == 1 else 'them'}")
     code = session.carry_out([change(rule, None) for rule in wanted], said)
     if not args.dry_run:
         trial = f"imagewatch rules preview {wanted[0].rule_id}{connection_options(args)}"
@@ -62,9 +63,10 @@ def edit(args: argparse.Namespace) -> int:
     session = RuleSession(args)
     before = session.rules.get(args.rule)
     if by_flags:
-        return session.replace(changed_by(args, before.valid()), before)
+        return session.replace(changed_by(args, before.valid()), before, ask=_CHANGE)
     if args.file:
-        return session.replace(read_one(*read_source(args.file), args.rule).rule, before)
+        ask = "" if args.file == STDIN else _CHANGE
+        return session.replace(read_one(*read_source(args.file), args.rule).rule, before, ask=ask)
     return _in_editor(session, before)
 
 
@@ -84,7 +86,7 @@ def _in_editor(session: RuleSession, before: Stored) -> int:
         draft.discard()
         return session.carry_out([Change(before.rule_id, before.rule, before)] if before.rule else [])
     try:
-        code = session.replace(written.rule, before)
+        code = session.replace(written.rule, before, ask=_CHANGE)
     except CommandError as error:
         raise CommandError(f"{error} {draft.kept}") from error
     if session.args.dry_run:
