@@ -1,20 +1,25 @@
-"""Words about rules that are valid and may still not be meant so: names that nothing has, channels that don't exist."""
+"""Words about rules that are valid and may still not be meant so: names that nothing has, things that this stack doesn't look for
+or doesn't keep, channels that don't exist."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from imagewatch.rules import Rule
+from imagewatch.rules import Rule, Term
 from imagewatch.vocabulary import suggestions
 from uploader.channels import EMAIL, Channels
 from uploader.errors import CommandError
 from uploader.items import from_item
 from uploader.reasons import asking
 from uploader.session import Aws
-from uploader.stack import find_outputs
+from uploader.stack import find_outputs, find_parameters
 
 SAMPLE = 200  # images; one request, and at most 1 MB of it
+_FLOORS = {
+    "FloorConfidence": ("any", "label", "parent", "category"),
+    "ModerationFloorConfidence": ("any", "moderation"),
+}
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ def advice(aws: Aws, stack: str, rules: Iterable[Rule]) -> Iterator[Advice]:
     """What to tell whoever wrote these rules. Never a refusal: Rekognition's list of labels isn't public in full."""
     rules = list(rules)
     yield from _names(aws, stack, rules)
+    yield from _unseen(aws, stack, rules)
     yield from _channels(aws, stack, rules)
 
 
@@ -60,6 +66,29 @@ def _seen(aws: Aws, stack: str) -> list[str]:
             for name in (label["Name"], *label.get("Aliases", ()), *label.get("Parents", ()), *label.get("Categories", ())):
                 names[name] = None
     return list(names)
+
+
+def _unseen(aws: Aws, stack: str, rules: list[Rule]) -> Iterator[Advice]:
+    """Terms for what this stack, as its parameters are, never finds or doesn't keep."""
+    parameters = find_parameters(aws, stack)
+    for rule in rules:
+        for term in dict.fromkeys((*rule.any_of, *rule.all_of, *rule.none_of)):
+            said = _why_unseen(term, parameters)
+            if said:
+                yield Advice(f"Rule {rule.rule_id}: {said}")
+
+
+def _why_unseen(term: Term, parameters: Mapping[str, str]) -> str:
+    if term.within == "text":
+        never = f"{term.text!r} is never found: this stack doesn't read text (its parameter TextDetection is off)."
+        return never if parameters.get("TextDetection") == "off" else ""
+    # A term for any place is held against labels and moderation labels; it is the lower floor that it may lie below.
+    names = [name for name, places in _FLOORS.items() if term.within in places and name in parameters]
+    floor, name = min(((float(parameters[name]), name) for name in names), default=(0.0, ""))
+    if term.min_confidence >= floor:
+        return ""
+    what = f"{term.text!r} from {term.min_confidence:g} % up is found from {floor:g} % up only"
+    return f"{what}: less sure ones aren't kept (the stack's parameter {name})."
 
 
 def _channels(aws: Aws, stack: str, rules: list[Rule]) -> Iterator[Advice]:

@@ -48,8 +48,13 @@ def find_outputs(aws: Aws, name: str, *wanted: str) -> list[str]:
 
 def find_parameter(aws: Aws, name: str, parameter: str) -> str:
     """What a parameter of the stack `name` is set to; empty when it has none of this name."""
+    return find_parameters(aws, name).get(parameter, "")
+
+
+def find_parameters(aws: Aws, name: str) -> dict[str, str]:
+    """What the parameters of the stack `name` are set to."""
     found = _describe(aws, name).get("Parameters", [])
-    return next((str(item.get("ParameterValue", "")) for item in found if item["ParameterKey"] == parameter), "")
+    return {str(item["ParameterKey"]): str(item.get("ParameterValue", "")) for item in found}
 
 
 def _describe(aws: Aws, name: str) -> StackTypeDef:

@@ -211,6 +211,45 @@ def test_whoever_is_at_a_terminal_is_asked_whether_a_name_is_meant(
     assert "all the same" not in capsys.readouterr().err
 
 
+def with_parameters(stack: Stack, **parameters: str) -> None:
+    client = stack.client("cloudformation")
+    template = client.get_template(StackName="imagewatch")["TemplateBody"]
+    body = json.loads(template) if isinstance(template, str) else dict(template)
+    body["Parameters"] = {name: {"Type": "String"} for name in parameters}
+    given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
+    client.update_stack(StackName="imagewatch", TemplateBody=json.dumps(body), Parameters=given)
+
+
+def test_what_this_stack_never_finds_or_does_not_keep_is_told(deployed: Stack, capsys: Output) -> None:
+    with_parameters(deployed, TextDetection="off", FloorConfidence="40", ModerationFloorConfidence="50")
+    terms = [
+        "text=parcel",
+        "Dog:39",
+        "Cat:40",
+        "label=Car:10",
+        "moderation=Violence:49",
+        "moderation=Weapons:50",
+        "parent=Animal:0",
+    ]
+    assert main(["rules", "add", "A", *(part for term in terms for part in ("--any", term)), "--json"]) == 0
+    assert document(capsys)["advice"] == [
+        "Rule a: 'parcel' is never found: this stack doesn't read text (its parameter TextDetection is off).",
+        *(
+            f"Rule a: {term!r} from {least} % up is found from {floor} % up only: less sure ones aren't kept"
+            f" (the stack's parameter {parameter})."
+            for term, least, floor, parameter in (
+                ("Dog", 39, 40, "FloorConfidence"),
+                ("Car", 10, 40, "FloorConfidence"),
+                ("Violence", 49, 50, "ModerationFloorConfidence"),
+                ("Animal", 0, 40, "FloorConfidence"),
+            )
+        ),
+    ]
+    with_parameters(deployed, TextDetection="on", FloorConfidence="0", ModerationFloorConfidence="0")
+    assert main(["rules", "add", "B", "--any", "text=parcel", "--any", "Dog:1", "--json"]) == 0
+    assert document(capsys)["advice"] == []
+
+
 def test_a_channel_that_is_not_there_yet_is_told(deployed: Stack, capsys: Output) -> None:
     deployed.put_item("ChannelsTable", {"ChannelId": "ops", "Kind": "slack"})
     assert main(["rules", "add", "A", "--any", "Person", "--channel", "email", "--channel", "ops", "--channel", "opps"]) == 0
