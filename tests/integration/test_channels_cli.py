@@ -276,8 +276,21 @@ def test_the_newest_alerts_are_listed_with_what_became_of_them(deployed: Stack, 
     printed = capsys.readouterr().out
     assert "not this: Night: person 92 %" in printed
     assert "ops failed (Slack refused it)" in printed
-    assert main(["alerts", "list", "--rule", "nobody"]) == 0
-    assert "No alerts since" in capsys.readouterr().out
+
+
+def test_a_rule_that_never_was_has_no_list_of_alerts_and_a_deleted_one_has(deployed: Stack, capsys: Output) -> None:
+    for action in (["list", "--rule", "nobody"], ["list", "--rule", "nobody", "--json"], ["precision", "nobody"]):
+        assert main(["alerts", *action]) == 1
+        printed = capsys.readouterr()
+        assert "there is no rule nobody, and no alert of one. `imagewatch rules list` shows the rules." in printed.err
+        assert printed.out == ""
+    put_alert(deployed, 1, 91, rule="deleted", CreatedAt="2001-01-01T00:00:00.000Z")
+    deployed.put_item("WatchlistTable", {"RuleId": "quiet", "Name": "Quiet", "AnyOf": [{"Term": "car"}]})
+    for rule in ("deleted", "quiet"):
+        assert main(["alerts", "list", "--rule", rule]) == 0
+        assert "No alerts since" in capsys.readouterr().out
+        assert main(["alerts", "precision", rule]) == 0
+        assert f"{rule}: nobody has seen an alert of this rule in that time." in capsys.readouterr().out
 
 
 def test_an_alert_is_shown_with_the_rule_as_it_was(deployed: Stack, capsys: Output) -> None:

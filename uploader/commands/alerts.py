@@ -66,6 +66,8 @@ def _aws(args: argparse.Namespace) -> Aws:
 def _list(args: argparse.Namespace) -> int:
     alerts = Alerts(_aws(args), args.stack)
     found = alerts.of_rule(args.rule, args.since, args.limit) if args.rule else alerts.newest(args.since, args.limit)
+    if args.rule and not found:
+        _must_have_been(alerts, args.rule)
     screen = Screen(quiet=args.json)
     if args.json:
         screen.document({"alerts": [plain_alert(alert) for alert in found]})
@@ -127,6 +129,12 @@ def _not_this(args: argparse.Namespace) -> int:
     return 0
 
 
+def _must_have_been(alerts: Alerts, rule_id: str) -> None:
+    """A deleted rule's alerts are kept, so that only what has neither a record nor any alert was never a rule."""
+    if not rule_id or (alerts.rule(rule_id) is None and not alerts.count_of_rule(rule_id)):
+        raise CommandError(f"there is no rule {rule_id}, and no alert of one. `imagewatch rules list` shows the rules.")
+
+
 # --------------------------------------------------------------------------------------------------------------- precision
 
 
@@ -135,7 +143,7 @@ def _precision(args: argparse.Namespace) -> int:
     rule = alerts.rule(args.rule)
     seen = judged(alerts.of_rule(args.rule, args.since))
     if rule is None and not seen:
-        raise CommandError(f"there is no rule {args.rule}, and no alert of one. `imagewatch rules list` shows the rules.")
+        _must_have_been(alerts, args.rule)
     found = measure(seen, rule)
     screen = Screen(quiet=args.json)
     if args.json:
