@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     arguments = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     arguments.add_argument("tables", nargs="*", metavar="TABLE", help=f"{', '.join(TABLES)}; all of them when none is named.")
     arguments.add_argument("--json", action="store_true", help="Print the tables as JSON.")
-    arguments.add_argument("--rounds", type=int, default=cold.ROUNDS, help="cold: runs of each program.")
+    arguments.add_argument("--rounds", type=int, help="cold, warm: runs of each program or function.")
     arguments.add_argument("--images", type=int, nargs="+", default=[200], help="throughput: sizes of the library to grow to.")
     arguments.add_argument("--side", type=int, default=throughput.SIDE, help="throughput: pixels of the long side.")
     arguments.add_argument("--months", action="store_true", help="cost: the months of docs/cost.md, as Markdown.")
@@ -59,11 +59,11 @@ def main() -> int:
 
 
 def _cold(options: argparse.Namespace) -> Sequence[Table]:
-    return [cold.table(options.rounds)]
+    return [cold.table(options.rounds or cold.ROUNDS)]
 
 
 def _warm(options: argparse.Namespace) -> Sequence[Table]:
-    taken = warm.measure()
+    taken = warm.measure(options.rounds or warm.ROUNDS)
     if options.save:
         _keep(cpu_milliseconds=warm.milliseconds_by_function(taken))
     return [warm.table(taken)]

@@ -11,7 +11,9 @@ import pytest
 from .running_stack import ROOT
 
 
-@pytest.mark.parametrize("arguments", [("cold", "--rounds", "1"), ("warm",), ("throughput", "--images", "8")], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [("cold", "--rounds", "1"), ("warm", "--rounds", "1"), ("throughput", "--images", "8")], ids=" ".join
+)
 def test_the_table_is_made(arguments: tuple[str, ...]) -> None:
     command = [sys.executable, "-m", "bench", *arguments, "--json"]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
