@@ -49,6 +49,7 @@ def test_one_bad_message_does_not_bring_its_neighbours_back(template: Template) 
     (mapping,) = of_type(template, "AWS::Lambda::EventSourceMapping").values()
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["ScalingConfig"]["MaximumConcurrency"] == {"Ref": "IntakeConcurrency"}
+    assert int(re.search(r"IntakeConcurrency:\n.+\n.+\n\s+MinValue: (\d+)", SOURCE)[1]) >= 2  # type: ignore[index]
 
 
 def test_the_bucket_announces_creations_and_removals_by_prefix_and_never_by_suffix(template: Template) -> None:

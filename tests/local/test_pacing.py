@@ -39,6 +39,9 @@ def test_a_backlog_starts_at_the_stacks_pace_and_not_at_the_machines(paced: Pipe
     assert len(starts(paced)) == WARM_UP + BACKLOG
     moments = starts(paced)[WARM_UP:]
     assert moments[-1] - moments[0] > 0.75 * (BACKLOG - 1) / RATE
+    busiest = max(sum(moment <= other < moment + 1 for other in moments) for moment in moments)
+    assert busiest <= 2 * RATE  # unpaced, this stack starts three times the rate
+    assert moments[-1] - moments[0] < 8 * BACKLOG / RATE  # and it makes use of the rate
 
 
 def upload(pipeline: Pipeline, recordings: Path, numbers: range) -> list[str]:
