@@ -67,6 +67,11 @@ def serve(options: argparse.Namespace, background: Background) -> int:
     if background.port_taken(options.host):
         print(f"Port {options.port} is taken. Stop what uses it, or choose another: make up PORT=4567", file=sys.stderr)
         return 1
+    try:
+        background.occupy()
+    except OSError as error:
+        print(f"The local stack can't start: {error}", file=sys.stderr)
+        return 1
     from local.runtime.fork_client import ForkServerClient
 
     stopping = threading.Event()
@@ -111,14 +116,15 @@ def _run(options: argparse.Namespace, forks: object, stopping: threading.Event, 
         )
         stack = LocalStack(chosen, forks)  # type: ignore[arg-type]
         web = WebServer(options.host, options.web_port, stack.endpoint, stack.mailbox)
-        background.remember(stack.endpoint)
+        background.announce(stack.endpoint)
         stack.start()
         web.start()
     except (TemplateError, ValueError, OSError) as error:
         print(f"The local stack can't start: {error}", file=sys.stderr)
         return 1
     print(f"Imagewatch is ready: {stack.endpoint} (every AWS service), http://localhost:{web.port} (viewer)", flush=True)
-    stopping.wait()
+    while not stopping.wait(1):  # a signal that the kernel gives to another thread doesn't wake this one
+        pass
     print("Stopping.", flush=True)
     web.stop()
     stack.stop()

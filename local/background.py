@@ -1,7 +1,13 @@
-"""Starting the stack in the background and stopping it again, safe to repeat: a pid file, a log, a look at its health."""
+"""Starting the stack in the background and stopping it again, safe to repeat: a pid file, a log, a look at its health.
+
+A stack holds a lock on its pid file for as long as it lives: a pid may be another process's by now, a lock may not, and small
+machines have no `ps` to tell.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -12,7 +18,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
@@ -28,13 +34,22 @@ class Background:
         self._pid_file = state / "pid"
         self._log = state / "stack.log"
 
-    def remember(self, endpoint: str) -> None:
-        """Leave our pid, and the endpoint for whoever started us with port 0."""
+    def occupy(self) -> None:
+        """Take the state folder, and leave our pid there. Raises OSError where another stack has it."""
         self._state.mkdir(parents=True, exist_ok=True)
-        self._pid_file.write_text(str(os.getpid()), encoding="utf-8")
+        self._ours = self._pid_file.open("a", encoding="utf-8")
+        if not _lock(self._ours):
+            raise OSError(f"another one (pid {self._pid()}) keeps its state in {self._state}: stop it, or choose another --state")
+        self._ours.truncate(0)
+        self._ours.write(str(os.getpid()))
+        self._ours.flush()
+
+    def announce(self, endpoint: str) -> None:
+        """Leave the endpoint for whoever started us with port 0."""
         (self._state / "endpoint").write_text(endpoint, encoding="utf-8")
 
     def forget(self) -> None:
+        """Take the pid file away; its lock stays until our process has ended, which is what `stop` waits for."""
         if self._pid() == os.getpid():
             self._pid_file.unlink(missing_ok=True)
 
@@ -106,44 +121,39 @@ class Background:
         print("\n".join(lines), file=sys.stderr)
 
     def stop(self) -> int:
-        """Stop what the pid file names, if it is one of ours; safe to repeat."""
-        pid = self._pid()
-        if pid is None or not _is_ours(pid):
-            self._pid_file.unlink(missing_ok=True)
+        """Stop the stack that holds the pid file; safe to repeat."""
+        try:
+            file = self._pid_file.open(encoding="utf-8")
+        except FileNotFoundError:
             print("Imagewatch isn't running.")
             return 0
-        os.kill(pid, signal.SIGTERM)
-        end = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < end:
-            if not _alive(pid):
-                self._pid_file.unlink(missing_ok=True)
-                print("Imagewatch has stopped.")
-                return 0
-            time.sleep(0.05)
-        os.kill(pid, signal.SIGKILL)  # its fork server and workers end with it
-        self._pid_file.unlink(missing_ok=True)
-        print("Imagewatch didn't stop in time and was killed.", file=sys.stderr)
-        return 1
+        told, end = None, time.monotonic() + STOP_SECONDS
+        with file:
+            while not _lock(file):
+                pid = self._pid()
+                if pid and pid != told:
+                    _signal(pid, signal.SIGTERM)
+                    told = pid
+                if told and time.monotonic() > end:
+                    _signal(told, signal.SIGKILL)  # its fork server and workers end with it
+                    self._pid_file.unlink(missing_ok=True)
+                    print("Imagewatch didn't stop in time and was killed.", file=sys.stderr)
+                    return 1
+                time.sleep(0.05)
+            self._pid_file.unlink(missing_ok=True)
+        print("Imagewatch has stopped." if told else "Imagewatch isn't running.")
+        return 0
 
 
-def _alive(pid: int) -> bool:
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _lock(file: IO[str]) -> bool:
+    """Whether nobody else holds the file; if so, we do until it is closed."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
-    except PermissionError:
-        return True
-    return not _is_zombie(pid)
-
-
-def _is_zombie(pid: int) -> bool:
-    status = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return status.stdout.strip().startswith("Z")
-
-
-def _is_ours(pid: int) -> bool:
-    """Whether that process is a local stack: pids are reused."""
-    if not _alive(pid):
-        return False
-    shown = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return "-m local" in shown.stdout
+    return True

@@ -64,7 +64,7 @@ def started(state: Path, *arguments: str) -> Iterator[RunningStack]:
         yield running
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(READY_SECONDS)
 
 
 def wait_until_ready(stack: RunningStack, process: subprocess.Popen[bytes], output: Path) -> None:
