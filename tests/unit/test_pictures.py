@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile, PngImagePlugin
 
-from imagewatch import pictures
+from imagewatch import copies
+from imagewatch.copies import MAX_ANALYSIS_BYTES
 from imagewatch.errors import ImageRejected
-from imagewatch.pictures import MAX_ANALYSIS_BYTES, MAX_FILE_BYTES, Picture, examine, refuse_size
+from imagewatch.pictures import MAX_FILE_BYTES, Picture, examine, refuse_size
 from tests.hard_images import (
     BOMBS,
     FORMATS,
@@ -332,10 +333,10 @@ def test_15_megabytes_are_analysed_as_they_are_and_one_byte_more_is_copied() -> 
 def test_a_copy_that_would_be_too_large_is_compressed_more(monkeypatch: pytest.MonkeyPatch) -> None:
     noise = encoded(Image.effect_noise((400, 400), 90).convert("RGB"), "BMP")
     fine, coarse = examine(noise).converted or b"", b""
-    monkeypatch.setattr(pictures, "MAX_ANALYSIS_BYTES", len(fine) // 2)
+    monkeypatch.setattr(copies, "MAX_ANALYSIS_BYTES", len(fine) // 2)
     coarse = examine(noise).converted or b""
     assert 0 < len(coarse) <= len(fine) // 2
-    monkeypatch.setattr(pictures, "MAX_ANALYSIS_BYTES", 100)
+    monkeypatch.setattr(copies, "MAX_ANALYSIS_BYTES", 100)
     assert "however it is compressed" in refusal(noise)
 
 

@@ -12,19 +12,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from imagewatch import alerts, digests
-from imagewatch.alerts import DIGESTED, FAILED, PENDING, QUEUED, SENT, SUPPRESSED
-from imagewatch.aws import alerts_table, channel_pace, channels, clock, cooldowns_table, digests_table
+from imagewatch.alerts import DIGESTED, FAILED, PENDING, SENT
+from imagewatch.aws import alerts_table, channel_pace, channels, clock, cooldowns_table, digest_counts, digests_table
 from imagewatch.aws.channels import Message
 from imagewatch.aws.cooldowns_table import Held
+from imagewatch.aws.digest_members import still_waiting, waits_for
 from imagewatch.aws.insistence import insist
-from imagewatch.cooldown import Window, window_of
+from imagewatch.cooldown import Window
 from imagewatch.digests import Told
 from imagewatch.errors import ChannelGone, ChannelRefused, ImagewatchError, Throttled, Unavailable
 from imagewatch.messages import DIGEST, digest_bytes
 from imagewatch.observability import count, logger
 
 MAX_MEMBERS = 4000  # alerts in one digest: 64 KB of its record
-MAX_COOLDOWNS = 100  # that one digest starts and tells, those with most matches first
 GIVE_UP_SECONDS = 24 * 3600  # a digest that no retry has brought through in this time is recorded as failed
 WORK_SECONDS = 150  # after which nothing new is begun, so that what was begun is finished before the function's timeout
 SLOT_PATIENCE = 20 * clock.SECOND
@@ -65,7 +65,7 @@ class DigestRun:
     def _resume(self, digest: Record) -> None:
         ids = digests_table.members_of(digest)
         members = [alert for start in range(0, len(ids), 100) for alert in alerts_table.read(ids[start : start + 100])]
-        members = [alert for alert in members if _waits_for(digest["Channel"], alert)]
+        members = [alert for alert in members if waits_for(digest["Channel"], alert)]
         if digest["Status"] == PENDING and not members:  # it was to tell counts only, which are still owed
             if self._spare or digest["Count"]:
                 digests_table.finish(digest)
@@ -73,7 +73,7 @@ class DigestRun:
                 self._spare = digest
             return
         logger.warning("A digest that was left unfinished is taken up.", digest_id=digest["DigestId"], alerts=len(members))
-        held = _hold(digest["DigestId"], members, []) if digest["Status"] == PENDING else []
+        held = digest_counts.hold(digest["DigestId"], members, []) if digest["Status"] == PENDING else []
         self._finish(digest, members, held)
 
     def _by_channel(self, windows: Sequence[Window]) -> dict[str, list[Window]]:
@@ -91,9 +91,9 @@ class DigestRun:
         """What waits for a digest, by channel, in portions that a digest can hold."""
         portions: dict[str, list[Record]] = {}
         for batch in alerts_table.waiting():
-            for alert in filter(None, map(_still_waiting, batch)):
+            for alert in filter(None, map(still_waiting, batch)):
                 for channel_id in alert["Channels"]:
-                    if _waits_for(channel_id, alert) and channel_id not in self._failing:
+                    if waits_for(channel_id, alert) and channel_id not in self._failing:
                         portions.setdefault(channel_id, []).append(alert)
             for channel_id in [name for name, portion in portions.items() if len(portion) >= MAX_MEMBERS]:
                 yield channel_id, portions.pop(channel_id)
@@ -115,7 +115,7 @@ class DigestRun:
             return list(overdue)
         spare, self._spare = (None, self._spare) if members else (self._spare, None)
         digest_id = spare["DigestId"] if spare else uuid.uuid4().hex
-        held = _hold(digest_id, members, overdue)
+        held = digest_counts.hold(digest_id, members, overdue)
         if not members and not any(entry.untold.count for entry in held):
             for entry in held:  # told meanwhile: the index didn't know it yet
                 cooldowns_table.settle(entry.window.cooldown_id, digest_id, 0, entry.window.seconds, None)
@@ -156,14 +156,14 @@ class DigestRun:
             raise Throttled(f"The channel {channel.channel_id} is busy.")
         about = {name: digest[name] for name in ("AlertId", "DigestId", "Count", "CreatedAt")}
         message_id = channel.send(Message(written.subject, written.body, about, kind=DIGEST))
-        starting = {window.cooldown_id for window in _windows(members)}
+        starting = {window.cooldown_id for window in digest_counts.windows_of(members)}
         outcome = {
             "Status": SENT,
             "SentAt": clock.iso_now(),
             "MessageId": message_id,
             "Subject": written.subject,
             "Suppressed": sum(entry.untold.count for entry in held),
-            "Told": [_told(entry, entry.window.cooldown_id in starting) for entry in held],
+            "Told": [digest_counts.entry_of(entry, entry.window.cooldown_id in starting) for entry in held],
         }
         insist(lambda: digests_table.mark(digest, **outcome), self._stop_at)
 
@@ -173,7 +173,7 @@ class DigestRun:
                 sent_at = clock.moment(digest["SentAt"]) if told["Starts"] else None
                 cooldowns_table.settle(told["CooldownId"], digest["DigestId"], told["Count"], told["Seconds"], sent_at)
         else:
-            _release(digest, held)
+            digest_counts.release(digest, held)
         status, reason = (DIGESTED, "") if digest["Status"] == SENT else (FAILED, digest["Reason"])
         for alert in members:
             entry = alerts.entry(status, clock.iso_now(), reason) | {"DigestId": digest["DigestId"]}
@@ -194,7 +194,7 @@ class DigestRun:
         self._spare = digest
 
     def _put_off(self, digest: Record, held: Sequence[Held], error: ImagewatchError) -> None:
-        _release(digest, held)
+        digest_counts.release(digest, held)
         digests_table.mark(digest, Reason=f"Not sent yet: {error}")
         logger.error("A digest could not be sent yet.", channel=digest["Channel"], reason=str(error))
 
@@ -231,58 +231,6 @@ class DigestRun:
             logger.error("A digest could not be sent.", reason=digest["Reason"], **about)
             count("AlertsFailed", alerts_told)
             self.outcome["Failed"] += alerts_told
-
-
-def _waits_for(channel_id: str, alert: Mapping[str, Any]) -> bool:
-    return bool(alert["Deliveries"].get(channel_id, {}).get("Status") == QUEUED)
-
-
-def _still_waiting(alert: Record) -> Record | None:
-    """The alert if a digest is to tell it; one that its sender has left for good is taken over first."""
-    if alert["Status"] == QUEUED:
-        return alert
-    if alert["Status"] != PENDING or not alerts_table.is_left(alert):
-        return None
-    window = window_of(alert["Rule"], alert["Source"])
-    if window and cooldowns_table.has_counted(window.cooldown_id, alert["AlertId"]):
-        counted = alerts.entry(SUPPRESSED, clock.iso_now(), "Its sender was interrupted after it had been counted.")
-        alerts_table.record(alert, dict.fromkeys(alert["Channels"], counted))
-        cooldowns_table.forget(window.cooldown_id, alert["AlertId"])
-        return None
-    why = {"Reason": "Its sender was interrupted."}  # where it hasn't said why it could not send
-    queued = alerts.entry(QUEUED, clock.iso_now())
-    left = {name: {**why, **alert["Deliveries"].get(name, {}), **queued} for name in alert["Channels"] if _is_open(alert, name)}
-    alert["Deliveries"] = {**alert["Deliveries"], **left}
-    return alert if alerts_table.take_over(alert, alert["Deliveries"]) else None
-
-
-def _is_open(alert: Mapping[str, Any], channel_id: str) -> bool:
-    return bool(alert["Deliveries"].get(channel_id, {}).get("Status", PENDING) == PENDING)
-
-
-def _windows(members: Sequence[Mapping[str, Any]]) -> list[Window]:
-    """The cooldowns that these alerts fall under, those with most alerts first."""
-    found: dict[str, list[Window]] = {}
-    for alert in members:
-        if window := window_of(alert["Rule"], alert["Source"]):
-            found.setdefault(window.cooldown_id, []).append(window)
-    return [windows[0] for windows in sorted(found.values(), key=len, reverse=True)]
-
-
-def _hold(digest_id: str, members: Sequence[Record], overdue: Sequence[Window]) -> list[Held]:
-    """Holds the cooldowns that the digest tells of; those that run, or that somebody else holds, tell by themselves."""
-    windows = {window.cooldown_id: window for window in [*overdue, *_windows(members)[:MAX_COOLDOWNS]]}
-    return [held for window in windows.values() if (held := cooldowns_table.acquire(window, digest_id))]
-
-
-def _release(digest: Mapping[str, Any], held: Sequence[Held]) -> None:
-    for entry in held:
-        cooldowns_table.release(entry.window.cooldown_id, digest["DigestId"])
-
-
-def _told(entry: Held, starts: bool) -> dict[str, Any]:
-    window = entry.window
-    return {"CooldownId": window.cooldown_id, "Count": entry.untold.count, "Seconds": window.seconds, "Starts": starts}
 
 
 def _age(digest: Mapping[str, Any]) -> float:
