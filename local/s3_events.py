@@ -71,6 +71,7 @@ class _Notifier:
     def __init__(self, send: Send, may_send: MaySend) -> None:
         self.outbox, self.may_send = _Outbox(send), may_send
         self._sequencer, self._completing = _Sequencer(), threading.local()
+        self.one_at_a_time = threading.RLock()  # moto reads a key's versions, adds its own and writes them back
 
     def announce(self, bucket: Any, event: str, key: str, described: dict[str, Any]) -> None:
         for queue in bucket.notification_configuration.queue if bucket.notification_configuration else ():
@@ -117,6 +118,7 @@ def install(send: Send, may_send: MaySend | None = None) -> Callable[[], None]:
     replacements: list[tuple[Any, str, Callable[[_Notifier, Any], Any]]] = [
         (notifications, "send_event", lambda notifier, original: notifier.created),
         (notifications, "send_test_event", lambda notifier, original: notifier.configured),
+        (models.S3Backend, "put_object", _put_object),
         (models.S3Backend, "delete_object", _delete_object),
         (models.S3Backend, "complete_multipart_upload", _complete_multipart_upload),
         (models.FakeBucket, "set_notification_configuration", _set_notification_configuration),
@@ -134,8 +136,22 @@ def install(send: Send, may_send: MaySend | None = None) -> Callable[[], None]:
     return undo
 
 
+def _put_object(notifier: _Notifier, original: Any) -> Any:
+    def put_object(self: Any, *args: Any, **named: Any) -> Any:
+        with notifier.one_at_a_time:
+            key = original(self, *args, **named)
+            _ = key.etag  # reckoned from the body, which is gone as soon as another one takes its place
+        return key
+
+    return put_object
+
+
 def _delete_object(notifier: _Notifier, original: Any) -> Any:
-    def delete_object(self: Any, bucket_name: str, key_name: str, version_id: str | None = None, **named: Any) -> Any:
+    def delete_object(*args: Any, **named: Any) -> Any:
+        with notifier.one_at_a_time:
+            return delete_and_announce(*args, **named)
+
+    def delete_and_announce(self: Any, bucket_name: str, key_name: str, version_id: str | None = None, **named: Any) -> Any:
         bucket = self.get_bucket(bucket_name)
         versions = [str(key.version_id) for key in bucket.keys.getlist(key_name, [])]
         done, meta = original(self, bucket_name, key_name, version_id=version_id, **named)

@@ -1,5 +1,6 @@
-"""For every tier: Ctrl-C means Ctrl-C, also where pytest was started in the background, whose jobs a shell lets ignore it; how
-many processes share the work; and what tests have counted is said at the end, whichever process they ran in.
+"""For every tier: which examples properties are tried with; Ctrl-C means Ctrl-C, also where pytest was started in the background,
+whose jobs a shell lets ignore it; how many processes share the work; and what tests have counted is said at the end, whichever
+process they ran in.
 """
 
 from __future__ import annotations
@@ -10,6 +11,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples on every machine and in every run, and no verdict by the clock.
+settings.register_profile(
+    "stable", derandomize=True, deadline=None, database=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("stable")
 
 LEAST_PRIVILEGE = "least privilege"
 """The property in which a test reports [missed by what we do, by AWS's platform alone, by nothing]."""

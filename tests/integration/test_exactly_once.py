@@ -215,9 +215,7 @@ def test_a_version_that_is_overwritten_while_it_is_analysed_keeps_what_its_analy
     assert tasks > 4
 
 
-@settings(
-    max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.binary(min_size=30, max_size=160), st.lists(st.integers(0, 30), max_size=4))
 def test_any_stream_of_events_ends_with_what_the_last_version_calls_for(
     rehearsal: Rehearsal, choices: bytes, repeated: list[int]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.s3 import models
 
 from local import s3_events
 
@@ -213,6 +216,33 @@ def test_sequencers_of_a_key_grow_under_concurrent_writes(watched: Aws) -> None:
         by_key[record["s3"]["object"]["key"]].append(record["s3"]["object"]["sequencer"])
     assert sorted(len(sequencers) for sequencers in by_key.values()) == [20, 20, 20]
     assert all(len(set(sequencers)) == 20 for sequencers in by_key.values())
+
+
+@pytest.mark.parametrize(("versioned", "left"), [(True, 2), (False, 1)], ids=["versioned", "not versioned"])
+def test_two_writes_of_a_key_at_once_are_both_there(
+    watched: Aws, monkeypatch: pytest.MonkeyPatch, versioned: bool, left: int
+) -> None:
+    if versioned:
+        watched.version()
+    together = threading.Barrier(2, timeout=0.5)
+    original = models._VersionedKeyStore.setlist
+
+    def setlist(self: Any, key: str, versions: list[Any]) -> None:
+        if not versioned:
+            original(self, key, versions)
+        with contextlib.suppress(threading.BrokenBarrierError):  # nobody else gets here meanwhile
+            together.wait()
+        if versioned:
+            original(self, key, versions)
+
+    monkeypatch.setattr(models._VersionedKeyStore, "setlist", setlist)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda body: watched.s3.put_object(Bucket=BUCKET, Key="uploads/a", Body=body), (b"one", b"three")))
+
+    assert len(watched.s3.list_object_versions(Bucket=BUCKET)["Versions"]) == left
+    announced = [record["s3"]["object"] for record in watched.records]
+    assert {told["size"] for told in announced} == {3, 5}
+    assert len({told["eTag"] for told in announced}) == 2
 
 
 def test_later_events_of_a_key_have_greater_sequencers(watched: Aws) -> None:
