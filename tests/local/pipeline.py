@@ -91,9 +91,9 @@ class Pipeline:
             for item in dynamodb.scan(TableName=table)["Items"]:
                 dynamodb.delete_item(TableName=table, Key={"RuleId": item["RuleId"]})
 
-    def watch(self, term: str, confidence: float = 50) -> None:
-        rule = {"RuleId": f"watch-{term}", "Name": f"Looking for {term}", "Enabled": True}
-        rule["Terms"] = [{"Term": term, "MinConfidence": confidence}]  # type: ignore[assignment]
+    def watch(self, term: str, confidence: float = 50, **more: Any) -> None:
+        rule: dict[str, Any] = {"RuleId": f"watch-{term}", "Name": f"Looking for {term}", "Enabled": True, **more}
+        rule["Terms"] = [{"Term": term, "MinConfidence": confidence}]
         self.stack.client("dynamodb").put_item(TableName=self.outputs["WatchlistTableName"], Item=to_item(rule))
 
     def function(self, part: str) -> str:
