@@ -39,7 +39,9 @@ class Background:
         self._state.mkdir(parents=True, exist_ok=True)
         self._ours = self._pid_file.open("a", encoding="utf-8")
         if not _lock(self._ours):
-            raise OSError(f"another one (pid {self._pid()}) keeps its state in {self._state}: stop it, or choose another --state")
+            raise OSError(
+                f"another one (pid {self._pid()}) keeps its state in {self._state}. `make down` stops it; or take another --state"
+            )
         self._ours.truncate(0)
         self._ours.write(str(os.getpid()))
         self._ours.flush()

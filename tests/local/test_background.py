@@ -79,7 +79,7 @@ def test_a_folder_keeps_the_state_of_one_stack(checkout: Checkout) -> None:
     second = checkout.up(port=free_port())
 
     assert second.returncode == 1
-    assert f"another one (pid {pid}) keeps its state in {checkout.state}: stop it, or choose another --state" in second.stderr
+    assert f"another one (pid {pid}) keeps its state in {checkout.state}. `make down` stops it; or" in second.stderr
     assert (checkout.pid, checkout.healthy()) == (pid, True)
 
 
