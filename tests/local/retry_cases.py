@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ALWAYS = 0
-LABELS, MODERATION = "DetectLabels", "DetectModeration"
+LABELS, MODERATION, TEXT = "DetectLabels", "DetectModeration", "DetectText"
 VALIDATE, STORE, EVALUATE, ALERT = "ValidateImage", "StoreAnalysis", "EvaluateWatchlist", "SendAlert"
 REJECTION, FAILURE = "RecordRejection", "RecordFailure"
 PATIENCE = 4  # attempts of a task whose service keeps failing: the first, and three retries
@@ -32,7 +32,7 @@ class Case:
     """The function itself asks again until it heals, so that the workflow sees no failure. Only for an alert's record."""
     status: str = "ANALYZED"
     reason: str = ""
-    """What the record's Reason (or Moderation.Reason) must contain."""
+    """What the record's Reason (or Moderation.Reason, or TextUnavailable) must contain."""
     alert: str = "SENT"
     alert_reason: str = ""
     body: str = ""
@@ -129,8 +129,30 @@ CASES = [
         MODERATION, "rekognition", "DetectModerationLabels", "InternalServerError", attempts=PATIENCE, calls=2,
         reason=f"Moderation could not be checked: {KEPT_FAILING}",
     ),
+    *healing(
+        TEXT, "rekognition", "DetectText",
+        {"ThrottlingException": 2, "ProvisionedThroughputExceededException": 1, "InternalServerError": 1},
+    ),
+    *final(
+        TEXT, "rekognition", "DetectText",
+        {
+            "AccessDeniedException": "Text could not be read: An error occurred (AccessDeniedException)",
+            "InvalidParameterException": "Text could not be read: An error occurred (InvalidParameterException)",
+        },
+        "ANALYZED",
+        alert="SENT",
+    ),
+    *final(
+        TEXT, "rekognition", "DetectText",
+        {"ImageTooLargeException": "Rekognition refused the image as too large: "},
+        "REJECTED",
+    ),
+    Case(
+        TEXT, "rekognition", "DetectText", "InternalServerError", attempts=PATIENCE, calls=2,
+        reason=f"Text could not be read: {KEPT_FAILING}",
+    ),
     # Lambda
-    *(case for function in (VALIDATE, LABELS, MODERATION, STORE, EVALUATE, ALERT) for case in lambda_errors(function)),
+    *(case for function in (VALIDATE, LABELS, MODERATION, TEXT, STORE, EVALUATE, ALERT) for case in lambda_errors(function)),
     *lambda_errors(REJECTION, **REJECTED),
     *lambda_errors(FAILURE, **FAILED),
     *(

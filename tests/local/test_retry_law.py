@@ -126,7 +126,7 @@ def attempt_of(event: dict[str, Any], by_id: dict[int, dict[str, Any]]) -> int:
 @pytest.fixture(scope="module")
 def law(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Law]:
     recordings = tmp_path_factory.mktemp("recordings")
-    options = ("--recorded", str(recordings), "--parameter", "MaxAlertsPerSecond=9")
+    options = ("--recorded", str(recordings), "--parameter", "MaxAlertsPerSecond=9", "--parameter", "TextDetection=on")
     with started(tmp_path_factory.mktemp("law"), *options) as stack:
         pipeline = Pipeline(stack)
         # An urgent match waits for its turn where another would be put off to a digest, however many come at once.
@@ -146,7 +146,8 @@ def test_each_error_is_tried_as_often_as_can_help_and_the_record_says_what_happe
     case, outcome = NAMES[name], outcomes[name]
     assert (outcome.tries, outcome.hits) == (case.tries, case.faulty_calls)
     assert outcome.record["Status"] == case.status, outcome.record.get("Reason")
-    said = outcome.record.get("Reason") or outcome.record.get("Moderation", {}).get("Reason") or ""
+    record = outcome.record
+    said = record.get("Reason") or record.get("Moderation", {}).get("Reason") or record.get("TextUnavailable", "")
     assert case.reason in said
     assert said == "" or said.endswith((".", "…"))
     assert bool(said) is bool(case.reason)
