@@ -79,7 +79,7 @@ class ForkServerClient:
             return self._exits.get(pid)
 
     def kill(self, ticket: int) -> None:
-        pid = self.pid_of(ticket)
+        pid = self.pid_of(ticket, 60)  # the worker may be at work before we hear of it, and must not outlive its death
         with self._state:
             gone = pid is None or pid in self._exits
         if not gone and pid is not None:
