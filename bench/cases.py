@@ -16,9 +16,9 @@ from PIL import Image
 from bench import answers
 from bench.counted_stack import LEDGER
 from bench.stack import REPOSITORY, Stack, started
-from imagewatch import pictures
-from imagewatch.aws.items import to_item
-from imagewatch.images import image_id
+from imagewatch.aws.dynamodb import to_item
+from imagewatch.images import decoding as pictures
+from imagewatch.images.version import image_id
 
 QUIET_SECONDS = 1.5
 PATIENCE_SECONDS = 60

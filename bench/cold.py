@@ -18,7 +18,7 @@ RUNTIME = "3.13"
 # Optional parts of urllib3 and botocore that this project's own tools bring into the environment; Lambda's runtime and
 # functions/requirements.txt don't have them, and they would only make the floor higher.
 ABSENT = ("OpenSSL", "awscrt")
-DECODERS = "imagewatch.pictures"
+DECODERS = "imagewatch.images.decoding"
 
 _BEGIN = "import sys, time\nfor name in {absent}: sys.modules[name] = None\nbegun = time.process_time()\n"
 _END = "\nprint(time.process_time() - begun)"
@@ -28,7 +28,7 @@ _DECODERS = (
     "import pi_heif\nfrom PIL import AvifImagePlugin, BmpImagePlugin, GifImagePlugin, Image, ImageFile, ImageOps\n"
     "from PIL import JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin\n"
 )
-_STAND_IN = f"import types, imagewatch\nsys.modules['{DECODERS}'] = imagewatch.pictures = types.ModuleType('{DECODERS}')\n"
+_STAND_IN = f"import types, imagewatch\nsys.modules['{DECODERS}'] = imagewatch.images.decoding = types.ModuleType('{DECODERS}')\n"
 
 
 def table(rounds: int = ROUNDS) -> Table:

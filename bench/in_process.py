@@ -176,7 +176,7 @@ def recorded() -> Iterator[Bench]:
     ):
         logging.getLogger("botocore").setLevel(logging.CRITICAL)
         deployment = _deployed()
-        from imagewatch.aws import clients  # after the redirection: the logger keeps the output that it finds
+        from imagewatch.aws import clients
 
         wire = _Wire()
         for service in ("dynamodb", "rekognition", "s3", "sns", "stepfunctions"):
@@ -240,7 +240,7 @@ def _recorded(name: str, event: Event, deployment: Deployment, wire: _Wire) -> R
 
 def _event(name: str) -> Event:
     """The function's sample event, with the findings of an image of LABELS labels where it has findings."""
-    from imagewatch import findings
+    from imagewatch.images import findings
 
     event = _sample(name)
     labels, moderation = findings.labels_found(labels_answer(LABELS)), findings.moderation_found(moderation_answer())

@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench.tables import Table
-from imagewatch.images import ImageVersion
-from imagewatch.rules import Rule, Term
-from imagewatch.vocabulary import common_labels
-from imagewatch.watchlist import Watchlist
-from imagewatch.words import contains, words_of
+from imagewatch.images.version import ImageVersion
+from imagewatch.rules.matching import Watchlist
+from imagewatch.rules.model import Rule, Term
+from imagewatch.rules.vocabulary import common_labels
+from imagewatch.text import contains, words_of
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SIZES = (10, 1_000, 10_000)

@@ -24,7 +24,7 @@ from PIL import Image
 from bench import answers
 from bench.stack import REPOSITORY, Stack, started
 from bench.tables import Table
-from imagewatch.images import image_id
+from imagewatch.images.version import image_id
 
 LABELS = 12
 UPLOADS_AT_ONCE = 8

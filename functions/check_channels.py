@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from imagewatch.aws.channels import health
-from imagewatch.observability import about, count, logger
+from imagewatch.observability import count, logger, set_log_context
+from imagewatch.services import channel_check as health
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -14,7 +14,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     Either way it uses exactly the permissions and addresses that alerts use. A dead channel is told through others.
     """
-    about(None, None, context)
+    set_log_context(None, None, context)
     if "Test" in event:
         return {"Channels": [health.test(channel_id) for channel_id in event["Test"]]}
     found = health.check_all()

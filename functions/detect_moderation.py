@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagewatch import findings
 from imagewatch.aws import rekognition
-from imagewatch.aws.environment import setting
+from imagewatch.aws.settings import setting
+from imagewatch.images import findings
 from imagewatch.observability import logger, task
 
 

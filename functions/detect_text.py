@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagewatch import findings
 from imagewatch.aws import rekognition
+from imagewatch.images import findings
 from imagewatch.observability import logger, task
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagewatch.aws.applying import Page, rule_of
-from imagewatch.aws.delivery import OUTCOMES
-from imagewatch.history import Progress, Run
 from imagewatch.observability import logger, task
+from imagewatch.rules.backfill import Progress, Run
+from imagewatch.services.backfill import Page, rule_of
+from imagewatch.services.delivery import OUTCOMES
 
 
 @task

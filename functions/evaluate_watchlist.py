@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from imagewatch.aws import images_table, watchlist_table
-from imagewatch.images import ImageVersion
+from imagewatch.aws.tables import images as images_table
+from imagewatch.aws.tables import rules as watchlist_table
+from imagewatch.images.version import ImageVersion
 from imagewatch.observability import count, logger, task
-from imagewatch.watchlist import within_a_state
+from imagewatch.rules.matching import truncate_to_state_limit
 
 
 @task
@@ -24,9 +25,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         logger.error("A rule was skipped.", reason=str(problem))
     if invalid:
         count("RulesInvalid", len(invalid))
-    matched = within_a_state(watchlist.evaluate(image, event["Findings"], datetime.now(UTC)))
+    matched = truncate_to_state_limit(watchlist.evaluate(image, event["Findings"], datetime.now(UTC)))
     if matched:
-        images_table.conclude(image, {"MatchedRules": matched})
+        images_table.update_if_owner(image, {"MatchedRules": matched})
     alerting = watchlist.explained([rule for rule in matched if "Muted" not in rule])
     logger.info(
         "Watchlist evaluated.",

@@ -9,18 +9,20 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from imagewatch import observability, reasons
-from imagewatch.aws import images_table, records
-from imagewatch.images import ImageVersion
-from imagewatch.intake import iso_utc
+from imagewatch import observability
+from imagewatch.aws.tables import images as images_table
+from imagewatch.images import failure_reasons as reasons
+from imagewatch.images.version import ImageVersion
 from imagewatch.observability import count, logger
+from imagewatch.services import image_store as records
+from imagewatch.timestamps import iso_utc
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Takes EventBridge's "Step Functions Execution Status Change"; returns whether there was anything to record."""
     detail = event["detail"]
     state = json.loads(detail["input"])["image"]
-    observability.about(state, detail["executionArn"], context)
+    observability.set_log_context(state, detail["executionArn"], context)
     image = ImageVersion.from_state(state)
     record = images_table.read(image.image_id)
     if record and images_table.belongs_to(image, record) and record["Status"] != "ANALYZING":

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from imagewatch.aws.delivery import OUTCOMES, Delivery, Opened
 from imagewatch.errors import Throttled, Unavailable
-from imagewatch.images import ImageVersion
+from imagewatch.images.version import ImageVersion
 from imagewatch.observability import logger, task
+from imagewatch.services.delivery import OUTCOMES, Delivery, Opened
 
 RESERVE_SECONDS = 15  # with less left, the next alert is better left to the next attempt than cut off in the middle
 

@@ -7,18 +7,24 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from imagewatch import intake, observability
-from imagewatch.aws import executions, images_table, objects, pace_table, records
-from imagewatch.aws.images_table import Claim
-from imagewatch.images import ImageVersion
+from imagewatch import observability
+from imagewatch.aws import rate_limiter
+from imagewatch.aws import s3 as objects
+from imagewatch.aws import stepfunctions as executions
+from imagewatch.aws.tables import images as images_table
+from imagewatch.aws.tables.images import LeaseResult
+from imagewatch.images import s3_events as intake
+from imagewatch.images.version import ImageVersion
 from imagewatch.observability import logger
+from imagewatch.services import image_store as records
+from imagewatch.timestamps import iso_utc
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answers with the messages that failed, so that only those come back; after five times they are dead letters."""
     failures = []
     for message in event["Records"]:
-        observability.about(None, None, context)
+        observability.set_log_context(None, None, context)
         try:
             for change in intake.parse_message(message["body"]):
                 handle(change)
@@ -40,22 +46,22 @@ def handle(change: intake.ObjectEvent) -> None:
 
 def start(image: ImageVersion, *, by_removal: bool = False) -> None:
     """Makes the image visible as ANALYZING and starts its version's execution, unless that has been done."""
-    image = replace(image, claim=secrets.token_hex(4))
+    image = replace(image, lease=secrets.token_hex(4))
     name = image.execution_name()
-    observability.about(image.to_state(), executions.execution_arn(name))
-    received = {"ReceivedAt": intake.iso_utc(datetime.now(UTC))}
-    claim, image = records.claim(image, {**executions.links(name), **received}, by_removal=by_removal)
-    if claim is Claim.CONCLUDED or (claim is Claim.OVERTAKEN and by_removal):
-        logger.info("Ignored: this version has been analysed, or a newer event has been answered.", claim=claim.name)
+    observability.set_log_context(image.to_state(), executions.execution_arn(name))
+    received = {"ReceivedAt": iso_utc(datetime.now(UTC))}
+    lease, image = records.acquire_lease(image, {**executions.links(name), **received}, by_removal=by_removal)
+    if lease is LeaseResult.FINISHED or (lease is LeaseResult.SUPERSEDED and by_removal):
+        logger.info("Ignored: this version has been analysed, or a newer event has been answered.", lease=lease.name)
         return
-    started = run(image, name) or (claim is not Claim.OVERTAKEN and run_again(image))
-    logger.info("Execution started." if started else "Execution existed already.", claim=claim.name)
+    started = run(image, name) or (lease is not LeaseResult.SUPERSEDED and run_again(image))
+    logger.info("Execution started." if started else "Execution existed already.", lease=lease.name)
 
 
 def run(image: ImageVersion, name: str) -> bool:
     """Starts an execution when its turn has come; False when one of this name has been started before."""
     executions.prepare()
-    pace_table.wait_for_slot()
+    rate_limiter.wait_for_intake_slot()
     started = executions.start(image, name)
     if started:
         observability.count("ImagesReceived")
@@ -67,7 +73,7 @@ def run_again(image: ImageVersion) -> bool:
     if not objects.is_current(image):  # the event came once more after the removal
         records.withdraw(image)
         return False
-    name = image.execution_name(run=image.claim)
+    name = image.execution_name(run=image.lease)
     return images_table.hand_over(image, executions.links(name)) and run(image, name)
 
 
@@ -76,9 +82,9 @@ def remove(removal: ImageVersion) -> None:
 
     S3 is asked what the key holds now, because a removal can be undone by the permanent deletion of its delete marker.
     """
-    observability.about(removal.to_state(), None)
+    observability.set_log_context(removal.to_state(), None)
     found = objects.current(removal.bucket, removal.key)
     if found is None:
         logger.info("Image removed." if records.forget(removal) else "Nothing to remove.")
     elif found.version_id:  # without versions, whatever is there now has an event of its own
-        start(objects.version_of(found, removal, intake.iso_utc(found.uploaded_at)), by_removal=True)
+        start(objects.version_of(found, removal, iso_utc(found.uploaded_at)), by_removal=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from imagewatch import findings
-from imagewatch.aws import records
 from imagewatch.errors import AnalysisIncomplete, ImageGone
-from imagewatch.images import ImageVersion
-from imagewatch.intake import iso_utc
+from imagewatch.images import findings
+from imagewatch.images.version import ImageVersion
 from imagewatch.observability import count, logger, task
+from imagewatch.services import image_store as records
+from imagewatch.timestamps import iso_utc
 
 
 @task

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagewatch import pictures
-from imagewatch.aws import objects
-from imagewatch.images import ImageVersion
+from imagewatch.aws import s3 as objects
+from imagewatch.images import decoding as pictures
+from imagewatch.images.version import ImageVersion
 from imagewatch.observability import logger, task
 
 

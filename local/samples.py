@@ -16,7 +16,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from imagewatch.rules import Rule
+from imagewatch.rules.model import Rule
 from local.samples_report import document, log_groups, say_all
 from local.viewer.records import ImageRecords
 from local.viewer.stack import Stack, StackNotReadyError

@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from imagewatch.alerts import percent, what
+from imagewatch.alerts.alert import percent, what
 from uploader.layouts import TableOrLines
 from uploader.moments import minute
 from uploader.precision import FEW, Precision, Proposal
@@ -66,7 +66,7 @@ def alert_lines(alert: Mapping[str, Any]) -> Iterator[Text]:
     facts = {
         "Found": ", ".join(f"{what(match)} {percent(match['Confidence'])}" for match in rule.get("Matches", [])),
         "Image": alert.get("Key", ""),
-        "Seen at": alert.get("Link", ""),
+        "TermMatch at": alert.get("Link", ""),
         "When": minute(str(alert["CreatedAt"])),
         "Channels": _delivery_words(alert.get("Deliveries", {})),
         "Told too": f"{alert['SuppressedBefore']} suppressed before it" if alert.get("SuppressedBefore") else "",

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from imagewatch.channel_health import UNCHECKED
+from imagewatch.alerts.channel_health import UNCHECKED
 from uploader.errors import CommandError, UsageError
 from uploader.items import scan, to_item
 from uploader.reasons import AWS_ERRORS, asking
@@ -24,7 +24,7 @@ MIN_SECRET = 16
 """Characters of a webhook's secret; a shorter one could be guessed from recorded messages."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-_OF_BEFORE = ("HoldUntil", "CheckedAt")
+_OF_BEFORE = ("PausedUntil", "CheckedAt")
 _UNCONFIRMED = {"PendingConfirmation": "waits for confirmation", "Deleted": "deleted"}
 
 
@@ -54,7 +54,7 @@ class Channels:
         """Every channel by its id; "email" is there without a record."""
         with asking("read the channels (dynamodb:Scan)"):
             found = {record["ChannelId"]: record for record in scan(self._aws.dynamodb, self._table, ConsistentRead=True)}
-        email = {"ChannelId": EMAIL, **found.pop(EMAIL, {}), "Kind": "sns"}
+        email = {"ChannelId": EMAIL, **found.pop(EMAIL, {}), "Kind": "email"}
         # A record without a kind is a clock that outlived its channel.
         return [email, *(record for _, record in sorted(found.items()) if "Kind" in record)]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from uploader.content import HEAD_BYTES, content_type, image_type
 
 MAX_FILE_BYTES = 100 * 1024**2
-"""100 MiB: what the pipeline reads of one file (functions/imagewatch/pictures.py); more would travel for nothing."""
+"""100 MiB: what the pipeline reads of one file (functions/imagewatch/images/decoding.py); more would travel for nothing."""
 
 NOT_AN_IMAGE = "not an image"
 HIDDEN = "hidden"

@@ -6,7 +6,7 @@ import argparse
 import re
 from datetime import UTC, datetime, timedelta
 
-from imagewatch.intake import iso_utc
+from imagewatch.timestamps import iso_utc
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 

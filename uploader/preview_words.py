@@ -11,10 +11,10 @@ from typing import Any
 
 from rich.text import Text
 
-from imagewatch.alerts import percent, what
-from imagewatch.cooldown import in_words
-from imagewatch.images import UPLOADS_PREFIX, ImageVersion
-from imagewatch.rules import Rule
+from imagewatch.alerts.alert import percent, what
+from imagewatch.alerts.cooldown import in_words
+from imagewatch.images.version import UPLOADS_PREFIX, ImageVersion
+from imagewatch.rules.model import Rule
 from uploader.moments import minute
 from uploader.previewing import HELD_BACK, MUTED, SENT, Hit, Preview
 from uploader.report import printable

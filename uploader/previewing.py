@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from imagewatch.cooldown import Window, window_of
-from imagewatch.images import ImageVersion
-from imagewatch.rules import Rule
-from imagewatch.watchlist import Watchlist
+from imagewatch.alerts.cooldown import Window, window_of
+from imagewatch.images.version import ImageVersion
+from imagewatch.rules.matching import Watchlist
+from imagewatch.rules.model import Rule
 from uploader.stored_images import Page, image_of
 
 SENT, HELD_BACK, MUTED = "sent", "held back", "muted"

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from imagewatch.rules import Rule, Term
-from imagewatch.vocabulary import suggestions
+from imagewatch.rules.model import Rule, Term
+from imagewatch.rules.vocabulary import suggestions
 from uploader.channels import EMAIL, Channels
 from uploader.errors import CommandError
 from uploader.items import from_item

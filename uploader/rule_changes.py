@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from imagewatch.rules import Rule
+from imagewatch.rules.model import Rule
 from uploader.rule_files import Written, document
 from uploader.rule_yaml import flow
 from uploader.rules import Stored

@@ -13,7 +13,7 @@ from typing import Any
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from imagewatch.errors import InvalidRule
-from imagewatch.rules import Rule
+from imagewatch.rules.model import Rule
 from uploader.errors import UsageError
 from uploader.rule_yaml import Document, NotYaml, dump, line_of, line_within
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagewatch.errors import InvalidRule
-from imagewatch.rules import DEFAULT_CONFIDENCE, PLACES, SEVERITIES, Rule
-from imagewatch.schedule import DAYS
-from imagewatch.words import words_of
+from imagewatch.rules.model import DEFAULT_CONFIDENCE, PLACES, SEVERITIES, Rule
+from imagewatch.rules.schedule import DAYS
+from imagewatch.text import words_of
 from uploader.errors import UsageError
 from uploader.moments import duration
 from uploader.rule_files import slug_of

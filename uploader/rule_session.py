@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from imagewatch.rules import Rule
+from imagewatch.rules.model import Rule
 from uploader.arguments import connection
 from uploader.errors import CommandError
 from uploader.report import printable

@@ -9,9 +9,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from imagewatch.cooldown import in_words
-from imagewatch.rules import DEFAULT_CONFIDENCE, Rule, Term
-from imagewatch.schedule import snoozed
+from imagewatch.alerts.cooldown import in_words
+from imagewatch.rules.model import DEFAULT_CONFIDENCE, Rule, Term
+from imagewatch.rules.schedule import snoozed
 from uploader.layouts import TableOrLines
 from uploader.moments import minute
 from uploader.report import printable

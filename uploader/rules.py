@@ -10,8 +10,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from imagewatch.errors import InvalidRule
-from imagewatch.intake import iso_utc
-from imagewatch.rules import Rule
+from imagewatch.rules.model import Rule
+from imagewatch.timestamps import iso_utc
 from uploader.errors import CommandError
 from uploader.items import from_item, scan, to_item
 from uploader.moments import now

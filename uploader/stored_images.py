@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from imagewatch.images import ImageVersion
+from imagewatch.images.version import ImageVersion
 from uploader.errors import CommandError
 from uploader.reasons import AWS_ERRORS, asking, explain
 from uploader.session import Aws

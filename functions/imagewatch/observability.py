@@ -24,7 +24,7 @@ logger = Logger(use_rfc3339=True, utc=True)  # its service is POWERTOOLS_SERVICE
 logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
-def about(image: Mapping[str, Any] | None, execution: str | None, context: Any = None) -> None:
+def set_log_context(image: Mapping[str, Any] | None, execution: str | None, context: Any = None) -> None:
     """From here on each log line says which image (its state form) and which execution (ARN) it is about.
 
     Without a context (Lambda's), the lines go on naming the invocation that they named before.
@@ -45,7 +45,7 @@ def task(handler: Handler) -> Handler:
 
     @functools.wraps(handler)
     def logged(event: dict[str, Any], context: Any) -> Any:
-        about(event.get("Image"), event["ExecutionArn"], context)
+        set_log_context(event.get("Image"), event["ExecutionArn"], context)
         try:
             return handler(event, context)
         except ImagewatchError as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.request import urlopen
 
-from imagewatch.aws.items import from_item
+from imagewatch.aws.dynamodb import from_item
 from tests.local.pipeline import Pipeline
 
 Record = dict[str, Any]

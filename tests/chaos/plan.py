@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagewatch.pictures import examine
+from imagewatch.images.decoding import examine
 from tests.recorded_images import picture, record
 
 RULES = {"watch-person": "Person", "watch-weapon": "Weapon"}

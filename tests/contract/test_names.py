@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagewatch import images
+from imagewatch.images import version as images
 from local.template import Template
 from uploader import identity as client_identity
 

@@ -83,13 +83,13 @@ def test_tables_that_hold_peoples_data_can_be_restored_to_any_moment(template: T
     tables = of_type(template, "AWS::DynamoDB::Table")
     for name, table in tables.items():
         assert table["SSESpecification"] == {"SSEEnabled": True}, name
-        if name != "IntakePaceTable":  # a clock: nothing to restore
+        if name != "IntakeRateLimiterTable":  # a clock: nothing to restore
             assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
 
 
 def test_data_outlives_the_stack(template: Template) -> None:
     for name, entry in template.resources.items():
-        if entry["Type"] in ("AWS::S3::Bucket", "AWS::DynamoDB::Table") and name != "IntakePaceTable":
+        if entry["Type"] in ("AWS::S3::Bucket", "AWS::DynamoDB::Table") and name != "IntakeRateLimiterTable":
             assert (entry["DeletionPolicy"], entry["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain"), name
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from imagewatch.aws.items import to_item
+from imagewatch.aws.dynamodb import to_item
 from tests.local.pipeline import Pipeline
 from tests.local.running_stack import RunningStack
 
@@ -45,7 +45,7 @@ def announced(sam: SamLocal, pipeline: Pipeline) -> Any:
 def analysing(announced: Any, pipeline: Pipeline) -> None:
     """The portrait's record as the execution that the events belong to would find it: being analysed, and its own."""
     image = json.loads((ROOT / "events" / "validate_image.json").read_text())["Image"]
-    record = {**record_of(pipeline), "Claim": "", **image, "Status": "ANALYZING"}
+    record = {**record_of(pipeline), "Lease": "", **image, "Status": "ANALYZING"}
     pipeline.stack.client("dynamodb").put_item(TableName=pipeline.outputs["ImagesTableName"], Item=to_item(record))
 
 

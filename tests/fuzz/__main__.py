@@ -19,7 +19,7 @@ from tests.hard_images import VARIANTS
 from .mutations import MOST_BYTES, mutated
 from .sandbox import Sandbox
 
-TARGET = "imagewatch.pictures:examine"
+TARGET = "imagewatch.images.decoding:examine"
 IMAGE_SECONDS = 30.0  # a quarter of the function's timeout: whatever is slower here is too slow there
 FINDINGS = Path(".local") / "fuzz-findings"
 

@@ -14,8 +14,8 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from imagewatch.aws import clock
-from imagewatch.images import ImageVersion
+from imagewatch import timestamps
+from imagewatch.images.version import ImageVersion
 
 from .conftest import Event, Stack, sample_event
 from .rehearsal import READS
@@ -79,7 +79,7 @@ class Wire:
         self.calls.append(operation)
         self._sent_just_now = operation == "Publish"
         if self._sent_just_now:
-            self.published.append((clock.now(), arguments["Subject"]))
+            self.published.append((timestamps.now(), arguments["Subject"]))
 
     @contextmanager
     def writing(self, operation: str, arguments: dict[str, Any]) -> Iterator[None]:
@@ -120,8 +120,8 @@ class VirtualClock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = NOON
-        monkeypatch.setattr(clock, "now", lambda: self.now)
-        monkeypatch.setattr(clock, "time", SimpleNamespace(sleep=self.pass_seconds))
+        monkeypatch.setattr(timestamps, "now", lambda: self.now)
+        monkeypatch.setattr(timestamps, "time", SimpleNamespace(sleep=self.pass_seconds))
 
     def pass_seconds(self, seconds: float) -> None:
         self.now += round(seconds * SECOND)

@@ -21,9 +21,11 @@ from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
 from moto.dynamodb.responses import DynamoHandler
 
-from imagewatch.aws import clients, records, watchlist_table
-from imagewatch.aws.items import from_item, to_item
-from imagewatch.images import ImageVersion, comparable_sequencer
+from imagewatch.aws import clients
+from imagewatch.aws.dynamodb import from_item, to_item
+from imagewatch.aws.tables import rules as watchlist_table
+from imagewatch.images.version import ImageVersion, comparable_sequencer
+from imagewatch.services import image_store as records
 from local import fast_dynamodb
 from local.intrinsics import Resolver
 from local.template import Template, load_template
@@ -199,7 +201,7 @@ def uploaded(stack: Stack) -> Event:
 def claimed(stack: Stack, image: Event) -> Event:
     """The image's record as Start Analysis leaves it: claimed for this version, ANALYZING."""
     stack.handler("StartAnalysis")
-    records.claim(ImageVersion.from_state(image), {"ExecutionArn": "arn", "ReceivedAt": "2026-11-20T09:30:16.000Z"})
+    records.acquire_lease(ImageVersion.from_state(image), {"ExecutionArn": "arn", "ReceivedAt": "2026-11-20T09:30:16.000Z"})
     return image
 
 

@@ -22,8 +22,10 @@ from moto.core.config import default_user_config
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
-from imagewatch.aws import clients, clock, secrets, watchlist_table
-from imagewatch.aws.items import to_item
+from imagewatch import timestamps
+from imagewatch.aws import clients, secrets
+from imagewatch.aws.dynamodb import to_item
+from imagewatch.aws.tables import rules as watchlist_table
 from local.calls import Call, identify
 from local.deploy import Deployment
 from local.template import load_template
@@ -194,10 +196,10 @@ class Account:
 
     @contextmanager
     def later(self, hours: int) -> Iterator[None]:
-        """So much time has passed, for all that goes by the clock."""
+        """So much time has passed, for all that goes by the timestamps."""
         with pytest.MonkeyPatch.context() as patch:
-            now = clock.now
-            patch.setattr(clock, "now", lambda: now() + hours * 3600 * clock.SECOND)
+            now = timestamps.now
+            patch.setattr(timestamps, "now", lambda: now() + hours * 3600 * timestamps.SECOND)
             yield
 
 

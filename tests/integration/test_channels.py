@@ -16,11 +16,14 @@ import pytest
 from botocore.stub import Stubber
 from PIL import Image
 
-from imagewatch.aws import channels, clients, images_table, objects, records, secrets
-from imagewatch.aws.annotated import AnnotatedPicture
+from imagewatch.aws import channels, clients, secrets
+from imagewatch.aws import s3 as objects
 from imagewatch.aws.channels import Message, http
+from imagewatch.aws.tables import images as images_table
 from imagewatch.errors import ChannelGone, ChannelRefused, Throttled, Unavailable
-from imagewatch.images import ImageVersion
+from imagewatch.images.version import ImageVersion
+from imagewatch.services import image_store as records
+from imagewatch.services.alert_picture import AnnotatedPicture
 
 from .conftest import ROOT, Event, Stack, newer
 from .receiver import Receiver, listening
@@ -94,7 +97,7 @@ def picture_of(image: Event) -> AnnotatedPicture:
     """The picture of an image that has been analysed: its record is claimed, and its thumbnail written."""
     version = ImageVersion.from_state(image)
     objects.write_rendition(version.thumbnail_key, (ROOT / "samples" / "astronaut-portrait.jpg").read_bytes())
-    images_table.conclude(version, {"Labels": [PERSON]}, ["person"])
+    images_table.update_if_owner(version, {"Labels": [PERSON]}, ["person"])
     return AnnotatedPicture(version, "person-at-the-door", MATCHES)
 
 
@@ -281,7 +284,7 @@ def test_a_pause_that_was_asked_for_is_kept_by_every_sender(sending: Stack, rece
         channels.load("home").send(message())
     assert len(receiver.received) == 1
 
-    sending.put_item("ChannelsTable", {**record(sending, "home"), "HoldUntil": time.time() - 1})
+    sending.put_item("ChannelsTable", {**record(sending, "home"), "PausedUntil": time.time() - 1})
     receiver.answer(200)
     assert channels.load("home").send(message()) == "HTTP 200"
 
@@ -441,7 +444,7 @@ def test_a_newer_version_clears_the_older_ones_picture_away(sending: Stack, anno
     assert picture_of(announced).jpeg()
     sending.handler("StoreAnalysis")
     later = ImageVersion.from_state(newer(announced))
-    records.claim(later, {})
+    records.acquire_lease(later, {})
     records.store(later, {"Status": "ANALYZED"}, [])
     assert annotated_keys(sending) == []
 

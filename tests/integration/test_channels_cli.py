@@ -104,7 +104,7 @@ def test_adding_again_replaces_and_forgets_what_was_wrong(
             **channel(deployed, "home"),
             "Status": "disabled",
             "CheckedAt": "2026-11-20T06:00:00Z",
-            "HoldUntil": 9e9,
+            "PausedUntil": 9e9,
             "NextSlot": 5,
         },
     )
@@ -112,7 +112,7 @@ def test_adding_again_replaces_and_forgets_what_was_wrong(
     assert "Replaced the channel home" in capsys.readouterr().out
     found = channel(deployed, "home")
     assert (found["Kind"], found["Status"], found["NextSlot"]) == ("slack", "unchecked", 5)
-    assert not {"Url", "HoldUntil", "CheckedAt"} & set(found)
+    assert not {"Url", "PausedUntil", "CheckedAt"} & set(found)
 
 
 @pytest.mark.parametrize(

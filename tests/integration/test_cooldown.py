@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from imagewatch.aws import clients, cooldowns_table
-from imagewatch.cooldown import HOLD_SECONDS, Window, channels_of, in_words, window_of
+from imagewatch.alerts.cooldown import HOLD_SECONDS, Window, channels_of, in_words, window_of
+from imagewatch.aws import clients
+from imagewatch.aws.tables import cooldowns as cooldowns_table
 from imagewatch.errors import Unavailable
 
 from .alerting import Crash, VirtualClock, Wire, alert_of, cooldown, matches, rule, suppressed_in
@@ -59,7 +60,7 @@ def test_200_concurrent_matches_in_one_window_send_one_message_and_the_next_aler
     assert "suppressed by its cooldown of 10 minutes." in second["Message"]
     assert alert_of(stack, "the-next")["SuppressedBefore"] == 199
     (item,) = stack.items("CooldownsTable")
-    assert (item["Suppressed"], "Counting" in item, "Untold" in item) == (0, False, False)
+    assert (item["Suppressed"], "PendingTokens" in item, "ReportPending" in item) == (0, False, False)
 
 
 def test_a_cooldown_ends_to_the_millisecond(stack: Stack, send: Any, time: VirtualClock) -> None:
@@ -145,7 +146,7 @@ def test_a_sender_that_comes_back_after_its_hold_has_gone_changes_nothing(stack:
     cooldowns_table.settle("gate", slow, 0, 600, time.now // 1000)
     cooldowns_table.release("gate", slow)
     (item,) = stack.items("CooldownsTable")
-    assert (item["HeldBy"], "LastSentAt" in item) == (quick, False)
+    assert (item["LeasedBy"], "LastSentAt" in item) == (quick, False)
 
 
 def test_what_is_suppressed_while_an_alert_is_being_sent_is_told_by_the_next(stack: Stack, time: VirtualClock) -> None:

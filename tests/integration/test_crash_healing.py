@@ -14,8 +14,8 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from imagewatch.aws import clock
-from imagewatch.images import image_id
+from imagewatch import timestamps
+from imagewatch.images.version import image_id
 
 from .conftest import Stack
 from .rehearsal import READS, RULES, Crash, Rehearsal
@@ -24,7 +24,10 @@ Writes = dict[str, list[str]]
 
 RECORD, ROWS, RENDITIONS = "UpdateItem ImagesTable", "BatchWriteItem LabelIndexTable", "DeleteObjects RenditionsBucket"
 RENDITION, NEW_ALERT, ALERT = "PutObject RenditionsBucket", "PutItem AlertsTable", "UpdateItem AlertsTable"
-START = [*["UpdateItem IntakePaceTable"] * 2, "StartExecution"]  # the next slot, or else the present moment; then the start
+START = [
+    *["UpdateItem IntakeRateLimiterTable"] * 2,
+    "StartExecution",
+]  # the next slot or now, then the start
 CLEARED = [ROWS, RENDITIONS]
 OUT = [*["UpdateItem ChannelsTable"] * 2, "Publish", ALERT]
 SENT = [NEW_ALERT, *OUT]
@@ -175,7 +178,7 @@ def cloud(stack: Stack, monkeypatch: pytest.MonkeyPatch, quick_moto: None) -> Re
         stack.put_item("WatchlistTable", rule)
     # A clock that is always past the last slot, so that a start and a message always take as many writes.
     moments = itertools.count(1_000_000, 10)
-    monkeypatch.setattr(clock, "now", lambda: next(moments))
+    monkeypatch.setattr(timestamps, "now", lambda: next(moments))
     return Rehearsal(stack)
 
 

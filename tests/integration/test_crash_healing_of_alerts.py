@@ -14,7 +14,7 @@ import pytest
 
 from imagewatch.aws import secrets
 from imagewatch.aws.channels import http
-from imagewatch.images import ImageVersion
+from imagewatch.images.version import ImageVersion
 
 from .alerting import SECOND, Crash, VirtualClock, Wire, cooldown, matches, rule
 from .conftest import Event, Stack, claimed, sample_event
@@ -250,7 +250,7 @@ STORIES = {
         "SendDigest", dies_after(1), a_schedule, [BEGIN, ALERT, CREATE, *SLOT, MAIL, MARK, ALERT, FINISH, END]
     ),
     "a digest run that finds an alert counted by somebody who died": Story(
-        "SendDigest", dies_after(3, **cooldown(7200)), a_schedule, [BEGIN, ALERT, COOLDOWN, END], ("Counting",)
+        "SendDigest", dies_after(3, **cooldown(7200)), a_schedule, [BEGIN, ALERT, COOLDOWN, END], ("PendingTokens",)
     ),
     "a digest for a channel that is gone": Story(
         "SendDigest", queued_for_a_channel_that_is_gone, a_schedule,
@@ -312,7 +312,7 @@ def end_of(world: World, known: set[str], may_leave: tuple[str, ...]) -> dict[st
     }
     digests = [item for item in items if "DigestId" in item and "RuleId" not in item and item["AlertId"] not in given_up]
     cooldowns = [item for item in world.stack.items("CooldownsTable") if item["CooldownId"] == world.rule_id]
-    looked_at = ("QueuedFor", "ClaimedBy", "HeldBy", "Counting", "Untold", "LastSentAt")
+    looked_at = ("QueuedFor", "LeasedBy", "LeasedBy", "PendingTokens", "ReportPending", "LastSentAt")
     left = [name for name in looked_at if name not in may_leave]
     channels = {
         item["ChannelId"].removesuffix(world.tag): item.get("Status")
@@ -339,7 +339,7 @@ def end_of(world: World, known: set[str], may_leave: tuple[str, ...]) -> dict[st
             for item in world.stack.items("ImagesTable")
             for entry in item.get("MatchedRules", [])
         ),
-        "locked": any(item.get("HeldUntil") for item in world.stack.items("AlertsTable")),
+        "locked": any(item.get("LeasedUntil") for item in world.stack.items("AlertsTable")),
     }
 
 

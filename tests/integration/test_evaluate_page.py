@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
-from imagewatch.aws import alerts_table, history_table, images_table, records
-from imagewatch.aws.applying import PAGE_SECONDS, RESERVE_SECONDS
-from imagewatch.cooldown import HOLD_SECONDS
+from imagewatch.alerts.cooldown import HOLD_SECONDS
+from imagewatch.aws.tables import alerts as alerts_table
+from imagewatch.aws.tables import image_scan as history_table
+from imagewatch.aws.tables import images as images_table
 from imagewatch.errors import InvalidRule, InvalidRun, Throttled, Unavailable
-from imagewatch.images import ImageVersion, comparable_sequencer
+from imagewatch.images.version import ImageVersion, comparable_sequencer
+from imagewatch.services import image_store as records
+from imagewatch.services.backfill import PAGE_SECONDS, RESERVE_SECONDS
 
 from .alerting import SECOND, Crash, VirtualClock, Wire, suppressed_in
 from .conftest import CONTEXT, Event, Stack, newer, sample_event
@@ -43,9 +46,9 @@ class History:
         """Stores an analysed image with a person in it; returns its id."""
         key = f"uploads/gate/{name}.jpg"
         state = {**sample_event("validate_image")["Image"], "Key": key, "VersionId": "v1", "UploadedAt": uploaded_at}
-        image = ImageVersion.from_state({**state, "Claim": f"claim-{name}"})
+        image = ImageVersion.from_state({**state, "Lease": f"lease-{name}"})
         self.stack.handler("StoreAnalysis")
-        records.claim(image, {"ExecutionArn": f"arn:aws:states:us-east-1:123456789012:execution:analyze:{name}"})
+        records.acquire_lease(image, {"ExecutionArn": f"arn:aws:states:us-east-1:123456789012:execution:analyze:{name}"})
         box = {"Left": 0.25, "Top": 0.125, "Width": 0.5, "Height": 0.75}
         instances = [{"Confidence": confidence, "BoundingBox": box}]
         label = {
@@ -462,17 +465,17 @@ def test_a_newer_version_that_takes_the_record_meanwhile_is_neither_touched_nor_
 ) -> None:
     history.image("image")
     (image,) = history.images
-    taken = ImageVersion.from_state({**newer(image), "Sequencer": comparable_sequencer("FF"), "Claim": "the-newer"})
-    before_each_write(lambda _: records.claim(taken, {"ExecutionArn": "arn"}))
+    taken = ImageVersion.from_state({**newer(image), "Sequencer": comparable_sequencer("FF"), "Lease": "the-newer"})
+    before_each_write(lambda _: records.acquire_lease(taken, {"ExecutionArn": "arn"}))
     progress = history.run(Alert=True)
     assert (counts(progress), progress["Alerts"]) == ((1, 0, 0, 0, 0), NO_ALERTS)
     record = stack.record(image["ImageId"]) or {}
-    assert (record["Claim"], record["Status"], "MatchedRules" in record) == ("the-newer", "ANALYZING", False)
+    assert (record["Lease"], record["Status"], "MatchedRules" in record) == ("the-newer", "ANALYZING", False)
     assert stack.mailbox() == []
 
 
 @pytest.mark.parametrize(
-    "change", [{"Version": "a-newer-one", "Labels": []}, {"Claim": "another", "Labels": []}, {"Status": "FAILED"}]
+    "change", [{"Version": "a-newer-one", "Labels": []}, {"Lease": "another", "Labels": []}, {"Status": "FAILED"}]
 )
 def test_what_was_read_of_an_image_is_not_written_to_what_it_has_become(
     stack: Stack, history: History, before_each_write: Any, change: Event

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from imagewatch.aws import watchlist_table
 from imagewatch.aws.clients import client
-from imagewatch.rules import Rule
+from imagewatch.aws.tables import rules as watchlist_table
+from imagewatch.rules.model import Rule
 
 from .conftest import Event, Stack
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagewatch.images import ImageVersion, image_id
+from imagewatch.images.version import ImageVersion, image_id
 
 from .conftest import Stack
 from .rehearsal import LABELS, PICTURES, RULES, Crash, Execution, Message, Rehearsal

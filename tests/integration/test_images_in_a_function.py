@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from imagewatch.errors import ImageRejected
-from imagewatch.pictures import examine
+from imagewatch.images.decoding import examine
 from local.template import Template
 from tests.fuzz.mutations import MOST_BYTES, mutated
 from tests.fuzz.sandbox import FUNCTION_MEMORY_MB, Sandbox
@@ -21,7 +21,7 @@ MUTATIONS, SEED = 300, 20261121
 def function(template: Template) -> Iterator[Sandbox]:
     properties = template.resources["ValidateImageFunction"]["Properties"]
     assert properties["MemorySize"] == FUNCTION_MEMORY_MB
-    sandbox = Sandbox("imagewatch.pictures:examine", properties["Timeout"])
+    sandbox = Sandbox("imagewatch.images.decoding:examine", properties["Timeout"])
     yield sandbox
     sandbox.close()
 

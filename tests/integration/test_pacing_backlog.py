@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from imagewatch.aws import channel_pace, clients, clock, pace_table
-from imagewatch.images import ImageVersion
+from imagewatch import timestamps
+from imagewatch.aws import clients, dynamodb, rate_limiter
+from imagewatch.images.version import ImageVersion
 from start_analysis import run
 
 from .conftest import Event, Stack
@@ -86,8 +87,8 @@ class Latency:
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
     virtual = VirtualTime()
-    monkeypatch.setattr(clock, "now", lambda: virtual.now)
-    monkeypatch.setattr(clock, "time", SimpleNamespace(sleep=lambda seconds: virtual.sleep(seconds * SECOND)))
+    monkeypatch.setattr(timestamps, "now", lambda: virtual.now)
+    monkeypatch.setattr(timestamps, "time", SimpleNamespace(sleep=lambda seconds: virtual.sleep(seconds * SECOND)))
     return virtual
 
 
@@ -97,13 +98,13 @@ def drain(stack: Stack, time: VirtualTime, monkeypatch: pytest.MonkeyPatch, slow
     monkeypatch.setenv("MAX_IMAGES_PER_SECOND", str(RATE))
     dice = random.Random(seed)
     table = Latency(clients.client("dynamodb"), time, dice, slowest)
-    monkeypatch.setattr(clock, "client", lambda service: table)
+    monkeypatch.setattr(dynamodb, "client", lambda service: table)
     left, starts, failures = iter(range(BACKLOG)), list[int](), list[BaseException]()
 
     def intake() -> None:
         try:
             for _ in left:
-                pace_table.wait_for_slot()
+                rate_limiter.wait_for_intake_slot()
                 time.sleep(dice.uniform(0, LATEST_START) * SECOND)  # StartExecution's way to Step Functions
                 starts.append(time.now)
                 time.sleep(dice.uniform(0, slowest) * SECOND)
@@ -170,10 +171,10 @@ def test_a_high_rate_gets_on_where_a_write_takes_longer_than_a_start_may_be_late
     stack.handler("StartAnalysis")
     monkeypatch.setenv("MAX_IMAGES_PER_SECOND", "100")
     table = Slow(seconds, time)
-    monkeypatch.setattr(clock, "client", lambda service: table)
+    monkeypatch.setattr(dynamodb, "client", lambda service: table)
     time.join()
     for _ in range(20):
-        pace_table.wait_for_slot()
+        rate_limiter.wait_for_intake_slot()
     assert table.calls <= 20 * 3
 
 
@@ -183,11 +184,11 @@ def test_a_lone_message_has_its_slot_though_the_write_that_takes_it_is_slow(
 ) -> None:
     stack.handler("SendAlert")
     table = Slow(seconds, time)
-    monkeypatch.setattr(clock, "client", lambda service: table)
+    monkeypatch.setattr(dynamodb, "client", lambda service: table)
     time.join()
     began = time.now
-    assert channel_pace.wait_for_slot("ops", "slack", SECOND)
-    assert not channel_pace.wait_for_slot("ops", "slack", SECOND // 10)
+    assert rate_limiter.wait_for_channel_slot("ops", "slack", SECOND)
+    assert not rate_limiter.wait_for_channel_slot("ops", "slack", SECOND // 10)
     assert time.now - began < 3 * SECOND
 
 
@@ -196,6 +197,6 @@ def test_what_a_first_start_needs_is_made_before_its_slot_is_taken(
 ) -> None:
     stack.handler("StartAnalysis")  # its environment
     clients_made = []
-    monkeypatch.setattr(pace_table, "wait_for_slot", lambda: clients_made.append(clients.client.cache_info().currsize))
+    monkeypatch.setattr(rate_limiter, "wait_for_intake_slot", lambda: clients_made.append(clients.client.cache_info().currsize))
     assert run(ImageVersion.from_state(uploaded), "first")
     assert clients_made == [clients.client.cache_info().currsize] == [1]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from imagewatch.rules import Rule
+from imagewatch.rules.model import Rule
 from uploader.cli import main
 from uploader.rules import Rules
 
@@ -633,7 +633,7 @@ def test_what_is_exported_is_taken_back_unchanged(deployed: Stack, folder: Path,
 
 
 def test_the_functions_read_what_the_client_has_written(deployed: Stack) -> None:
-    from imagewatch.aws import watchlist_table
+    from imagewatch.aws.tables import rules as watchlist_table
 
     assert main(["rules", "import", "rules.yaml"]) == 0
     deployed.handler("EvaluateWatchlist")

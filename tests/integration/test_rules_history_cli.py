@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from imagewatch.images import ImageVersion
+from imagewatch.images.version import ImageVersion
 from uploader import applying, stored_images
 from uploader.applying import estimate
 from uploader.cli import main

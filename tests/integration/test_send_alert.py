@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from imagewatch.aws.channels import Channel
-from imagewatch.aws.insistence import PAUSES
+from imagewatch.aws.dynamodb import WRITE_PAUSES
 from imagewatch.errors import Throttled, Unavailable
 
 from .alerting import SECOND, Crash, VirtualClock, Wire, alert_of, cooldown, matches, retried, rule, suppressed_in
@@ -17,7 +17,7 @@ from .conftest import CONTEXT, Event, Stack
 
 pytestmark = pytest.mark.usefixtures("quick_moto")
 NOTHING = {"Sent": 0, "SentBefore": 0, "Suppressed": 0, "Queued": 0, "Failed": 0, "Muted": 0}
-SECOND_CHANNEL = {"ChannelId": "second", "Kind": "sns", "Name": "The same topic again", "Enabled": True, "Status": "ok"}
+SECOND_CHANNEL = {"ChannelId": "second", "Kind": "email", "Name": "The same topic again", "Enabled": True, "Status": "ok"}
 BROKEN_CHANNEL = {"ChannelId": "broken", "Kind": "slack", "Name": "Without its secret", "Enabled": True, "Status": "ok"}
 
 
@@ -236,7 +236,7 @@ def test_an_alert_for_which_the_channel_has_no_slot_waits_for_a_digest(stack: St
     assert stack.mailbox() == []
     (held,) = stack.items("CooldownsTable")
     assert "LastSentAt" not in held
-    assert "HeldBy" not in held
+    assert "LeasedBy" not in held
 
 
 def test_an_alert_waits_a_moment_for_its_slot(stack: Stack, send: Any, time: VirtualClock) -> None:
@@ -287,7 +287,7 @@ def test_an_image_that_matches_very_many_rules_does_not_outlast_the_function(
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerError"])
-@pytest.mark.parametrize("times", range(1, len(PAUSES) + 1))
+@pytest.mark.parametrize("times", range(1, len(WRITE_PAUSES) + 1))
 def test_a_record_that_fails_after_its_message_is_written_again_and_the_message_is_not(
     stack: Stack, send: Any, wire: Wire, time: VirtualClock, code: str, times: int
 ) -> None:
@@ -302,7 +302,7 @@ def test_a_record_that_goes_on_failing_costs_a_second_message_and_no_wrong_count
     stack: Stack, send: Any, wire: Wire, time: VirtualClock
 ) -> None:
     quiet = rule(**cooldown())
-    wire.refuse_after_sending(len(PAUSES) + 1, "ThrottlingException")
+    wire.refuse_after_sending(len(WRITE_PAUSES) + 1, "ThrottlingException")
     with pytest.raises(Throttled):
         send(matches("a", quiet))
     assert send(matches("b", quiet))["Suppressed"] == 1  # the cooldown is held for the retry
@@ -364,7 +364,7 @@ def test_a_crash_while_a_match_is_counted_counts_it_once(stack: Stack, send: Any
         crashed = retried(send, wire, matches("second", quiet), calls)
         assert alert_of(stack, "second", quiet["RuleId"])["Status"] == "SUPPRESSED"
         (item,) = [entry for entry in stack.items("CooldownsTable") if entry["CooldownId"] == quiet["RuleId"]]
-        assert (item["Suppressed"], "Counting" in item) == (1, False), calls
+        assert (item["Suppressed"], "PendingTokens" in item) == (1, False), calls
         time.pass_seconds(601)
         stack.mailbox()
         send(matches("third", quiet))

@@ -9,21 +9,25 @@ from typing import Any
 
 import pytest
 
-from imagewatch.aws import alerts_table, clock, cooldowns_table, digesting, digests_table
+from imagewatch import timestamps
 from imagewatch.aws.channels import Channel
-from imagewatch.aws.insistence import PAUSES
+from imagewatch.aws.dynamodb import WRITE_PAUSES
+from imagewatch.aws.tables import alerts as alerts_table
+from imagewatch.aws.tables import cooldowns as cooldowns_table
+from imagewatch.aws.tables import digests as digests_table
 from imagewatch.errors import ChannelGone, ChannelRefused, Throttled, Unavailable
+from imagewatch.services import digests as digesting
 
 from .alerting import SECOND, Crash, VirtualClock, Wire, alert_of, cooldown, digested_in, matches, rule, suppressed_in
 from .conftest import Event, Stack
 
 pytestmark = pytest.mark.usefixtures("quick_moto")
 NOTHING = {"Digests": 0, "Alerts": 0, "Suppressed": 0, "Failed": 0, "Delayed": 0}
-SECOND_CHANNEL = {"ChannelId": "second", "Kind": "sns", "Name": "The same topic again", "Enabled": True, "Status": "ok"}
+SECOND_CHANNEL = {"ChannelId": "second", "Kind": "email", "Name": "The same topic again", "Enabled": True, "Status": "ok"}
 
 
 class Alerting:
-    """Both functions in their own environments, and a clock."""
+    """Both functions in their own environments, and a timestamps."""
 
     def __init__(self, stack: Stack, wire: Wire, time: VirtualClock) -> None:
         self.stack, self.wire, self.time = stack, wire, time
@@ -340,7 +344,7 @@ def test_a_record_that_waited_with_a_count_is_done_with_when_an_alert_has_told_i
 # --------------------------------------------------------------------------------------------------------------- crashes
 
 
-@pytest.mark.parametrize("times", range(1, len(PAUSES) + 1))
+@pytest.mark.parametrize("times", range(1, len(WRITE_PAUSES) + 1))
 def test_a_record_that_fails_after_its_digest_is_written_again_and_the_digest_is_not_sent_again(
     alerting: Alerting, times: int
 ) -> None:
@@ -353,7 +357,7 @@ def test_a_record_that_fails_after_its_digest_is_written_again_and_the_digest_is
 
 def test_a_digest_whose_record_goes_on_failing_is_sent_once_more_with_the_same_numbers(alerting: Alerting) -> None:
     alerting.queue(matches("a"), matches("b"))
-    alerting.wire.refuse_after_sending(len(PAUSES) + 1, "ThrottlingException")
+    alerting.wire.refuse_after_sending(len(WRITE_PAUSES) + 1, "ThrottlingException")
     assert alerting.digest() == {**NOTHING, "Delayed": 1}
     assert alerting.digest() == {**NOTHING, "Digests": 1, "Alerts": 2}
     first, second = alerting.stack.mailbox()
@@ -456,7 +460,7 @@ def test_a_run_that_died_keeps_the_next_away_only_for_a_while(alerting: Alerting
     assert digest({}) == {"Busy": True}
     alerting.time.pass_seconds(digests_table.RUN_SECONDS)
     assert digest({}) == NOTHING
-    assert clock.now() == alerting.time.now
+    assert timestamps.now() == alerting.time.now
 
 
 def test_it_runs_before_the_next_is_due_and_outlives_its_lock(alerting: Alerting) -> None:

@@ -9,9 +9,9 @@ from urllib.parse import quote_plus
 import pytest
 from botocore.stub import Stubber
 
-from imagewatch import pacing
-from imagewatch.aws import clients, clock, pace_table
-from imagewatch.images import ImageVersion
+from imagewatch import timestamps
+from imagewatch.aws import clients, rate_limiter
+from imagewatch.images.version import ImageVersion
 
 from .conftest import Event, Stack, sample_event
 
@@ -201,30 +201,30 @@ def test_starts_are_spread_over_time_by_the_shared_clock(stack: Stack, monkeypat
         slept.append(seconds)
         now += round(seconds * 1_000_000)
 
-    monkeypatch.setattr(clock, "now", lambda: now)
-    monkeypatch.setattr(clock.time, "sleep", sleep)
+    monkeypatch.setattr(timestamps, "now", lambda: now)
+    monkeypatch.setattr(timestamps.time, "sleep", sleep)
     starts = []
     for _ in range(12):
-        pace_table.wait_for_slot()
+        rate_limiter.wait_for_intake_slot()
         starts.append(now)
 
-    assert slept[0] == pytest.approx(pacing.slot_spacing(5) / 1_000_000)
+    assert slept[0] == pytest.approx(rate_limiter.slot_spacing(5) / 1_000_000)
     assert all(sum(begin <= other < begin + 1_000_000 for other in starts) <= 5 for begin in starts)
 
 
 def test_a_start_that_misses_its_slot_takes_another(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     stack.handler("StartAnalysis")
     now = 1_000_000_000
-    monkeypatch.setattr(clock, "now", lambda: now)
-    pace_table.wait_for_slot()
+    monkeypatch.setattr(timestamps, "now", lambda: now)
+    rate_limiter.wait_for_intake_slot()
     overslept = iter([0.5, 0.0])
 
     def sleep(seconds: float) -> None:
         nonlocal now
         now += round((seconds + next(overslept)) * 1_000_000)
 
-    monkeypatch.setattr(clock.time, "sleep", sleep)
+    monkeypatch.setattr(timestamps.time, "sleep", sleep)
     before = now
-    pace_table.wait_for_slot()
-    spacing = pacing.slot_spacing(float(stack.template.parameters["MaxImagesPerSecond"]))
+    rate_limiter.wait_for_intake_slot()
+    spacing = rate_limiter.slot_spacing(float(stack.template.parameters["MaxImagesPerSecond"]))
     assert now - before >= spacing + 500_000

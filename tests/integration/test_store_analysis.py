@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from imagewatch.aws import images_table, label_index, records
-from imagewatch.aws.items import to_item
+from imagewatch.aws.dynamodb import to_item
+from imagewatch.aws.tables import images as images_table
+from imagewatch.aws.tables import label_index
 from imagewatch.errors import AnalysisIncomplete, ImageGone, ImageRejected
-from imagewatch.images import ImageVersion, comparable_sequencer
+from imagewatch.images.version import ImageVersion, comparable_sequencer
+from imagewatch.services import image_store as records
 
 from .conftest import Event, Stack, claimed, newer, sample_event
 
@@ -178,7 +180,7 @@ def test_a_key_that_is_overwritten_before_each_analysis_has_ended_keeps_a_small_
     rendition(stack, announced)
     for number in range(60):
         later = replace(
-            version, version_id=f"v{number}", sequencer=comparable_sequencer(f"0065A1B2C3D5{number:06X}"), claim=f"{number:08x}"
+            version, version_id=f"v{number}", sequencer=comparable_sequencer(f"0065A1B2C3D5{number:06X}"), lease=f"{number:08x}"
         )
         claimed(stack, later.to_state())
         assert store(stack, version.to_state(), Labels=labels("Cat"))["Stored"] is False

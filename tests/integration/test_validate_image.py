@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from imagewatch.errors import ImageGone, ImageRejected
-from imagewatch.images import ImageVersion
+from imagewatch.images.version import ImageVersion
 
 from .conftest import ROOT, Event, Stack
 

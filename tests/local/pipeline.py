@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.request import Request, urlopen
 
-from imagewatch.aws.items import from_item, to_item
-from imagewatch.images import image_id
+from imagewatch.aws.dynamodb import from_item, to_item
+from imagewatch.images.version import image_id
 
 from .running_stack import RunningStack
 

@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from imagewatch.aws.items import from_item, to_item
+from imagewatch.aws.dynamodb import from_item, to_item
 
 from .pipeline import Pipeline
 from .running_stack import ROOT, started

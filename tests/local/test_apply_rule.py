@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from imagewatch.aws.items import to_item
+from imagewatch.aws.dynamodb import to_item
 
 from .pipeline import Pipeline
 from .running_stack import ROOT, RunningStack, started

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from imagewatch.aws.items import from_item
-from imagewatch.images import image_id
+from imagewatch.aws.dynamodb import from_item
+from imagewatch.images.version import image_id
 
 from .pipeline import Pipeline
 from .running_stack import ROOT, RunningStack

@@ -15,7 +15,7 @@ from urllib.request import urlopen
 import pytest
 from PIL import Image
 
-from imagewatch.aws.items import to_item
+from imagewatch.aws.dynamodb import to_item
 from tests.integration.receiver import Receiver, listening
 from uploader.cli import main
 

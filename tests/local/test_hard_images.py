@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from imagewatch.errors import ImageRejected
-from imagewatch.pictures import examine
+from imagewatch.images.decoding import examine
 from tests.hard_images import BOMBS, FORMATS, GREYS, NO_IMAGES, ODDITIES
 from tests.recorded_images import record
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imagewatch.aws.items import from_item
+from imagewatch.aws.dynamodb import from_item
 
 from .pipeline import Pipeline
 

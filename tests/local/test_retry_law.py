@@ -13,8 +13,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from imagewatch.aws.items import from_item
-from imagewatch.images import image_id
+from imagewatch.aws.dynamodb import from_item
+from imagewatch.images.version import image_id
 from tests.recorded_images import picture, record
 
 from .pipeline import TERMINAL, Pipeline

@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from imagewatch.aws.items import from_item, to_item
+from imagewatch.aws.dynamodb import from_item, to_item
 from tests.integration.receiver import listening
 from uploader.cli import main
 

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagewatch.alerts import MAX_SUBJECT, Alert, compose, moderation_line, one_line
-from imagewatch.images import ImageVersion
-from imagewatch.watchlist import MAX_MATCHES
+from imagewatch.alerts.alert import MAX_SUBJECT, Alert, compose, moderation_line
+from imagewatch.images.version import ImageVersion
+from imagewatch.rules.matching import MAX_MATCHES
+from imagewatch.text import one_line
 
 IMAGE = ImageVersion("photos", "uploads/front-door/car 1.jpg", "v1", "e1", "00AA", 1000, "2026-11-20T16:05:09.123Z")
 CLEAN = {"Status": "CHECKED", "Labels": [], "ModelVersion": "7.0"}

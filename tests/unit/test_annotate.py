@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
-from imagewatch.annotate import LEAST_SIDE, MAX_BOXES, MAX_BYTES, Finding, annotate, findings_of
+from imagewatch.alerts.picture import LEAST_SIDE, MAX_BOXES, MAX_BYTES, Finding, annotate, findings_of
 
 GREY = (128, 128, 128)
 BOX = {"Left": 0.25, "Top": 0.25, "Width": 0.5, "Height": 0.5}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagewatch.channel_health import DISABLED, FAILING, PENDING, Health, notice
+from imagewatch.alerts.channel_health import DISABLED, FAILING, PENDING, Health, notice
 
 
 def advice(kind: str, status: str) -> str:
@@ -26,7 +26,7 @@ def test_only_a_webhook_that_was_switched_off_is_to_be_switched_on() -> None:
 
 @pytest.mark.parametrize("status", [PENDING, FAILING])
 def test_emails_that_reach_nobody_want_a_subscriber(status: str) -> None:
-    assert "Subscribe and confirm an address" in advice("sns", status)
+    assert "Subscribe and confirm an address" in advice("email", status)
 
 
 def test_a_channel_of_no_known_kind_is_to_be_removed() -> None:

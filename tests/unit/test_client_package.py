@@ -9,6 +9,8 @@ import tomllib
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
+from setuptools import find_packages
+
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -28,7 +30,7 @@ for module in pkgutil.walk_packages(uploader.__path__, "uploader."):
     if module.name != "uploader.__main__":
         importlib.import_module(module.name)
 from uploader.cli import build_parser
-from imagewatch.vocabulary import suggestions
+from imagewatch.rules.vocabulary import suggestions
 assert suggestions("persn")
 build_parser()
 """
@@ -74,6 +76,11 @@ def test_the_client_needs_nothing_but_its_requirements() -> None:
 
 def test_the_package_has_the_domain_and_its_data_but_nothing_that_talks_to_aws() -> None:
     find = PROJECT["tool"]["setuptools"]["packages"]["find"]
-    assert find == {"where": [".", "functions"], "include": ["uploader*", "imagewatch"]}
-    data = {path.suffix for path in (ROOT / "functions" / "imagewatch").iterdir() if path.is_file()} - {".py"}
-    assert {f"*{suffix}" for suffix in data} == set(PROJECT["tool"]["setuptools"]["package-data"]["imagewatch"])
+    packages = find_packages(str(ROOT / "functions"), include=find["include"])
+    assert {"imagewatch", "imagewatch.alerts", "imagewatch.images", "imagewatch.rules"} <= set(packages)
+    assert not [name for name in packages if name.startswith(("imagewatch.aws", "imagewatch.services"))]
+    listed = PROJECT["tool"]["setuptools"]["package-data"]
+    for name in packages:
+        folder = ROOT / "functions" / name.replace(".", "/")
+        data = {path.suffix for path in folder.iterdir() if path.is_file()} - {".py"}
+        assert {f"*{suffix}" for suffix in data} == set(listed.get(name, ())), name

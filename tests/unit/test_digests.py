@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagewatch.cooldown import Suppressed
-from imagewatch.digests import MAX_COOLDOWNS, MAX_RULES, Told, compose, span
-from imagewatch.messages import DIGEST, Message, digest_bytes, slack_payload
-from imagewatch.slack_text import MAX_SECTION, MAX_TEXT
+from imagewatch.alerts.cooldown import Suppressed
+from imagewatch.alerts.digest import MAX_COOLDOWNS, MAX_RULES, SuppressedCount, compose, span
+from imagewatch.alerts.messages import DIGEST, Message, digest_bytes, slack_payload
+from imagewatch.alerts.slack_text import MAX_SECTION, MAX_TEXT
 
 MAX_MESSAGE_BYTES = 262_144  # SNS
 MATCHES = re.compile(r'^(\d+) match(?:es)? of (?:"|\d+ other rule)', re.MULTILINE)
 SUPPRESSED = re.compile(r"(\d+) more match(?:es)? (?:of this rule since|(?:was|were) suppressed)")
-CHANNELS = ["sns", "slack", "webhook"]
+CHANNELS = ["email", "slack", "webhook"]
 
 
 def alert(rule_id: str = "gate", number: int = 0, severity: str = "warning", **more: Any) -> dict[str, Any]:
@@ -35,8 +35,8 @@ def alert(rule_id: str = "gate", number: int = 0, severity: str = "warning", **m
     }
 
 
-def told(rule_id: str, count: int) -> Told:
-    return Told(rule_id, f"Rule {rule_id}", Suppressed(count, "2026-11-20T09:00:00.000Z", 600))
+def told(rule_id: str, count: int) -> SuppressedCount:
+    return SuppressedCount(rule_id, f"Rule {rule_id}", Suppressed(count, "2026-11-20T09:00:00.000Z", 600))
 
 
 @given(

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagewatch.errors import AnalysisIncomplete, ImageRejected
-from imagewatch.findings import combine, labels_found, moderation_found, not_moderated, text_found
-from imagewatch.watchlist import MAX_VERDICT_BYTES
+from imagewatch.images.findings import combine, labels_found, moderation_found, not_moderated, text_found
+from imagewatch.rules.matching import MAX_VERDICT_BYTES
 
 STATE_BYTES = 262_144  # what Step Functions passes from state to state
 BOX = {"Left": 0.123456789, "Top": 0.223456789, "Width": 0.323456789, "Height": 0.423456789}

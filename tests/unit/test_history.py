@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from imagewatch.errors import InvalidRun, UnreadableRecord
-from imagewatch.history import Progress, Run, judge, merged
-from imagewatch.images import ImageVersion
-from imagewatch.rules import Rule
-from imagewatch.watchlist import MAX_VERDICT_BYTES, Watchlist
+from imagewatch.images.version import ImageVersion
+from imagewatch.rules.backfill import Progress, Run, judge, merged
+from imagewatch.rules.matching import MAX_VERDICT_BYTES, Watchlist
+from imagewatch.rules.model import Rule
 
 STARTED = "2026-11-20T21:00:00.123Z"
 NOW = datetime(2026, 11, 20, 21, tzinfo=UTC)
@@ -66,7 +66,7 @@ def test_what_makes_no_sense_is_refused_with_the_field(given: Any, told: str) ->
 )
 def test_a_run_covers_what_was_uploaded_in_its_time_and_analysed(changes: dict[str, str], covered: bool) -> None:
     bounded = run(Since="2026-11-01T00:00:00Z", Until="2026-11-02T00:00:00Z")
-    record = {"Status": "ANALYZED", "Claim": "c", "UploadedAt": "2026-11-01T12:00:00.000Z", **changes}
+    record = {"Status": "ANALYZED", "Lease": "c", "UploadedAt": "2026-11-01T12:00:00.000Z", **changes}
     assert bounded.covers(record) is covered
 
 
@@ -129,7 +129,7 @@ RULE = Rule.from_record({"RuleId": "gate", "Name": "Gate", "Version": 3, "AnyOf"
 
 def record(**changes: Any) -> dict[str, Any]:
     label = {"Name": "Person", "Confidence": 97.3, "Parents": [], "Aliases": [], "Categories": [], "Instances": []}
-    image = ImageVersion("bucket", "uploads/gate/a.jpg", "v1", "etag", "0" * 64, 1000, "2026-11-01T12:00:00.000Z", "claim")
+    image = ImageVersion("bucket", "uploads/gate/a.jpg", "v1", "etag", "0" * 64, 1000, "2026-11-01T12:00:00.000Z", "lease")
     moderation = {"Status": "CHECKED", "Labels": []}
     stored = {"Status": "ANALYZED", "Labels": [label], "Moderation": moderation, "MatchedRules": []}
     return {**image.to_state(), **stored, **changes}

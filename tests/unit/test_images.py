@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagewatch.images import SEQUENCER_WIDTH, ImageVersion, comparable_sequencer, image_id, source_of
+from imagewatch.images.version import SEQUENCER_WIDTH, ImageVersion, comparable_sequencer, image_id, source_of
 
 IMAGE = ImageVersion(
     bucket="imagewatch-images-123456789012-us-east-1",
@@ -142,7 +142,7 @@ def test_the_state_form_has_exactly_the_documented_fields() -> None:
         "Sequencer": IMAGE.sequencer,
         "Size": 123_456,
         "UploadedAt": "2026-11-20T16:05:09.123Z",
-        "Claim": "",
+        "Lease": "",
     }
 
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagewatch.errors import UnreadableMessage
-from imagewatch.images import SEQUENCER_WIDTH
-from imagewatch.intake import ObjectEvent, parse_message
+from imagewatch.images.s3_events import ObjectEvent, parse_message
+from imagewatch.images.version import SEQUENCER_WIDTH
 
 AWKWARD_KEYS = {
     "plus": "uploads/a+b.jpg",

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagewatch.images import ImageVersion
-from imagewatch.messages import DIGEST, NOTICE, PING, TEST, Message, encoded, signature, slack_payload, webhook_document
+from imagewatch.alerts.messages import DIGEST, NOTICE, PING, TEST, Message, encoded, signature, slack_payload, webhook_document
+from imagewatch.images.version import ImageVersion
 
 DOCS = Path(__file__).parents[2] / "docs"
 IMAGE = ImageVersion("photos", "uploads/front-door/car 1.jpg", "v1", "e1", "00AA", 1000, "2026-11-20T16:05:09.123Z")

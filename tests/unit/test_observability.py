@@ -56,8 +56,8 @@ def test_a_failed_task_logs_how_it_failed_and_raises(monkeypatch: pytest.MonkeyP
 
 
 def test_one_invocation_leaves_nothing_on_the_next_ones_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    observability.about({"ImageId": "first"}, "arn:first")
-    observability.about(None, None)
+    observability.set_log_context({"ImageId": "first"}, "arn:first")
+    observability.set_log_context(None, None)
     with printed(monkeypatch) as lines:
         observability.logger.info("Another.")
     assert "first" not in json.dumps(lines)
@@ -65,8 +65,8 @@ def test_one_invocation_leaves_nothing_on_the_next_ones_lines(monkeypatch: pytes
 
 
 def test_lines_about_another_image_still_name_the_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
-    observability.about(None, None, CONTEXT)
-    observability.about({"ImageId": "second"}, "arn:second")
+    observability.set_log_context(None, None, CONTEXT)
+    observability.set_log_context({"ImageId": "second"}, "arn:second")
     with printed(monkeypatch) as lines:
         observability.logger.info("Started.")
     (line,) = lines

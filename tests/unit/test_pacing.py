@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagewatch.pacing import JOURNEY_MICROSECONDS, LATENESS_MICROSECONDS, is_too_late, slot_spacing
+from imagewatch.aws.rate_limiter import JOURNEY_MICROSECONDS, LATENESS_MICROSECONDS, is_too_late, slot_spacing
 
 SECOND = 1_000_000
 LATEST = LATENESS_MICROSECONDS + JOURNEY_MICROSECONDS

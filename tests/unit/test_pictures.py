@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile, PngImagePlugin
 
-from imagewatch import copies
-from imagewatch.copies import MAX_ANALYSIS_BYTES
 from imagewatch.errors import ImageRejected
-from imagewatch.pictures import MAX_FILE_BYTES, Picture, examine, refuse_size
+from imagewatch.images import renditions as copies
+from imagewatch.images.decoding import MAX_FILE_BYTES, Picture, examine, refuse_size
+from imagewatch.images.renditions import MAX_ANALYSIS_BYTES
 from tests.hard_images import (
     BOMBS,
     FORMATS,

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagewatch.cooldown import window_of
-from imagewatch.rules import Cooldown, Rule, Term
-from imagewatch.schedule import ActiveHours, Window
+from imagewatch.alerts.cooldown import window_of
+from imagewatch.rules.model import Cooldown, Rule, Term
+from imagewatch.rules.schedule import ActiveHours, Window
 from uploader.preview_words import comparison_lines, preview_document, preview_lines
 from uploader.previewing import HELD_BACK, MUTED, RUN_SECONDS, SENT, Preview, messages_at_most, messages_at_once, preview
 from uploader.stored_images import Page

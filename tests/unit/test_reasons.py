@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagewatch.reasons import explain, interruption, message_of
+from imagewatch.images.failure_reasons import explain, interruption, message_of
 
 
 def lambda_cause(message: object, kind: str = "SomeError") -> str:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from imagewatch.rules import MAX_COOLDOWN, PLACES, SEVERITIES, Rule, Term
-from imagewatch.schedule import DAYS
-from imagewatch.words import words_of
+from imagewatch.rules.model import MAX_COOLDOWN, PLACES, SEVERITIES, Rule, Term
+from imagewatch.rules.schedule import DAYS
+from imagewatch.text import words_of
 from uploader.errors import UsageError
 from uploader.rule_files import document, is_file, read_files, read_one, read_text, slug_of, to_yaml
 from uploader.rule_yaml import Document

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from imagewatch.rules import Cooldown, Rule, Term
-from imagewatch.schedule import ActiveHours, Window
+from imagewatch.rules.model import Cooldown, Rule, Term
+from imagewatch.rules.schedule import ActiveHours, Window
 from uploader.errors import UsageError
 from uploader.rule_flags import add_flags, changed_by, has_flags, rule_from, term_in
 

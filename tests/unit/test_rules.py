@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from imagewatch.errors import InvalidRule
-from imagewatch.rules import MAX_TERMS, Cooldown, Rule, Term
-from imagewatch.schedule import ActiveHours, Window
-from imagewatch.vocabulary import common_labels, known_names, suggestions
-from imagewatch.words import words_of
+from imagewatch.rules.model import MAX_TERMS, Cooldown, Rule, Term
+from imagewatch.rules.schedule import ActiveHours, Window
+from imagewatch.rules.vocabulary import common_labels, known_names, suggestions
+from imagewatch.text import words_of
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = Draft202012Validator(json.loads((ROOT / "docs" / "rule.schema.json").read_text(encoding="utf-8")))

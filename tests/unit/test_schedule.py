@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagewatch.errors import InvalidRule
-from imagewatch.rules import Rule, Term
-from imagewatch.schedule import DAYS, ActiveHours, Window, muted, snoozed
+from imagewatch.rules.model import Rule, Term
+from imagewatch.rules.schedule import DAYS, ActiveHours, Window, muted, snoozed
 
 
 def hours(zone: str, *windows: tuple[str, str, str]) -> ActiveHours:

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagewatch.slack_text import MAX_SECTION, MAX_TEXT, sections
+from imagewatch.alerts.slack_text import MAX_SECTION, MAX_TEXT, sections
 
 LINK = "https://watch.example.com/images/" + "a" * 300
 CUT = "The rest of this message is too long for Slack."

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from imagewatch.rules import Rule
+from imagewatch.rules.model import Rule
 from uploader.alert_words import alerts_table
 from uploader.rule_words import rules_table
 from uploader.rules import Stored

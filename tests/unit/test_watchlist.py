@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagewatch.errors import TooManyMatches
-from imagewatch.images import ImageVersion
-from imagewatch.rules import Cooldown, Rule, Term
-from imagewatch.schedule import ActiveHours, Window
-from imagewatch.watchlist import MAX_MATCHES, MAX_VERDICT_BYTES, Watchlist, within_a_state
-from imagewatch.words import words_of
+from imagewatch.images.version import ImageVersion
+from imagewatch.rules.matching import MAX_MATCHES, MAX_VERDICT_BYTES, Watchlist, truncate_to_state_limit
+from imagewatch.rules.model import Cooldown, Rule, Term
+from imagewatch.rules.schedule import ActiveHours, Window
+from imagewatch.text import words_of
 
 Label = dict[str, Any]
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday
@@ -657,11 +657,11 @@ def verdict(rules: int) -> list[dict[str, Any]]:
 
 
 def test_a_verdict_that_fits_into_a_state_is_left_as_it_is() -> None:
-    assert within_a_state(verdict(3)) == verdict(3)
+    assert truncate_to_state_limit(verdict(3)) == verdict(3)
 
 
 def test_of_very_many_rules_each_keeps_its_surest_match_and_none_is_lost() -> None:
-    fitted = within_a_state(verdict(300))
+    fitted = truncate_to_state_limit(verdict(300))
     assert len(json.dumps(fitted)) <= MAX_VERDICT_BYTES
     assert [entry["RuleId"] for entry in fitted] == [entry["RuleId"] for entry in verdict(300)]
     assert {(len(entry["Matches"]), entry["MoreMatches"]) for entry in fitted} == {(1, 29)}
@@ -669,4 +669,4 @@ def test_of_very_many_rules_each_keeps_its_surest_match_and_none_is_lost() -> No
 
 def test_more_rules_than_a_state_can_carry_are_refused_and_not_cut() -> None:
     with pytest.raises(TooManyMatches, match="5000 rules match this image"):
-        within_a_state(verdict(5000))
+        truncate_to_state_limit(verdict(5000))

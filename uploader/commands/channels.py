@@ -14,7 +14,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from imagewatch.channel_health import UNCHECKED
+from imagewatch.alerts.channel_health import UNCHECKED
 from uploader.actions import add_action
 from uploader.arguments import connection, connection_options
 from uploader.channels import EMAIL, KINDS, MIN_SECRET, Channels, Subscription, refuse_id, refuse_url

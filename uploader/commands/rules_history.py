@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from imagewatch.addresses import image_url
-from imagewatch.cooldown import in_words
-from imagewatch.images import ImageVersion
-from imagewatch.intake import iso_utc
-from imagewatch.rules import Rule
-from imagewatch.schedule import snoozed
+from imagewatch.alerts.cooldown import in_words
+from imagewatch.images.links import image_url
+from imagewatch.images.version import ImageVersion
+from imagewatch.rules.model import Rule
+from imagewatch.rules.schedule import snoozed
+from imagewatch.timestamps import iso_utc
 from uploader.applying import SUCCEEDED, Runs, RunState, estimate
 from uploader.arguments import connection, connection_options
 from uploader.errors import CommandError, UsageError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from imagewatch.intake import iso_utc
+from imagewatch.timestamps import iso_utc
 from uploader.alerts import Alerts
 from uploader.arguments import connection_options
 from uploader.editing import Draft

@@ -14,6 +14,8 @@ from botocore.exceptions import ConnectionError as NoConnection
 
 from imagewatch.errors import Throttled, Unavailable
 
+__all__ = ["ClientError", "client", "error_code", "error_message", "refused_item", "translated"]
+
 # Few attempts in here: the workflow's Retry does the waiting, and two layers of retries would multiply. Both of them together
 # take less than any function may.
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=9)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from imagewatch import addresses
-from imagewatch.aws.environment import setting
-from imagewatch.aws.executions import execution_url
-from imagewatch.images import ImageVersion
+from imagewatch.aws.settings import setting
+from imagewatch.aws.stepfunctions import execution_url
+from imagewatch.images import links as addresses
+from imagewatch.images.version import ImageVersion
 
 
 def image_url(image: ImageVersion) -> str:

@@ -21,9 +21,9 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, SSLError, TimeoutError
 
-from imagewatch.alerts import one_line
-from imagewatch.cooldown import in_words
+from imagewatch.alerts.cooldown import in_words
 from imagewatch.errors import ChannelGone, ChannelRefused, Throttled, Unavailable
+from imagewatch.text import one_line
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 5.0

@@ -13,16 +13,16 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from imagewatch.aws import channels_table
-from imagewatch.channel_health import DISABLED
+from imagewatch.alerts.channel_health import DISABLED
+from imagewatch.alerts.messages import Message
+from imagewatch.aws.tables import channels as channels_table
 from imagewatch.errors import ChannelGone, ChannelRefused, Throttled
-from imagewatch.intake import iso_utc
-from imagewatch.messages import Message
 from imagewatch.observability import count, logger
+from imagewatch.timestamps import iso_utc
 
 EMAIL = "email"
 
-_NEEDED_BY = {"sns": (), "slack": ("SecretParameter",), "webhook": ("Url", "SecretParameter")}
+_NEEDED_BY = {"email": (), "slack": ("SecretParameter",), "webhook": ("Url", "SecretParameter")}
 _ADDRESS = ("Url", "SecretParameter", "UpdatedAt")
 
 
@@ -43,7 +43,7 @@ class Channel:
         Raises Throttled or Unavailable (a retry can heal), ChannelRefused (this message never gets through) or ChannelGone (the
         channel has been switched off).
         """
-        remaining = float(self.record.get("HoldUntil", 0)) - time.time()
+        remaining = float(self.record.get("PausedUntil", 0)) - time.time()
         if remaining > 0:
             seconds = math.ceil(remaining)
             pause = f"{seconds} more {'second' if seconds == 1 else 'seconds'}"
@@ -93,7 +93,7 @@ def load(channel_id: str) -> Channel:
 def known(channel_id: str, record: Mapping[str, Any] | None) -> Channel:
     """The channel of a record, on or off; "email" is one without."""
     if channel_id == EMAIL:
-        return Channel(EMAIL, {"ChannelId": EMAIL, "Kind": "sns", **(record or {})})
+        return Channel(EMAIL, {"ChannelId": EMAIL, "Kind": "email", **(record or {})})
     if not record or "Kind" not in record:
         raise ChannelRefused(f"There is no channel {channel_id}. `imagewatch channels list` shows those that there are.")
     if record["Kind"] not in _NEEDED_BY:

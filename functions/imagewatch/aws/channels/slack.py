@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from imagewatch.alerts.channel_health import OK
+from imagewatch.alerts.messages import Message, encoded, slack_payload
 from imagewatch.aws import secrets
 from imagewatch.aws.channels import http
-from imagewatch.channel_health import OK
 from imagewatch.errors import ChannelRefused
-from imagewatch.messages import Message, encoded, slack_payload
 
 _TAKEN = "ok"
 _BAD_PICTURE = "invalid_blocks"  # what Slack answers when it can't fetch the picture

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from imagewatch.alerts.channel_health import OK
+from imagewatch.alerts.messages import PING, SIGNATURE_HEADER, Message, encoded, signature, webhook_document
 from imagewatch.aws import secrets
 from imagewatch.aws.channels import http
-from imagewatch.channel_health import OK
-from imagewatch.intake import iso_utc
-from imagewatch.messages import PING, SIGNATURE_HEADER, Message, encoded, signature, webhook_document
+from imagewatch.timestamps import iso_utc
 
 
 def send(record: Mapping[str, Any], message: Message) -> str:

@@ -1,0 +1,1 @@
+"""Alerts: what people are sent, how often, and in which form."""

@@ -1,0 +1,137 @@
+"""DynamoDB: plain values to items and back, conditional updates, and retried writes.
+
+This is the only place where numbers are Decimals. Attribute names that are reserved words are always written as #Name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from imagewatch import timestamps
+from imagewatch.aws.clients import client, error_code, translated
+from imagewatch.errors import Throttled, Unavailable
+from imagewatch.observability import logger
+
+Item = dict[str, Any]
+T = TypeVar("T")
+
+WRITE_PAUSES = (0.1, 0.3, 0.9)
+"""Seconds before each further attempt of `retry_write`. Their sum is short beside the timeouts of the functions that send."""
+
+_serializer = TypeSerializer()
+_deserializer = TypeDeserializer()
+
+
+@dataclass(frozen=True)
+class Written:
+    """The outcome of a conditional update."""
+
+    done: bool
+    """False when the condition did not hold."""
+    item: dict[str, Any]
+    """Plain values: the item after the update, or as it was when the condition refused it. Empty when there is none."""
+
+
+def conditional_update(
+    table: str,
+    key: Mapping[str, str],
+    update: str,
+    condition: str = "",
+    values: Mapping[str, Any] | None = None,
+    *,
+    returns: str = "ALL_NEW",
+) -> Written:
+    """Updates one item if the condition holds. `#Name` stands for the attribute Name; `values` are plain, with their colons.
+
+    Raises Throttled, Unavailable, or ClientError for any other refusal than the condition's.
+    """
+    optional = {
+        "ConditionExpression": condition,
+        "ExpressionAttributeNames": {f"#{name}": name for name in re.findall(r"#(\w+)", f"{update} {condition}")},
+        "ExpressionAttributeValues": to_item(values or {}),
+    }
+    try:
+        with translated():
+            answer = client("dynamodb").update_item(
+                TableName=table,
+                Key=to_item(key),
+                UpdateExpression=update,
+                ReturnValues=returns,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **{name: value for name, value in optional.items() if value},
+            )
+    except ClientError as error:
+        if error_code(error) != "ConditionalCheckFailedException":
+            raise
+        response: dict[str, Any] = {**error.response}
+        return Written(False, from_item(response.get("Item", {})))
+    return Written(True, from_item(answer.get("Attributes", {})))
+
+
+def set_clause(names: Sequence[str] | Mapping[str, Any]) -> str:
+    """("A", "B") -> "SET #A = :A, #B = :B"."""
+    return "SET " + ", ".join(f"#{name} = :{name}" for name in names)
+
+
+def placeholders(values: Mapping[str, Any]) -> dict[str, Any]:
+    """{"A": 1} -> {":A": 1}: the values that belong to `set_clause`."""
+    return {f":{name}": value for name, value in values.items()}
+
+
+def retry_write(write: Callable[[], T], give_up: int) -> T:
+    """Returns what `write` returns. Retries it after each of WRITE_PAUSES while it is throttled or fails; then raises its error.
+
+    After `give_up` (microseconds since the epoch) there are no retries, so that many messages don't outlast their function.
+    Used where a missing write would make a later attempt send a message again.
+    """
+    for pause in WRITE_PAUSES:
+        try:
+            return write()
+        except (Throttled, Unavailable) as error:
+            if timestamps.now() >= give_up:
+                raise
+            logger.warning("The outcome of a message was not written. The write is retried.", reason=str(error))
+            timestamps.pause(pause)
+    return write()
+
+
+def to_item(values: Mapping[str, Any]) -> Item:
+    """Plain values as a DynamoDB item."""
+    return {name: _serializer.serialize(_decimals(value)) for name, value in values.items()}
+
+
+def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A DynamoDB item as plain values. Numbers become int or float."""
+    return {name: _numbers(_deserializer.deserialize(value)) for name, value in item.items()}
+
+
+def set_expression(values: Mapping[str, Any]) -> tuple[str, dict[str, str], Item]:
+    """("SET #Name = :Name, ...", attribute names, attribute values) for an update."""
+    return set_clause(values), {f"#{name}": name for name in values}, {f":{name}": v for name, v in to_item(values).items()}
+
+
+def _decimals(value: Any) -> Any:
+    if isinstance(value, float):
+        return Decimal(str(value))
+    if isinstance(value, Mapping):
+        return {key: _decimals(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_decimals(inner) for inner in value]
+    return value
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {key: _numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_numbers(inner) for inner in value]
+    return value

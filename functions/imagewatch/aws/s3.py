@@ -1,0 +1,129 @@
+"""S3: the uploaded object, read once, and its renditions in their own bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from imagewatch.aws.clients import client, error_code, translated
+from imagewatch.aws.settings import setting
+from imagewatch.errors import ImageGone, Unavailable
+from imagewatch.images.version import ImageVersion, comparable_sequencer
+
+# 412: the object is not the one that the event announced (a bucket without versions); 405: the version is a delete marker.
+_GONE = {"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404", "405", "412", "PreconditionFailed", "MethodNotAllowed"}
+_GONE_REASON = "The image was removed or replaced before it could be analysed."
+
+
+@dataclass(frozen=True)
+class CurrentObject:
+    """What S3 holds at a key now."""
+
+    version_id: str
+    etag: str
+    size: int
+    uploaded_at: Any
+
+
+def current(bucket: str, key: str) -> CurrentObject | None:
+    """The object at the key now, or None when there is none (its newest version is a delete marker, or empty)."""
+    try:
+        with translated():
+            head = client("s3").head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error_code(error) in _GONE:
+            return None
+        raise
+    if not head["ContentLength"]:
+        return None
+    version_id = head.get("VersionId") or ""
+    return CurrentObject(version_id, head["ETag"].strip('"'), int(head["ContentLength"]), head["LastModified"])
+
+
+def is_current(image: ImageVersion) -> bool:
+    """Whether this version is what S3 holds at its key now."""
+    found = current(image.bucket, image.key)
+    if found is None or found.version_id != image.version_id:
+        return False
+    return bool(image.version_id) or found.etag == image.etag
+
+
+def version_of(found: CurrentObject, like: ImageVersion, uploaded_at: str) -> ImageVersion:
+    """The image version for what S3 holds now, ordered by the event (`like`) that brought it to light."""
+    return ImageVersion(
+        bucket=like.bucket,
+        key=like.key,
+        version_id=found.version_id,
+        etag=found.etag,
+        sequencer=comparable_sequencer(like.sequencer),
+        size=found.size,
+        uploaded_at=uploaded_at,
+    )
+
+
+def read(image: ImageVersion) -> bytes:
+    """All bytes of exactly this version. Raises ImageGone when it isn't there any more, or the key has been emptied since.
+
+    The key is looked at once the record is claimed: a removal after this look finds the record by its own event.
+    """
+    if current(image.bucket, image.key) is None:
+        raise ImageGone(_GONE_REASON)
+    which = {"VersionId": image.version_id} if image.version_id else {"IfMatch": image.etag}
+    try:
+        with translated():
+            body = client("s3").get_object(Bucket=image.bucket, Key=image.key, **which)["Body"]
+    except ClientError as error:
+        if error_code(error) in _GONE:
+            raise ImageGone(_GONE_REASON) from error
+        raise
+    with translated():
+        return _all_of(body)
+
+
+def write_rendition(key: str, data: bytes) -> dict[str, str]:
+    """Writes a JPEG into the renditions bucket; returns it as {Bucket, Key, VersionId}."""
+    bucket = setting("RENDITIONS_BUCKET")
+    with translated():
+        client("s3").put_object(
+            Bucket=bucket, Key=key, Body=data, ContentType="image/jpeg", CacheControl="private, max-age=31536000, immutable"
+        )
+    return {"Bucket": bucket, "Key": key, "VersionId": ""}
+
+
+def read_rendition(key: str) -> bytes | None:
+    """A rendition's bytes, or None when it isn't there."""
+    try:
+        with translated():
+            return _all_of(client("s3").get_object(Bucket=setting("RENDITIONS_BUCKET"), Key=key)["Body"])
+    except ClientError as error:
+        if error_code(error) in _GONE:
+            return None
+        raise
+
+
+def rendition_link(key: str, seconds: int) -> str:
+    """An address at which anybody can fetch the rendition, for `seconds` at most: it ends with the function's own credentials."""
+    place = {"Bucket": setting("RENDITIONS_BUCKET"), "Key": key}
+    return str(client("s3", for_links=True).generate_presigned_url("get_object", Params=place, ExpiresIn=seconds))
+
+
+def delete_renditions(keys: Sequence[str]) -> None:
+    """Deletes renditions, written or not; idempotent."""
+    if not keys:
+        return
+    with translated():
+        answer = client("s3").delete_objects(
+            Bucket=setting("RENDITIONS_BUCKET"), Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        )
+    if answer.get("Errors"):
+        first = answer["Errors"][0]
+        raise Unavailable(f"S3 did not delete the rendition {first.get('Key')}: {first.get('Code')} {first.get('Message')}")
+
+
+def _all_of(body: Any) -> bytes:
+    with body:
+        data: bytes = body.read()
+    return data

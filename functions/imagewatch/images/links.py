@@ -1,0 +1,17 @@
+"""Where people look at an image: addresses, made of nothing but what is handed in."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from imagewatch.images.version import ImageVersion
+
+
+def image_url(image: ImageVersion, web_url: str, region: str) -> str:
+    """Of the image in the web app (`web_url`), or in the S3 console where the stack has no web app."""
+    if web_url:
+        return f"{web_url.rstrip('/')}/images/{image.image_id}"
+    query = {"region": region, "prefix": image.key}
+    if image.version_id:
+        query["versionId"] = image.version_id
+    return f"https://{region}.console.aws.amazon.com/s3/object/{image.bucket}?{urlencode(query)}"

@@ -1,0 +1,126 @@
+"""What an image is: one version of one S3 object, and the names that follow from it.
+
+Everything here is a pure function of bucket, key, version and lease, so that duplicated and reordered events meet the same
+names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+UPLOADS_PREFIX = "uploads/"
+THUMBNAILS_PREFIX = "thumbnails/"
+ANALYSIS_PREFIX = "analysis/"
+ANNOTATED_PREFIX = "annotated/"
+
+# S3's sequencers are hexadecimal strings of unequal length; AWS says to pad the shorter one with zeros on the right before
+# comparing them as strings ("Manage event ordering and duplicate events with Amazon S3 Event Notifications").
+SEQUENCER_WIDTH = 64
+
+
+def sha256_hex(*parts: str) -> str:
+    """Hash of the parts, which can't run into each other: a line feed stands between them."""
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def comparable_sequencer(sequencer: str) -> str:
+    """S3's sequencer in a form whose string order is the order of events on one key."""
+    return sequencer.upper().ljust(SEQUENCER_WIDTH, "0")
+
+
+def image_id(bucket: str, key: str) -> str:
+    """Identity of the image at this key, whatever its version: 32 hexadecimal digits."""
+    return sha256_hex(bucket, key)[:32]
+
+
+def source_of(key: str) -> str:
+    """The first folder under uploads/: a camera, a host or a person. Without a folder, "uploads"."""
+    folder, separator, _ = key.removeprefix(UPLOADS_PREFIX).partition("/")
+    return folder if separator and folder else "uploads"
+
+
+@dataclass(frozen=True)
+class ImageVersion:
+    """One version of one object, as the workflow carries it from state to state (`to_state`, `from_state`)."""
+
+    bucket: str
+    key: str
+    version_id: str
+    """S3's version id; empty when the bucket keeps no versions."""
+    etag: str
+    sequencer: str
+    """Comparable form, see `comparable_sequencer`."""
+    size: int
+    """Bytes."""
+    uploaded_at: str
+    """When S3 saw it: ISO 8601, UTC, milliseconds."""
+    lease: str = ""
+    """Names one taking of the record for this version, so that an execution knows whether the record is still its own."""
+
+    @property
+    def image_id(self) -> str:
+        return image_id(self.bucket, self.key)
+
+    @property
+    def version(self) -> str:
+        """Short name of this version among the image's versions: 16 hexadecimal digits."""
+        return sha256_hex(self.version_id or f"{self.sequencer} {self.etag}")[:16]
+
+    @property
+    def edition(self) -> str:
+        """Names what one lease writes, so that an execution that lost the record never clears away what its successor wrote."""
+        return f"{self.version}-{self.lease}" if self.lease else self.version
+
+    @property
+    def source(self) -> str:
+        return source_of(self.key)
+
+    @property
+    def thumbnail_key(self) -> str:
+        return f"{THUMBNAILS_PREFIX}{self.image_id}/{self.edition}.jpg"
+
+    @property
+    def analysis_key(self) -> str:
+        return f"{ANALYSIS_PREFIX}{self.image_id}/{self.edition}.jpg"
+
+    @property
+    def rendition_keys(self) -> list[str]:
+        """Every rendition that this lease can make from the start, written or not; alerts add their pictures to the list."""
+        return [self.thumbnail_key, self.analysis_key]
+
+    def annotated_key(self, rule_id: str) -> str:
+        """The picture with what this rule matched. Hashed where the id holds more than a rule's id may."""
+        name = rule_id if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", rule_id) else sha256_hex(rule_id)[:32]
+        return f"{ANNOTATED_PREFIX}{self.image_id}/{self.edition}/{name}.jpg"
+
+    def execution_name(self, run: str = "") -> str:
+        """Name of the one execution that analyses this version; `run` names a deliberate repetition.
+
+        Readable in the console, and at most 80 characters of the set that Step Functions can also log.
+        """
+        stem = re.sub(r"[^a-z0-9]+", "-", self.key.rsplit("/", 1)[-1].lower()).strip("-")[:40].strip("-")
+        digest = sha256_hex(self.bucket, self.key, self.version, *([run] if run else []))[:32]
+        return f"{stem}-{digest}" if stem else digest
+
+    def to_state(self) -> dict[str, Any]:
+        """The form in which states pass it on: what is needed later, and what a reader of the history looks for."""
+        fields = {"".join(w.capitalize() for w in name.split("_")): value for name, value in asdict(self).items()}
+        fields["ETag"] = fields.pop("Etag")
+        return {"ImageId": self.image_id, "Version": self.version, "Source": self.source, **fields}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> ImageVersion:
+        return cls(
+            bucket=state["Bucket"],
+            key=state["Key"],
+            version_id=state["VersionId"],
+            etag=state["ETag"],
+            sequencer=state["Sequencer"],
+            size=int(state["Size"]),
+            uploaded_at=state["UploadedAt"],
+            lease=state.get("Lease", ""),
+        )

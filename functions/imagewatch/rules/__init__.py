@@ -1,0 +1,1 @@
+"""Rules: what the watchlist says, and what of it an image matches."""

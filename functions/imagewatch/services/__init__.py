@@ -1,0 +1,1 @@
+"""Use cases: pure rules plus tables and channels."""

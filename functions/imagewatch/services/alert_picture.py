@@ -1,0 +1,65 @@
+"""The annotated picture of an alert: made when a channel first asks for it, stored as one of the image's renditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from imagewatch.aws import s3 as objects
+from imagewatch.aws.clients import ClientError
+from imagewatch.aws.tables import images as images_table
+from imagewatch.errors import ImagewatchError
+from imagewatch.images.version import ImageVersion
+from imagewatch.observability import logger
+
+LINK_SECONDS = 3600  # Slack fetches it at once and keeps its own copy
+
+
+@dataclass(frozen=True)
+class AnnotatedPicture:
+    """A `messages.Picture` of what one rule matched in one version of an image.
+
+    Its key is listed on the image's record before it is written, so that whatever removes the image's renditions finds it.
+    Both methods give None when it can't be had (the image was replaced, a service failed): then the alert goes without.
+    """
+
+    image: ImageVersion
+    rule_id: str
+    matches: Sequence[Mapping[str, Any]]
+
+    def jpeg(self) -> bytes | None:
+        return self._written
+
+    def url(self) -> str | None:
+        return objects.rendition_link(self._key, LINK_SECONDS) if self._written else None
+
+    @property
+    def _key(self) -> str:
+        return self.image.annotated_key(self.rule_id)
+
+    @cached_property
+    def _written(self) -> bytes | None:
+        try:
+            return self._write()
+        except (ImagewatchError, ClientError, OSError, ValueError) as error:
+            logger.warning("The alert goes without its picture.", reason=str(error), error=type(error).__name__)
+            return None
+
+    def _write(self) -> bytes | None:
+        from imagewatch.alerts import picture as annotate
+
+        record = images_table.list_rendition(self.image, self._key)
+        thumbnail = objects.read_rendition(self.image.thumbnail_key) if record else None
+        if record is None or thumbnail is None:
+            # A try before this one may have written it just when the image went.
+            objects.delete_renditions([self._key])
+            return None
+        picture = annotate.annotate(thumbnail, annotate.findings_of(self.matches, record.get("Labels", [])))
+        objects.write_rendition(self._key, picture)
+        # The image may have gone between the two writes: so look once more, and take the picture back if it has.
+        if not images_table.belongs_to(self.image, images_table.read(self.image.image_id)):
+            objects.delete_renditions([self._key])
+            return None
+        return picture
