@@ -25,7 +25,7 @@ from moto.core.models import botocore_stubber
 
 from bench.answers import labels_answer, moderation_answer
 from bench.deployed_template import load
-from local.deploy import Deployment
+from local.emulator.cloudformation import Deployment
 
 ROOT = Path(__file__).resolve().parents[1]
 REGION = "us-east-1"

@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from local.background import Background
+from local.emulator.background import Background
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -72,7 +72,7 @@ def serve(options: argparse.Namespace, background: Background) -> int:
     except OSError as error:
         print(f"The local stack can't start: {error}", file=sys.stderr)
         return 1
-    from local.runtime.fork_client import ForkServerClient
+    from local.emulator.lambda_.fork_client import ForkServerClient
 
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -94,14 +94,13 @@ def serve(options: argparse.Namespace, background: Background) -> int:
 
 
 def _run(options: argparse.Namespace, forks: object, stopping: threading.Event, background: Background) -> int:
-    from local.light_moto import spare_batch
-    from local.thrift import save_memory
+    from local.emulator.memory import save_memory, spare_batch
 
     save_memory()
     spare_batch()
-    from local.stack import LocalStack, Options
-    from local.template import TemplateError
-    from local.web import WebServer
+    from local.emulator.emulator import LocalStack, Options
+    from local.viewer.server import WebServer
+    from tools.sam_template import TemplateError
 
     try:
         chosen = Options(

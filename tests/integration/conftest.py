@@ -24,9 +24,8 @@ from moto.dynamodb.responses import DynamoHandler
 from imagewatch.aws import clients, records, watchlist_table
 from imagewatch.aws.items import from_item, to_item
 from imagewatch.images import ImageVersion, comparable_sequencer
-from local import fast_dynamodb
-from local.intrinsics import Resolver
-from local.template import Template, load_template
+from local.emulator.moto_patches import dynamodb_speed
+from tools.sam_template import Resolver, Template, load_template
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
@@ -137,7 +136,7 @@ def quick_moto(monkeypatch: pytest.MonkeyPatch) -> None:
     """moto's DynamoDB as the local stack has it, for this test only: the same answers in a fifth of the time."""
     for kind, name in QUICKENED:
         monkeypatch.setattr(kind, name, getattr(kind, name, None), raising=False)  # so that it is taken back in the end
-    fast_dynamodb.install()
+    dynamodb_speed.install()
 
 
 def _create(stack: Stack) -> None:

@@ -24,9 +24,9 @@ from moto.s3.models import FakeBucket
 
 from imagewatch.aws import clients, clock, secrets, watchlist_table
 from imagewatch.aws.items import to_item
-from local.calls import Call, identify
-from local.deploy import Deployment
-from local.template import load_template
+from local.emulator.cloudformation import Deployment
+from local.emulator.gateway.calls import Call, identify
+from tools.sam_template import load_template
 
 from .conftest import CONTEXT, REGION, ROOT, Event, sample_event
 from .receiver import Receiver, listening
@@ -209,7 +209,7 @@ def deployed() -> Iterator[Account]:
         for name, value in {**keys, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}.items():
             patch.setenv(name, value)
         patch.setitem(default_user_config["core"]["passthrough"], "services", ["rekognition"])  # type: ignore[typeddict-item]
-        # moto takes a bucket policy's Deny without its conditions; who may do what is judged by local.iam.
+        # moto takes a bucket policy's Deny without its conditions; who may do what is judged by local.emulator.iam.evaluation.
         patch.setattr(FakeBucket, "get_permission", lambda bucket, action, resource: PermissionResult.NEUTRAL)
         recorder = Recorder()
         patch.setattr(clients, "boto3", SimpleNamespace(client=recorder.client))

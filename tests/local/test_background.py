@@ -14,7 +14,7 @@ from urllib.error import URLError
 
 import pytest
 
-from local.background import Background
+from local.emulator.background import Background
 from tests.local.running_stack import ROOT, free_port
 
 
@@ -110,14 +110,14 @@ def test_a_stack_that_does_not_stop_is_killed(
 ) -> None:
     script = f"""
 import pathlib, signal, time
-from local.background import Background
+from local.emulator.background import Background
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 background = Background(pathlib.Path({str(tmp_path)!r}), 0)
 background.occupy()
 print("here", flush=True)
 time.sleep(60)
 """
-    monkeypatch.setattr("local.background.STOP_SECONDS", 0.2)
+    monkeypatch.setattr("local.emulator.background.STOP_SECONDS", 0.2)
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) as deaf:
         assert deaf.stdout
         assert deaf.stdout.readline() == "here\n"

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from local.deploy.registry import handler_for
-from local.template import TemplateError, load_template
+from local.emulator.cloudformation.registry import handler_for
+from tools.sam_template import TemplateError, load_template
 
 from .running_stack import ROOT, RunningStack
 from .small_stack import TEMPLATE
