@@ -199,7 +199,7 @@ def _deployed() -> Deployment:
     def owner(service: str) -> Any:
         return clients.setdefault(service, boto3.client(service, region_name=REGION))  # type: ignore[call-overload]
 
-    deployment = Deployment(template, REGION, f"https://sqs.{REGION}.amazonaws.com", owner)
+    deployment = Deployment(template, "imagewatch", REGION, f"https://sqs.{REGION}.amazonaws.com", owner)
     deployment.deploy()
     image = _sample("validate_image")["Image"]
     body = (ROOT / "samples" / "astronaut-portrait.jpg").read_bytes()

@@ -1,4 +1,4 @@
-"""Keeps the server small: one copy of botocore's service models, and freed memory given back to the system."""
+"""Reduces the server's memory: shared service models, lazy imports in moto, freed memory returned to the system."""
 
 from __future__ import annotations
 
@@ -11,31 +11,33 @@ import sys
 import types
 from typing import Any
 
-# glibc's mallopt: M_ARENA_MAX, M_TRIM_THRESHOLD and M_MMAP_THRESHOLD with their values (bytes for the thresholds).
+# glibc's mallopt options M_ARENA_MAX, M_TRIM_THRESHOLD and M_MMAP_THRESHOLD with their values (thresholds in bytes).
+# The environment variables set the same options for the workers.
 MALLOC_OPTIONS = ((-8, 1), (-1, 262_144), (-3, 262_144))
+MALLOC_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "262144", "MALLOC_MMAP_THRESHOLD_": "262144"}
 
-YOUNG_OBJECTS = 10_000  # before a collection. With Python's 700 an image meets four, a tenth of the server's work
+YOUNG_OBJECTS = 10_000  # allocations before a garbage collection. Python's default is 700.
 
 
-def save_memory() -> None:
-    """Call before the heavy imports. Elsewhere than on glibc only the models are shared."""
+def reduce_memory() -> None:
+    """Share service models and, on glibc, limit the allocator's reserves. Call before the heavy imports."""
     share_service_models()
     try:
         mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):  # another C library: its defaults have to do
+    except (OSError, AttributeError):  # not glibc: its defaults stay
         return
     for option, value in MALLOC_OPTIONS:
         mallopt(option, value)
 
 
-def spare_collector() -> None:
-    """Call when everything is loaded: no collection goes through the program itself again, and there are fewer of them."""
+def collect_less_often() -> None:
+    """Exclude all objects that exist now from garbage collection, and collect less often. Call when startup is complete."""
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS)
 
 
 def share_service_models() -> None:
-    """Let every boto3 session of this process read service models through one loader, which keeps what it has read."""
+    """Make all boto3 sessions of this process use one loader, which caches the service models."""
     import botocore.loaders
     import botocore.session
 
@@ -44,8 +46,12 @@ def share_service_models() -> None:
         module.create_loader = create
 
 
-def spare_batch() -> None:
-    """Make `moto.batch` a package whose models are loaded on first use. Call before moto.stepfunctions is imported."""
+def load_batch_lazily() -> None:
+    """Replace `moto.batch` by a package that loads its models on first use. Call before moto.stepfunctions is imported.
+
+    The Step Functions interpreter imports moto.batch for one list of states. moto.batch imports EC2 with all instance types,
+    which takes more than a second and 60 MB.
+    """
     if "moto.batch" in sys.modules:
         return
     found = importlib.util.find_spec("moto.batch")
@@ -55,20 +61,19 @@ def spare_batch() -> None:
     package.__path__ = list(found.submodule_search_locations or [])
     package.__spec__ = found
 
-    def on_first_use(name: str) -> Any:
+    def load_models(name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(importlib.import_module("moto.batch.models"), name)
 
-    package.__getattr__ = on_first_use  # type: ignore[method-assign]
+    package.__getattr__ = load_models  # type: ignore[method-assign]
     sys.modules["moto.batch"] = package
 
 
-def forget_models() -> None:
-    """Keep no list of every model that was ever made: moto's web page lists them, and nothing is let go.
+def stop_tracking_models() -> None:
+    """Stop moto from keeping a list of all model instances, which grows by 70 KB for each processed image.
 
-    Each read of an item copies it, each log line and message is a model: 70 KB for each image, and all of it work for the
-    garbage collector. The page (/moto-api) stays empty.
+    moto's own page, /moto-api, shows that list. It stays empty.
     """
     from moto.core.common_models import BaseModel
 

@@ -60,7 +60,11 @@ class Stack:
     def resolve(self, value: Any) -> Any:
         attributes = {"Arn": lambda logical_id: f"arn:aws:local:::{logical_id}"}
         return Resolver(
-            self.template, REGION, self.name, lambda logical_id, name: attributes.get(name, lambda i: f"{i}.{name}")(logical_id)
+            self.template,
+            REGION,
+            self.name,
+            lambda logical_id, name: attributes.get(name, lambda i: f"{i}.{name}")(logical_id),
+            stack_name="imagewatch",
         ).resolve(value)
 
     def handler(self, function: str) -> Callable[[Event], Any]:

@@ -216,7 +216,7 @@ def deployed() -> Iterator[Account]:
         clients.client.cache_clear()
         owner = functools.cache(lambda service: boto3.client(service, region_name=REGION))  # type: ignore[call-overload]
         template = load_template(ROOT / "template.yaml", PARAMETERS)
-        deployment = Deployment(template, REGION, f"https://sqs.{REGION}.amazonaws.com", owner)
+        deployment = Deployment(template, "imagewatch", REGION, f"https://sqs.{REGION}.amazonaws.com", owner)
         deployment.deploy()
         yield Account(deployment, recorder, receiver)
         clients.client.cache_clear()

@@ -64,7 +64,7 @@ def test_a_template_with_something_unknown_does_not_start(tmp_path: Path) -> Non
     broken.write_text(TEMPLATE.read_text().replace("AWS::SQS::Queue }", "AWS::Kinesis::Stream }"))
     ended = run_until_end("--port", "0", "--web-port", "0", "--template", str(broken), "--state", str(tmp_path / "state"))
     assert ended.returncode == 1
-    assert "DeadLetters: the local stack doesn't know the resource type AWS::Kinesis::Stream" in ended.stderr
+    assert "DeadLetters: the emulator doesn't support the resource type AWS::Kinesis::Stream" in ended.stderr
 
 
 def test_a_taken_port_is_named_with_a_way_out(tmp_path: Path) -> None:

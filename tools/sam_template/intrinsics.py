@@ -1,4 +1,4 @@
-"""CloudFormation's intrinsic functions, conditions and pseudo parameters, evaluated against what has been deployed."""
+"""Evaluates CloudFormation's intrinsic functions, conditions and pseudo parameters."""
 
 from __future__ import annotations
 
@@ -14,9 +14,17 @@ _PLACEHOLDER = re.compile(r"\$\{(!?)([^}]+)\}")
 
 
 class Resolver:
-    """Resolves values of one template; `ref` and `attribute` look up deployed resources by logical id."""
+    """Resolves values of one template, for a stack. `ref` and `attribute` look up resources by logical id."""
 
-    def __init__(self, template: Template, region: str, ref: Callable[[str], Any], attribute: Callable[[str, str], Any]) -> None:
+    def __init__(
+        self,
+        template: Template,
+        region: str,
+        ref: Callable[[str], Any],
+        attribute: Callable[[str, str], Any],
+        *,
+        stack_name: str = "stack",
+    ) -> None:
         self._template = template
         self._ref = ref
         self._attribute = attribute
@@ -25,8 +33,8 @@ class Resolver:
             "AWS::Region": region,
             "AWS::Partition": "aws",
             "AWS::URLSuffix": "amazonaws.com",
-            "AWS::StackName": "imagewatch",
-            "AWS::StackId": f"arn:aws:cloudformation:{region}:{ACCOUNT_ID}:stack/imagewatch/local",
+            "AWS::StackName": stack_name,
+            "AWS::StackId": f"arn:aws:cloudformation:{region}:{ACCOUNT_ID}:stack/{stack_name}/local",
             "AWS::NoValue": NO_VALUE,
             "AWS::NotificationARNs": [],
         }
@@ -36,7 +44,7 @@ class Resolver:
         return str(self._pseudo["AWS::StackId"])
 
     def resolve(self, value: Any) -> Any:
-        """`value` with every intrinsic evaluated; entries that are AWS::NoValue vanish."""
+        """`value` with all intrinsic functions evaluated and AWS::NoValue entries removed."""
         if isinstance(value, list):
             return [item for item in map(self.resolve, value) if item is not NO_VALUE]
         if not isinstance(value, dict):
@@ -68,7 +76,7 @@ class Resolver:
                 return all(self._boolean(item) for item in argument)
             case "Fn::Or":
                 return any(self._boolean(item) for item in argument)
-        raise TemplateError(f"the condition function {name} isn't understood")
+        raise TemplateError(f"the condition function {name} isn't supported")
 
     def _call(self, name: str, argument: Any) -> Any:
         match name:
@@ -94,7 +102,7 @@ class Resolver:
                 return self._template.body["Mappings"][table][first][second]
             case "Fn::Base64":
                 return base64.b64encode(str(self.resolve(argument)).encode()).decode()
-        raise TemplateError(f"the intrinsic function {name} isn't understood")
+        raise TemplateError(f"the intrinsic function {name} isn't supported")
 
     def reference(self, name: str) -> Any:
         if name in self._pseudo:
@@ -120,7 +128,7 @@ class Resolver:
 
 
 def references(value: Any) -> Iterator[str]:
-    """The logical names that `value` refers to with Ref, GetAtt, Sub or If branches (parameters included)."""
+    """The names of resources and parameters that `value` refers to with Ref, GetAtt or Sub, also in the branches of If."""
     if isinstance(value, list):
         for item in value:
             yield from references(item)

@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 class TemplateError(Exception):
-    """The template asks for something that the local stack doesn't understand; the message names it."""
+    """The template asks for something that the emulator doesn't support; the message names it."""
 
 
 class _Loader(yaml.SafeLoader):

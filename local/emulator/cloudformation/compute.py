@@ -85,7 +85,7 @@ def _create_in_moto(deployment: Deployment, name: str, properties: Json) -> None
 def event_source_mapping(deployment: Deployment, logical_id: str, properties: Json) -> Created:
     """Kept out of moto, which would start a container inside SendMessage: our own poller reads it."""
     if ":sqs:" not in properties["EventSourceArn"]:
-        raise TemplateError(f"{logical_id}: only queues can feed functions in the local stack")
+        raise TemplateError(f"{logical_id}: the emulator supports only SQS queues as event sources")
     mapping = QueueMapping(
         uuid=str(uuid.uuid5(uuid.NAMESPACE_URL, logical_id)),
         queue_arn=properties["EventSourceArn"],

@@ -11,8 +11,6 @@ from local.emulator.cloudformation.registry import Created, handler_for
 from local.emulator.lambda_.functions import Function
 from tools.sam_template import ACCOUNT_ID, Json, Resolver, Template, TemplateError, references
 
-STACK_NAME = "imagewatch"
-
 
 @dataclass(frozen=True)
 class RolePolicies:
@@ -58,6 +56,7 @@ class Deployment:
     """What was deployed. `client(service)` gives a boto3 client of the account's owner at the local endpoint."""
 
     template: Template
+    stack_name: str
     region: str
     endpoint: str
     client: Callable[[str], Any]
@@ -69,7 +68,7 @@ class Deployment:
     permissions: list[Permission] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.resolver = Resolver(self.template, self.region, self.ref, self.attribute)
+        self.resolver = Resolver(self.template, self.region, self.ref, self.attribute, stack_name=self.stack_name)
 
     def deploy(self) -> None:
         """Create every resource whose condition holds; raises TemplateError before anything is created half-way."""
@@ -101,7 +100,7 @@ class Deployment:
         try:
             return created.attributes[name]
         except KeyError:
-            raise TemplateError(f"{logical_id} has no attribute {name} in the local stack") from None
+            raise TemplateError(f"{logical_id} has no attribute {name} in the emulator") from None
 
     def _created(self, logical_id: str) -> Created:
         try:
@@ -111,8 +110,8 @@ class Deployment:
 
     def generated_name(self, logical_id: str) -> str:
         """A name like CloudFormation's, the same at every start."""
-        digest = hashlib.sha256(f"{STACK_NAME}/{logical_id}".encode()).hexdigest()
-        return f"{STACK_NAME}-{logical_id}-{digest[:12].upper()}"
+        digest = hashlib.sha256(f"{self.stack_name}/{logical_id}".encode()).hexdigest()
+        return f"{self.stack_name}-{logical_id}-{digest[:12].upper()}"
 
     def arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self.region}:{ACCOUNT_ID}:{resource}"

@@ -60,7 +60,7 @@ def _managed_statements(deployment: Deployment, arn: str) -> list[Json]:
     try:
         version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
     except iam.exceptions.NoSuchEntityException:
-        raise TemplateError(f"the managed policy {arn} isn't known to the local stack") from None
+        raise TemplateError(f"the managed policy {arn} isn't known to the emulator") from None
     document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
     return _statements(json.loads(urllib.parse.unquote(document)) if isinstance(document, str) else document)
 

@@ -1,4 +1,4 @@
-"""Who understands which resource type, and which of its properties. What nobody claims stops the start with its name."""
+"""The supported resource types with their properties. An unsupported type or property is an error that names it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Created:
-    """A deployed resource: what Ref gives (also shown as its physical id) and what GetAtt can ask for."""
+    """A deployed resource: the value of Ref, which is also its physical id, and the attributes for GetAtt."""
 
     ref: str
     attributes: dict[str, Any] = field(default_factory=dict)
@@ -36,7 +36,10 @@ _RESOURCE_KEYS = {
 
 
 def claims(resource_type: str, *properties: str) -> Callable[[Handler], Handler]:
-    """Register a handler. "A" claims property A with all below it, "A.B" only B in A (also through lists)."""
+    """Register the handler of a resource type with its supported properties.
+
+    "A" stands for property A with everything below it, "A.B" for property B of A, or of A's items if A is a list.
+    """
 
     def register(handler: Handler) -> Handler:
         _claims[resource_type] = _Claim(handler, frozenset(properties))
@@ -45,15 +48,20 @@ def claims(resource_type: str, *properties: str) -> Callable[[Handler], Handler]
     return register
 
 
+def supported_types() -> list[str]:
+    """The resource types that have a handler."""
+    return sorted(_claims)
+
+
 def handler_for(logical_id: str, resource: Json) -> Handler:
-    """The handler of a resource; raises TemplateError naming the type or the property that nobody claims."""
+    """The handler of a resource. Raises TemplateError for an unsupported type, attribute or property."""
     claim = _claims.get(resource["Type"])
     if claim is None:
-        raise TemplateError(f"{logical_id}: the local stack doesn't know the resource type {resource['Type']}")
-    if strange := sorted(resource.keys() - _RESOURCE_KEYS):
-        raise TemplateError(f"{logical_id}: the local stack doesn't know the resource attribute {', '.join(strange)}")
+        raise TemplateError(f"{logical_id}: the emulator doesn't support the resource type {resource['Type']}")
+    if unknown := sorted(resource.keys() - _RESOURCE_KEYS):
+        raise TemplateError(f"{logical_id}: the emulator doesn't support the resource attribute {', '.join(unknown)}")
     for path in _unclaimed(resource.get("Properties", {}), "", claim.properties):
-        raise TemplateError(f"{logical_id}: the local stack doesn't know the property {path} of {resource['Type']}")
+        raise TemplateError(f"{logical_id}: the emulator doesn't support the property {path} of {resource['Type']}")
     return claim.handler
 
 

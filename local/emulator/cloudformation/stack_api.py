@@ -14,7 +14,6 @@ from moto.core.serialize import QuerySerializer
 from moto.core.utils import get_service_model
 
 from local.emulator.cloudformation import Deployment
-from local.emulator.cloudformation.deployment import STACK_NAME
 from tools.sam_template import Json
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -29,7 +28,7 @@ class OperationUnknown(Exception):
     """The local stack answers questions only; it can't create, change or delete stacks."""
 
 
-class StackRecord:
+class StackApi:
     """What CloudFormation would know about the deployment."""
 
     def __init__(self, deployment: Deployment) -> None:
@@ -60,7 +59,7 @@ class StackRecord:
 
     def _check(self, form: Json) -> None:
         name = form.get("StackName")
-        if name not in (None, "", STACK_NAME, self._stack_id):
+        if name not in (None, "", self._deployment.stack_name, self._stack_id):
             raise StackMissing(f"Stack with id {name} does not exist")
 
     @property
@@ -88,7 +87,7 @@ class StackRecord:
     def _summary(self) -> Json:
         return {
             "StackId": self._stack_id,
-            "StackName": STACK_NAME,
+            "StackName": self._deployment.stack_name,
             "CreationTime": self._created,
             "StackStatus": STATUS,
         }
@@ -101,7 +100,7 @@ class StackRecord:
         ]
 
     def _detailed(self) -> list[Json]:
-        stack = {"StackName": STACK_NAME, "StackId": self._stack_id, "ResourceStatus": STATUS}
+        stack = {"StackName": self._deployment.stack_name, "StackId": self._stack_id, "ResourceStatus": STATUS}
         return [{**resource, **stack, "Timestamp": self._created} for resource in self._resources()]
 
     def _describe_resources(self, form: Json) -> Json:
@@ -113,7 +112,7 @@ class StackRecord:
     def _describe_resource(self, form: Json) -> Json:
         found = self._describe_resources(form)["StackResources"]
         if not found:
-            raise StackMissing(f"Resource {form.get('LogicalResourceId')} does not exist for stack {STACK_NAME}")
+            raise StackMissing(f"Resource {form.get('LogicalResourceId')} does not exist for stack {self._deployment.stack_name}")
         return {"StackResourceDetail": {**found[0], "LastUpdatedTimestamp": self._created}}
 
     def _list_resources(self, form: Json) -> Json:

@@ -73,7 +73,7 @@ def _numbers(text: str, least: int, most: int, names: tuple[str, ...], expressio
     def number(word: str) -> int:
         value = names.index(word.upper()) + 1 if word.upper() in names else int(word) if word.isdigit() else -1
         if not least <= value <= most:
-            raise ValueError(f"{expression}: the local stack doesn't understand {text}")
+            raise ValueError(f"{expression}: the emulator doesn't support {text}")
         return value
 
     found: set[int] = set()
@@ -86,7 +86,7 @@ def _numbers(text: str, least: int, most: int, names: tuple[str, ...], expressio
             low = number(first)
             high = number(last) if dash else most if slash else low
         if slash and not (step.isdigit() and int(step)):
-            raise ValueError(f"{expression}: the local stack doesn't understand {text}")
+            raise ValueError(f"{expression}: the emulator doesn't support {text}")
         found.update(range(low, high + 1, int(step) if slash else 1))
     return frozenset(found)
 

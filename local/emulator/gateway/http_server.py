@@ -1,8 +1,7 @@
-"""A small threaded HTTP/1.1 server with kept-alive connections, for one application on this machine.
+"""A small HTTP/1.1 server with persistent connections and one thread for each connection.
 
-werkzeug's own server closes the connection after each answer, and reads headers through the e-mail parser; with some forty
-requests for each image that is most of the time. A thread for each connection: an invocation holds its thread while
-the handler calls back.
+werkzeug's server closes the connection after each response and parses headers with the e-mail parser, which is slow. A bounded
+thread pool could deadlock: an invocation holds its thread while the function calls this server.
 """
 
 from __future__ import annotations
@@ -14,7 +13,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import unquote_to_bytes
+from wsgiref.types import WSGIApplication
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 @dataclass(frozen=True)
 class Request:
-    """`target` is the request target as sent; header names are as sent, `headers` finds them in lower case."""
+    """A request. `target` is the request target as sent. Names are lower case in `headers`, as sent in `header_list`."""
 
     method: str
     target: str
@@ -53,11 +54,11 @@ Handler = Callable[[Request], Response]
 
 
 class BadRequest(Exception):
-    """The bytes on the connection aren't HTTP."""
+    """The connection's bytes aren't a valid HTTP request."""
 
 
 class Connection(socketserver.StreamRequestHandler):
-    """Reads requests and writes answers until the client closes."""
+    """Reads requests and writes responses until the client closes the connection."""
 
     rbufsize = 65536
     disable_nagle_algorithm = True
@@ -154,7 +155,7 @@ class Connection(socketserver.StreamRequestHandler):
 
 
 class HttpServer(socketserver.ThreadingTCPServer):
-    """Binds at once (OSError when the port is taken) and serves in threads; `application` may raise, that is a 500."""
+    """Binds the port on construction; raises OSError if it is taken. An exception in `application` becomes a 500 response."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -177,12 +178,32 @@ class HttpServer(socketserver.ThreadingTCPServer):
         self.server_close()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        log.debug("a connection ended badly", exc_info=True)
+        log.debug("a connection failed", exc_info=True)
 
 
-def wsgi_environ(request: Request, port: int) -> dict[str, object]:
-    """The request as WSGI's environ, with what moto wants besides (RAW_URI; underscores in header names, see below)."""
-    environ: dict[str, object] = {
+def run_wsgi(application: WSGIApplication, request: Request, port: int) -> Response:
+    """Pass the request to a WSGI application and collect its response."""
+    return collect_wsgi(application, wsgi_environ(request, port))
+
+
+def collect_wsgi(application: WSGIApplication, environ: dict[str, Any]) -> Response:
+    """Call a WSGI application and collect its response."""
+    status, headers = 500, [("Content-Type", "text/plain")]
+
+    def start_response(
+        status_line: str, header_list: list[tuple[str, str]], exc_info: object = None
+    ) -> Callable[[bytes], object]:
+        nonlocal status, headers
+        status, headers = int(status_line.split(" ", 1)[0]), header_list
+        return lambda data: None
+
+    body = b"".join(application(environ, start_response))
+    return Response(status, headers, body)
+
+
+def wsgi_environ(request: Request, port: int) -> dict[str, Any]:
+    """The request as a WSGI environ with RAW_URI, which moto reads."""
+    environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),

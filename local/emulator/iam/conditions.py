@@ -9,7 +9,7 @@ from typing import Any
 
 
 class PolicyError(ValueError):
-    """A policy document holds something that the local stack doesn't understand; the message names it."""
+    """A policy document holds something that the emulator doesn't support; the message names it."""
 
 
 # Lower case. A key that no local request carries would make a Deny pass silently, so others are refused.
@@ -143,7 +143,7 @@ def compile_conditions(block: Mapping[str, Any]) -> tuple[Condition | NullCondit
 
 def _compile(operator: str, key: str, values: list[str]) -> Condition | NullCondition:
     if key.lower() not in KNOWN_KEYS:
-        raise PolicyError(f'the condition key "{key}" is not understood by the local stack')
+        raise PolicyError(f'the condition key "{key}" is not supported by the emulator')
     for value in values:
         refuse_variables(value)
     if operator == "Null":
@@ -151,7 +151,7 @@ def _compile(operator: str, key: str, values: list[str]) -> Condition | NullCond
     quantifier, _, rest = operator.rpartition(":")
     base = rest.removesuffix("IfExists")
     if base not in _OPERATORS or quantifier not in ("", "ForAllValues", "ForAnyValue"):
-        raise PolicyError(f'the condition operator "{operator}" is not understood by the local stack')
+        raise PolicyError(f'the condition operator "{operator}" is not supported by the emulator')
     build, negated = _OPERATORS[base]
     # AWS: without the key a positive test fails and a negated one holds; ForAllValues holds, ForAnyValue fails.
     when_absent = rest.endswith("IfExists") or quantifier == "ForAllValues" or (negated and quantifier != "ForAnyValue")
@@ -161,7 +161,7 @@ def _compile(operator: str, key: str, values: list[str]) -> Condition | NullCond
 
 def refuse_variables(text: str) -> None:
     if "${" in text:
-        raise PolicyError(f'the policy variable in "{text}" is not understood by the local stack')
+        raise PolicyError(f'the policy variable in "{text}" is not supported by the emulator')
 
 
 def _strings(value: Any) -> list[str]:

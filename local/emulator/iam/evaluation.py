@@ -188,7 +188,7 @@ def check_resource_policy(document: Document) -> None:
 
 def _compile(statement: Mapping[str, Any], *, with_principal: bool) -> _Statement:
     if unknown := set(statement) - _ELEMENTS:
-        raise PolicyError(f"the policy element {', '.join(sorted(unknown))} is not understood by the local stack")
+        raise PolicyError(f"the policy element {', '.join(sorted(unknown))} is not supported by the emulator")
     if "NotPrincipal" in statement or ("Principal" in statement) is not with_principal:
         raise PolicyError("Principal belongs in resource policies, and only there; NotPrincipal is not understood")
     if statement.get("Effect") not in ("Allow", "Deny"):
@@ -232,5 +232,5 @@ def _principals(principal: Any) -> Mapping[str, frozenset[str]]:
     if principal == "*":
         return {"AWS": frozenset("*")}
     if not isinstance(principal, Mapping) or set(principal) - {"AWS", "Service"}:
-        raise PolicyError(f"the principal {principal!r} is not understood by the local stack")
+        raise PolicyError(f"the principal {principal!r} is not supported by the emulator")
     return {kind: frozenset([names] if isinstance(names, str) else names) for kind, names in principal.items()}

@@ -47,7 +47,7 @@ class Identities:
         return self._by_key.get(access_key) if access_key else None
 
     @functools.lru_cache(maxsize=512)  # noqa: B019 - one instance, as long as the process
-    def refusal(self, role_arn: str, action: str, resource: str) -> str | None:
+    def denial_reason(self, role_arn: str, action: str, resource: str) -> str | None:
         """Why the role may not do the action on the resource, or None: for calls that never cross the wire."""
         role = self._roles.get(role_arn)
         if role is None:

@@ -1,4 +1,4 @@
-"""The server's end of the fork server: asks for workers, learns their pids and how they ended."""
+"""The server's side of the fork server: starts it, requests workers, and receives their pids and exit statuses."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-# glibc gives what a worker has freed (decoded images) back to the system, instead of keeping it for next time.
-THRIFT = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "262144", "MALLOC_MMAP_THRESHOLD_": "262144"}
+from local.emulator.memory import MALLOC_ENVIRONMENT
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 class ForkServerClient:
-    """Starts the fork server at once (it imports while the rest starts); `spawn` may be called before it is ready."""
+    """Starts the fork server, which imports the modules `preload` in the background. `spawn` works before it is ready."""
 
-    def __init__(self) -> None:
+    def __init__(self, preload: Sequence[str] = ()) -> None:
         ours, theirs = socket.socketpair()
-        environment = {**os.environ, **THRIFT, "PYTHONPATH": str(REPOSITORY), "AWS_EC2_METADATA_DISABLED": "true"}
+        environment = {**os.environ, **MALLOC_ENVIRONMENT, "PYTHONPATH": str(REPOSITORY), "AWS_EC2_METADATA_DISABLED": "true"}
         for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
             environment.pop(name, None)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "local.emulator.lambda_.fork_server", str(theirs.fileno())],
+            [sys.executable, "-m", "local.emulator.lambda_.fork_server", str(theirs.fileno()), *preload],
             pass_fds=[theirs.fileno()],
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -53,7 +54,7 @@ class ForkServerClient:
             return self._state.wait_for(lambda: self.ready or self._closed, timeout) and self.ready
 
     def spawn(self, environment: dict[str, str], output: int) -> int:
-        """Ask for a worker; returns the ticket to ask for its pid. Closes our copy of `output`."""
+        """Request a worker that writes to `output`, and close our copy of it. Returns a ticket that identifies the worker."""
         with self._state:
             self._next_id += 1
             ticket = self._next_id
@@ -70,7 +71,7 @@ class ForkServerClient:
             return self._pids.get(ticket)
 
     def exit_status(self, ticket: int, timeout: float = 10) -> int | None:
-        """How the worker ended (negative: by that signal), or None if nothing is known within `timeout` seconds."""
+        """The worker's exit status, negative for a signal; None if it isn't known within `timeout` seconds."""
         pid = self.pid_of(ticket, timeout)
         if pid is None:
             return None
@@ -79,7 +80,7 @@ class ForkServerClient:
             return self._exits.get(pid)
 
     def kill(self, ticket: int) -> None:
-        pid = self.pid_of(ticket, 60)  # the worker may be at work before we hear of it, and must not outlive its death
+        pid = self.pid_of(ticket, 60)  # the worker can already run before its pid arrives
         with self._state:
             gone = pid is None or pid in self._exits
         if not gone and pid is not None:
@@ -89,7 +90,7 @@ class ForkServerClient:
                 return
 
     def close(self) -> None:
-        """End the fork server; it takes its workers with it."""
+        """Stop the fork server, which stops its workers."""
         self._socket.close() if self._closed else self._socket.shutdown(socket.SHUT_RDWR)
         try:
             self._process.wait(timeout=5)

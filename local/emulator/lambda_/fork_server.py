@@ -1,8 +1,8 @@
-"""The fork server: imports what every function needs once, then forks one worker for each sandbox asked for.
+"""The fork server: imports what functions need once, then forks one worker for each requested sandbox.
 
-Forking shares the imported pages between the workers (copy on write) and makes a cold start a matter of milliseconds.
-It runs as a separate program, `python -m local.emulator.lambda_.fork_server FD`, and so does not inherit the server's threads.
-The control socket carries one JSON object per line; a spawn request comes with the descriptor of the worker's output.
+Workers share the imported memory pages (copy on write), and a cold start takes milliseconds. The fork server is a separate
+program, `python -m local.emulator.lambda_.fork_server FD [MODULE ...]`, so that it doesn't inherit the server's threads. The
+control socket FD carries one JSON object per line. A spawn request carries the file descriptor of the worker's output.
 """
 
 from __future__ import annotations
@@ -16,22 +16,16 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from local.emulator.memory import share_service_models
 
+# Modules that boto3 imports late.
 PRELOADED = (
     "boto3.dynamodb.conditions",
     "boto3.dynamodb.types",
     "boto3.s3.transfer",
-    "aws_lambda_powertools",
-    "aws_lambda_powertools.metrics",
-    "aws_lambda_powertools.utilities.batch",
-    "PIL.Image",
-    "PIL.ImageOps",
-    "PIL.JpegImagePlugin",
-    "PIL.PngImagePlugin",
-    "pi_heif",
     "decimal",
     "http.client",
     "concurrent.futures.thread",
@@ -39,16 +33,16 @@ PRELOADED = (
 SERVICES = ("s3", "dynamodb", "sns", "sqs", "stepfunctions", "rekognition", "cloudwatch")
 
 
-def preload() -> None:
-    """Import the shared modules and read the service models, so that every worker finds them in memory."""
-    for name in PRELOADED:
+def preload(modules: Sequence[str]) -> None:
+    """Import the modules and read the service models, so that all workers share them."""
+    for name in (*PRELOADED, *modules):
         importlib.import_module(name)
     import botocore.session
 
     share_service_models()
     session = botocore.session.Session()
     for service in SERVICES:
-        # A throw-away client fills the shared loader's cache and imports what clients import late.
+        # Creating a client fills the shared loader's cache and runs its late imports.
         session.create_client(
             service,
             region_name="us-east-1",
@@ -61,7 +55,7 @@ def preload() -> None:
 
 
 class ForkServer:
-    """Reads spawn requests from the control socket and reports each worker's pid and, later, its exit status."""
+    """Reads spawn requests from the control socket and reports each worker's pid and exit status."""
 
     def __init__(self, control: socket.socket) -> None:
         self.control = control
@@ -87,7 +81,7 @@ class ForkServer:
         self.control.sendall(json.dumps(message).encode() + b"\n")
 
     def read_requests(self) -> bool:
-        """Handle what has arrived; False when the server has gone."""
+        """Handle the requests that have arrived. Returns False if the server has closed the socket."""
         data, descriptors, _, _ = socket.recv_fds(self.control, 65536, 16)
         if not data:
             return False
@@ -129,7 +123,7 @@ class ForkServer:
 
 
 def run_worker(request: dict[str, Any], output: int) -> None:
-    """Become one sandbox: its own environment, its own output, then the official runtime client. Never returns."""
+    """Turn this process into a sandbox with its own environment and output, and run the runtime client. Never returns."""
     code = 1
     try:
         signal.set_wakeup_fd(-1)
@@ -144,7 +138,7 @@ def run_worker(request: dict[str, Any], output: int) -> None:
         root = os.environ["LAMBDA_TASK_ROOT"]
         os.chdir(root)
         sys.path.insert(0, root)
-        # Imported only now: the client reads its environment when it is imported.
+        # Imported here because the client reads the environment when it is imported.
         from awslambdaric.__main__ import main
 
         main(["bootstrap", os.environ["_HANDLER"]])
@@ -152,7 +146,7 @@ def run_worker(request: dict[str, Any], output: int) -> None:
     except SystemExit as ending:
         code = ending.code if isinstance(ending.code, int) else 1
     except RuntimeError as error:
-        # The runtime client's way of saying that the server has closed its side: nothing is left to do.
+        # The runtime client raises this when the server closes the connection.
         code = 0 if "next" in str(error) else 1
     finally:
         sys.stdout.flush()
@@ -162,8 +156,8 @@ def run_worker(request: dict[str, Any], output: int) -> None:
 
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides.
-    preload()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C signals the whole process group; only the server reacts
+    preload(sys.argv[2:])
     server = ForkServer(control)
     try:
         server.serve()

@@ -208,7 +208,7 @@ def _check_destinations(config: dict[str, Any], bucket_arn: str, permitted: MayS
 
     for kind in ("TopicConfiguration", "CloudFunctionConfiguration", "EventBridgeConfiguration"):
         if config.get(kind) is not None:
-            raise S3ClientError("NotImplemented", f"{kind} is not supported by the local stack; only queues are")
+            raise S3ClientError("NotImplemented", f"{kind} is not supported by the emulator; use queues")
     for queue in config.get("QueueConfiguration") or []:
         if not permitted(queue["Queue"], bucket_arn):
             raise S3ClientError("InvalidArgument", _UNVERIFIED)

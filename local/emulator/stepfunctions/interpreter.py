@@ -40,7 +40,7 @@ Invoke = Callable[[str, str, bytes], Any]
 FunctionTimeout = Callable[[str], float]
 
 
-class LambdaRefused(Exception):
+class LambdaServiceError(Exception):
     """Lambda itself said no: `error` is what a Retry or Catch sees, such as Lambda.TooManyRequestsException."""
 
     def __init__(self, error: str, cause: str) -> None:
@@ -53,7 +53,7 @@ def install(invoke: Invoke, function_timeout: FunctionTimeout) -> None:
     """Replace the slow parts of moto's interpreter, once for the process.
 
     `invoke(role ARN, function ARN, event)` runs a function for a state machine with that role and returns its Result, or
-    raises LambdaRefused; `function_timeout(function ARN)` is in seconds.
+    raises LambdaServiceError; `function_timeout(function ARN)` is in seconds.
     """
     AmazonStateLanguageParser.parse = staticmethod(functools.lru_cache(maxsize=32)(AmazonStateLanguageParser.parse))
     json_path.parse = functools.lru_cache(maxsize=512)(json_path.parse)
@@ -155,7 +155,7 @@ def _lambda_invoker(invoke: Invoke) -> Callable[..., dict[str, Any]]:
 
 def _error_reader(original: Callable[..., FailureEvent]) -> Callable[..., FailureEvent]:
     def from_error(state: Any, env: Any, ex: Exception) -> FailureEvent:
-        if not isinstance(ex, LambdaRefused):
+        if not isinstance(ex, LambdaServiceError):
             return original(state, env, ex)
         details = LambdaFunctionFailedEventDetails(error=ex.error, cause=ex.cause)
         return FailureEvent(

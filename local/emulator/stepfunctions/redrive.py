@@ -58,9 +58,7 @@ def resumption(definition: str, events: list[dict[str, Any]]) -> Resumption:
     last = next(details for details in reversed(entered) if details["name"] in states)
     kind = states[last["name"]]["Type"]
     if kind not in WHOLE_STATES:
-        raise ExecutionNotRedrivable(
-            f"The local stack can't redrive an execution that ended in a {kind} ({last['name']}); AWS can."
-        )
+        raise ExecutionNotRedrivable(f"The emulator can't redrive an execution that ended in a {kind} ({last['name']}); AWS can.")
     return Resumption(last["name"], json.loads(last["input"]), events)
 
 
