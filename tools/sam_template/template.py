@@ -72,7 +72,8 @@ def load_template(path: Path, parameters: dict[str, str]) -> Template:
 
 def _parameter_values(declared: Json, given: dict[str, str]) -> dict[str, str]:
     if unknown := sorted(given.keys() - declared.keys()):
-        raise TemplateError(f"the template has no parameter {', '.join(unknown)}; it has {', '.join(sorted(declared))}")
+        known = ", ".join(sorted(declared)) or "none"
+        raise TemplateError(f"the template has no parameter {', '.join(unknown)}; its parameters: {known}")
     values: dict[str, str] = {}
     for name, declaration in declared.items():
         if name not in given and "Default" not in declaration:
