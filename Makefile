@@ -49,7 +49,7 @@ check: $(VENV)/.dev-installed  ## the gate for every commit: lint, types, templa
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
 	@AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint
-	@$(BIN)/python docs/draw.py --check
+	@$(BIN)/python -m tools.drawing --check
 	@$(BIN)/pytest -q tests/contract
 
 bench: $(VENV)/.dev-installed  ## what it costs: time, calls, money, as tables

@@ -6,7 +6,7 @@ import logging
 from functools import cache
 from pathlib import Path
 
-from local.template import Template, load_template
+from tools.sam_template import Template, load_template
 
 logging.getLogger("samtranslator").setLevel(logging.CRITICAL)  # it misses the telemetry that it doesn't send here
 

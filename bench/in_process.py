@@ -25,7 +25,7 @@ from moto.core.models import botocore_stubber
 
 from bench.answers import labels_answer, moderation_answer
 from bench.deployed_template import load
-from local.deploy import Deployment
+from local.emulator.cloudformation import Deployment
 
 ROOT = Path(__file__).resolve().parents[1]
 REGION = "us-east-1"
@@ -199,7 +199,7 @@ def _deployed() -> Deployment:
     def owner(service: str) -> Any:
         return clients.setdefault(service, boto3.client(service, region_name=REGION))  # type: ignore[call-overload]
 
-    deployment = Deployment(template, REGION, f"https://sqs.{REGION}.amazonaws.com", owner)
+    deployment = Deployment(template, "imagewatch", REGION, f"https://sqs.{REGION}.amazonaws.com", owner)
     deployment.deploy()
     image = _sample("validate_image")["Image"]
     body = (ROOT / "samples" / "astronaut-portrait.jpg").read_bytes()

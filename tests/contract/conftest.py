@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.template import Template, load_template
+from tools.sam_template import Template, load_template
 
 ROOT = Path(__file__).parents[2]
 State = dict[str, Any]

@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from local.intrinsics import NO_VALUE, Resolver, references
-from local.template import ACCOUNT_ID, LOCAL_BUCKET, Json, Template
+from tools.sam_template import ACCOUNT_ID, LOCAL_BUCKET, NO_VALUE, Json, Resolver, Template, references
 
 REGION = "us-east-1"
 PSEUDO_PARAMETERS = frozenset(

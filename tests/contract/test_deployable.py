@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 from cfnlint.api import ManualArgs, lint
 
-from local.intrinsics import references
-from local.template import Json, Template, load_template
+from tools.sam_template import Json, Template, load_template, references
 
 from .conftest import ROOT, functions
 from .decided_template import dangling, decided, local_files, needs, with_workflow_inlined

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagewatch.images import version as images
-from local.template import Template
+from tools.sam_template import Template
 from uploader import identity as client_identity
 
 from .conftest import ROOT, State, functions, pascal, snake, tasks

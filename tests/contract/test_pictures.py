@@ -11,12 +11,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from docs import draw
-from docs.drawing.system_facts import confirm
-from docs.drawing.system_table import STATE_MACHINE
-from docs.drawing.workflow_graph import DrawingError, Machine, options_of, read_machine
-from docs.drawing.workflow_picture import draw_workflow
-from local.template import Template
+from tools.drawing import pictures
+from tools.drawing.system_facts import confirm
+from tools.drawing.system_table import STATE_MACHINE
+from tools.drawing.workflow_graph import DrawingError, Machine, options_of, read_machine
+from tools.drawing.workflow_picture import draw_workflow
+from tools.sam_template import Template
 
 from .conftest import ROOT, State, all_states, tasks
 
@@ -44,20 +44,22 @@ def words(svg: str) -> set[str]:
 
 
 def test_the_pictures_show_what_is_there() -> None:
-    assert draw.outdated() == []
+    assert pictures.outdated() == []
 
 
 def test_check_names_the_picture_that_is_out_of_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = draw.pictures()
+    drawn = pictures.pictures()
     for path, svg in drawn.items():
         (tmp_path / path.name).write_text(svg, encoding="utf-8")
     (tmp_path / "system.svg").write_text("<svg/>", encoding="utf-8")
-    monkeypatch.setattr(draw, "pictures", lambda: {tmp_path / path.name: svg for path, svg in drawn.items()})
-    assert draw.outdated() == ["system.svg"]
+    monkeypatch.setattr(pictures, "pictures", lambda: {tmp_path / path.name: svg for path, svg in drawn.items()})
+    assert pictures.outdated() == ["system.svg"]
 
 
 def test_it_runs_as_a_script_and_draws_the_same_bytes_in_another_process() -> None:
-    finished = subprocess.run([sys.executable, "docs/draw.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False)
+    finished = subprocess.run(
+        [sys.executable, "-m", "tools.drawing", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert (finished.returncode, finished.stderr) == (0, "")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from local.template import Template
+from tools.sam_template import Template
 
 from .conftest import ROOT, functions
 

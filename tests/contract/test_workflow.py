@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from imagewatch import errors
-from local.template import Template
+from tools.sam_template import Template
 
 from .conftest import ROOT, State, all_states, functions, pascal, scopes, tasks
 

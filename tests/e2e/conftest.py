@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from local.sam_environment import declared, endpoint_from_container, environments
-from local.template import load_template
 from local.viewer.stack import Stack
 from tests.local.running_stack import RunningStack, started
+from tools.sam_template import load_template
 
 ROOT = Path(__file__).parents[2]
 SECONDS_TO_BUILD = 300

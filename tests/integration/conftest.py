@@ -26,9 +26,8 @@ from imagewatch.aws.dynamodb import from_item, to_item
 from imagewatch.aws.tables import rules as watchlist_table
 from imagewatch.images.version import ImageVersion, comparable_sequencer
 from imagewatch.services import image_store as records
-from local import fast_dynamodb
-from local.intrinsics import Resolver
-from local.template import Template, load_template
+from local.emulator.moto_patches import dynamodb_speed
+from tools.sam_template import Resolver, Template, load_template
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
@@ -63,7 +62,11 @@ class Stack:
     def resolve(self, value: Any) -> Any:
         attributes = {"Arn": lambda logical_id: f"arn:aws:local:::{logical_id}"}
         return Resolver(
-            self.template, REGION, self.name, lambda logical_id, name: attributes.get(name, lambda i: f"{i}.{name}")(logical_id)
+            self.template,
+            REGION,
+            self.name,
+            lambda logical_id, name: attributes.get(name, lambda i: f"{i}.{name}")(logical_id),
+            stack_name="imagewatch",
         ).resolve(value)
 
     def handler(self, function: str) -> Callable[[Event], Any]:
@@ -139,7 +142,7 @@ def quick_moto(monkeypatch: pytest.MonkeyPatch) -> None:
     """moto's DynamoDB as the local stack has it, for this test only: the same answers in a fifth of the time."""
     for kind, name in QUICKENED:
         monkeypatch.setattr(kind, name, getattr(kind, name, None), raising=False)  # so that it is taken back in the end
-    fast_dynamodb.install()
+    dynamodb_speed.install()
 
 
 def _create(stack: Stack) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.iam import Denial, Role, authorize, authorize_missing
-from local.template import ACCOUNT_ID
+from local.emulator.iam.evaluation import Denial, Role, authorize, authorize_missing
+from tools.sam_template import ACCOUNT_ID
 
 from .recorded_calls import Sent
 

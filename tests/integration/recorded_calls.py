@@ -26,9 +26,9 @@ from imagewatch import timestamps
 from imagewatch.aws import clients, secrets
 from imagewatch.aws.dynamodb import to_item
 from imagewatch.aws.tables import rules as watchlist_table
-from local.calls import Call, identify
-from local.deploy import Deployment
-from local.template import load_template
+from local.emulator.cloudformation import Deployment
+from local.emulator.gateway.calls import Call, identify
+from tools.sam_template import load_template
 
 from .conftest import CONTEXT, REGION, ROOT, Event, sample_event
 from .receiver import Receiver, listening
@@ -211,14 +211,14 @@ def deployed() -> Iterator[Account]:
         for name, value in {**keys, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}.items():
             patch.setenv(name, value)
         patch.setitem(default_user_config["core"]["passthrough"], "services", ["rekognition"])  # type: ignore[typeddict-item]
-        # moto takes a bucket policy's Deny without its conditions; who may do what is judged by local.iam.
+        # moto takes a bucket policy's Deny without its conditions; who may do what is judged by local.emulator.iam.evaluation.
         patch.setattr(FakeBucket, "get_permission", lambda bucket, action, resource: PermissionResult.NEUTRAL)
         recorder = Recorder()
         patch.setattr(clients, "boto3", SimpleNamespace(client=recorder.client))
         clients.client.cache_clear()
         owner = functools.cache(lambda service: boto3.client(service, region_name=REGION))  # type: ignore[call-overload]
         template = load_template(ROOT / "template.yaml", PARAMETERS)
-        deployment = Deployment(template, REGION, f"https://sqs.{REGION}.amazonaws.com", owner)
+        deployment = Deployment(template, "imagewatch", REGION, f"https://sqs.{REGION}.amazonaws.com", owner)
         deployment.deploy()
         yield Account(deployment, recorder, receiver)
         clients.client.cache_clear()

@@ -9,10 +9,10 @@ import pytest
 
 from imagewatch.errors import ImageRejected
 from imagewatch.images.decoding import examine
-from local.template import Template
 from tests.fuzz.mutations import MOST_BYTES, mutated
 from tests.fuzz.sandbox import FUNCTION_MEMORY_MB, Sandbox
 from tests.hard_images import VARIANTS
+from tools.sam_template import Template
 
 MUTATIONS, SEED = 300, 20261121
 

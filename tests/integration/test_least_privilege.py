@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from local.calls import Call, identify, request_context
-from local.iam import allows_service, denied_by_resource
-from local.template import ACCOUNT_ID
+from local.emulator.gateway.calls import Call, identify, request_context
+from local.emulator.iam.evaluation import allows_service, denied_by_resource
 from tests.conftest import LEAST_PRIVILEGE
+from tools.sam_template import ACCOUNT_ID
 
 from .conftest import REGION, Event
 from .platform_permissions import EVERY_FUNCTION, EVERY_STATE_MACHINE, PLATFORM_PERMISSIONS

@@ -16,7 +16,7 @@ from moto.dynamodb.models import table as table_module
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 
-from local import packed_items
+from local.emulator.moto_patches import dynamodb_items
 
 VALUES = st.recursive(
     st.one_of(
@@ -39,7 +39,7 @@ BY_OWNER = {"IndexName": "ByOwner", "KeyConditionExpression": "#owner = :owner",
 @given(item=st.dictionaries(st.text(min_size=1), VALUES, max_size=8))
 def test_attributes_come_back_as_they_were_packed(item: dict[str, Any]) -> None:
     attributes = {name: DynamoType(value) for name, value in item.items()}
-    found = packed_items.unpacked(packed_items.packed(attributes))
+    found = dynamodb_items.unpacked(dynamodb_items.packed(attributes))
     assert list(found) == list(attributes)
     assert {name: value.to_regular_json() for name, value in found.items()} == {
         name: value.to_regular_json() for name, value in attributes.items()
@@ -71,7 +71,7 @@ class Items:
         return [item["ImageId"]["S"] for item in found["Items"]]
 
     def __call__(self, operation: str, **named: Any) -> dict[str, Any]:
-        with packed_items.request(operation):
+        with dynamodb_items.request(operation):
             return dict(self._client._make_api_call(operation, {"TableName": "images", **named}))
 
     def at_rest(self) -> list[bool]:
@@ -84,7 +84,7 @@ def items(monkeypatch: pytest.MonkeyPatch) -> Iterator[Items]:
     monkeypatch.setattr(table_module, "Item", table_module.Item)  # whatever install does is undone
     for name in ("put_item", "delete_item", "query", "all_items"):
         monkeypatch.setattr(Table, name, getattr(Table, name))
-    packed_items.install()
+    dynamodb_items.install()
     with mock_aws():
         yield Items()
 

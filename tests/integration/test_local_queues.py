@@ -10,13 +10,13 @@ import pytest
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Message, SQSBackend
 
-from local import true_queues
+from local.emulator.moto_patches import sqs_queues
 
 MESSAGES, SENDERS = 120, 4
 
 
 def queue() -> SQSBackend:
-    true_queues.install()
+    sqs_queues.install()
     backend = SQSBackend("us-east-1", "123456789012")
     backend.create_queue("intake", {})
     return backend

@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 from moto.s3 import models
 
-from local import s3_bodies
+from local.emulator.moto_patches import s3_object_files
 
 BUCKET, KEY = "pictures", "uploads/a.jpg"
 CONTENT = bytes(range(256)) * 300
@@ -20,7 +20,7 @@ CONTENT = bytes(range(256)) * 300
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(models, "tempfile", models.tempfile)  # whatever install does is undone
-    s3_bodies.install(tmp_path / "objects")
+    s3_object_files.install(tmp_path / "objects")
     return tmp_path / "objects"
 
 
@@ -95,5 +95,5 @@ def test_an_upload_in_parts_is_put_together(s3: Any) -> None:
 
 def test_the_files_of_an_earlier_run_are_taken_away(s3: Any, folder: Path) -> None:
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=CONTENT)
-    s3_bodies.install(folder)
+    s3_object_files.install(folder)
     assert list(folder.iterdir()) == []

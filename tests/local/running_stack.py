@@ -1,4 +1,4 @@
-"""The whole stack as `make up` runs it: its own processes and ports, the real template, no samples."""
+"""Starts Imagewatch as `make up` does, or the emulator with another template, on free ports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ READY_SECONDS = 180
 
 @dataclass(frozen=True)
 class RunningStack:
-    """A stack that answers at `endpoint`; its log and mailbox lie in `state`."""
+    """A running stack. Its log and mailbox are in the folder `state`."""
 
     endpoint: str
     state: Path
@@ -49,13 +49,20 @@ def free_port() -> int:
 
 @contextmanager
 def started(state: Path, *arguments: str) -> Iterator[RunningStack]:
-    """A stack in the foreground of a process of its own, for as long as the block lasts."""
+    """Imagewatch with further arguments, in a process of its own, until the block ends."""
+    web_port = ("--web-port", str(free_port()))
+    watchlist = ("--parameter", "WatchlistMaxAgeSeconds=0")  # a rule that a test writes applies to the next image
+    digests = ("--parameter", "DigestMinutes=60")  # no digest is sent during a test
+    with started_module("local", state, *web_port, *watchlist, *digests, *arguments) as running:
+        yield running
+
+
+@contextmanager
+def started_module(module: str, state: Path, *arguments: str) -> Iterator[RunningStack]:
+    """`python -m module` with these arguments, a free port and this state folder, until the block ends."""
     port = str(free_port())
     running = RunningStack(f"http://localhost:{port}", state)
-    command = [sys.executable, "-m", "local", "--port", port, "--web-port", str(free_port()), "--state", str(state)]
-    command += ["--parameter", "WatchlistMaxAgeSeconds=0"]  # a rule that a test writes holds for its next image
-    command += ["--parameter", "DigestMinutes=60"]  # no digest comes between a test and its alerts
-    command += arguments
+    command = [sys.executable, "-m", module, "--port", port, "--state", str(state), *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with (state / "output.txt").open("w") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=environment)

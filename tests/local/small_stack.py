@@ -1,4 +1,4 @@
-"""The small template, running: what the local stack's own tests look at."""
+"""The emulator with the small template, for the emulator's own tests."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from typing import Any
 
 import pytest
 
-from .running_stack import ROOT, RunningStack, started
+from .running_stack import ROOT, RunningStack, started_module
 
 TEMPLATE = ROOT / "tests" / "local" / "small" / "template.yaml"
+STACK_NAME = "small"
 
 
 class SmallStack:
-    """The running stack, its outputs, and executions of its state machine."""
+    """The running emulator, the stack's outputs, and executions of its state machines."""
 
     def __init__(self, stack: RunningStack) -> None:
         self.client = stack.client
         self.endpoint = stack.endpoint
-        described = stack.client("cloudformation").describe_stacks(StackName="imagewatch")["Stacks"][0]
+        described = stack.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
         self.outputs = {entry["OutputKey"]: entry["OutputValue"] for entry in described["Outputs"]}
         self.states = stack.client("stepfunctions")
 
@@ -55,5 +56,6 @@ def eventually(condition: Callable[[], Any], otherwise: str, seconds: float = 60
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallStack]:
-    with started(tmp_path_factory.mktemp("small"), "--template", str(TEMPLATE)) as stack:
+    arguments = ("--template", str(TEMPLATE), "--stack-name", STACK_NAME)
+    with started_module("local.emulator", tmp_path_factory.mktemp("small"), *arguments) as stack:
         yield SmallStack(stack)

@@ -14,7 +14,7 @@ from urllib.error import URLError
 
 import pytest
 
-from local.background import Background
+from local.emulator.background import Background
 from tests.local.running_stack import ROOT, free_port
 
 
@@ -48,6 +48,10 @@ class Checkout:
             return False
 
 
+def in_folder(state: Path) -> Background:
+    return Background(state, 0, "Imagewatch", "local", "make down")
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Iterator[Checkout]:
     checkout = Checkout(tmp_path / "state")
@@ -79,7 +83,7 @@ def test_a_folder_keeps_the_state_of_one_stack(checkout: Checkout) -> None:
     second = checkout.up(port=free_port())
 
     assert second.returncode == 1
-    assert f"another one (pid {pid}) keeps its state in {checkout.state}. `make down` stops it; or" in second.stderr
+    assert f"another instance (pid {pid}) uses the state folder {checkout.state}. Stop it with `make down`, or" in second.stderr
     assert (checkout.pid, checkout.healthy()) == (pid, True)
 
 
@@ -99,7 +103,7 @@ def test_a_stack_that_was_paused_ends_when_it_goes_on(checkout: Checkout) -> Non
 def test_a_pid_that_another_process_has_by_now_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "pid").write_text(str(os.getpid()))
 
-    assert Background(tmp_path, 0).stop() == 0
+    assert in_folder(tmp_path).stop() == 0
 
     assert capsys.readouterr().out.strip() == "Imagewatch isn't running."
     assert not (tmp_path / "pid").exists()
@@ -110,17 +114,17 @@ def test_a_stack_that_does_not_stop_is_killed(
 ) -> None:
     script = f"""
 import pathlib, signal, time
-from local.background import Background
+from local.emulator.background import Background
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-background = Background(pathlib.Path({str(tmp_path)!r}), 0)
+background = Background(pathlib.Path({str(tmp_path)!r}), 0, "Imagewatch", "local", "make down")
 background.occupy()
 print("here", flush=True)
 time.sleep(60)
 """
-    monkeypatch.setattr("local.background.STOP_SECONDS", 0.2)
+    monkeypatch.setattr("local.emulator.background.STOP_SECONDS", 0.2)
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) as deaf:
         assert deaf.stdout
         assert deaf.stdout.readline() == "here\n"
-        assert Background(tmp_path, 0).stop() == 1
+        assert in_folder(tmp_path).stop() == 1
         assert deaf.wait() == -signal.SIGKILL
     assert capsys.readouterr().err.strip() == "Imagewatch didn't stop in time and was killed."

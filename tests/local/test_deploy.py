@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from local.deploy.registry import handler_for
-from local.template import TemplateError, load_template
+from local.emulator.cloudformation.registry import handler_for
+from tools.sam_template import TemplateError, load_template
 
 from .running_stack import ROOT, RunningStack
 from .small_stack import TEMPLATE
@@ -62,21 +62,22 @@ def test_a_parameter_outside_its_limits_is_refused() -> None:
 def test_a_template_with_something_unknown_does_not_start(tmp_path: Path) -> None:
     broken = tmp_path / "template.yaml"
     broken.write_text(TEMPLATE.read_text().replace("AWS::SQS::Queue }", "AWS::Kinesis::Stream }"))
-    ended = run_until_end("--port", "0", "--web-port", "0", "--template", str(broken), "--state", str(tmp_path / "state"))
+    arguments = ("--port", "0", "--template", str(broken), "--state", str(tmp_path / "state"))
+    ended = run_until_end("local.emulator", *arguments)
     assert ended.returncode == 1
-    assert "DeadLetters: the local stack doesn't know the resource type AWS::Kinesis::Stream" in ended.stderr
+    assert "DeadLetters: the emulator doesn't support the resource type AWS::Kinesis::Stream" in ended.stderr
 
 
 def test_a_taken_port_is_named_with_a_way_out(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        ended = run_until_end("--port", port, "--web-port", "0", "--state", str(tmp_path))
+        ended = run_until_end("local", "--port", port, "--web-port", "0", "--state", str(tmp_path))
     assert ended.returncode == 1
     assert f"Port {port} is taken" in ended.stderr
 
 
-def run_until_end(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "local", *arguments]
+def run_until_end(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", module, *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
 

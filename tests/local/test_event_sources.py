@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.event_sources import succeeded
-from local.runtime.workers import Result
+from local.emulator.lambda_.queue_poller import succeeded
+from local.emulator.lambda_.workers import Result
 
 from .small_stack import SmallStack, eventually
 

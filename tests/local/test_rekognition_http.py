@@ -21,8 +21,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from PIL import Image, ImageOps
 
-from local.rekognition import Engine, ObjectNotReadable
-from local.rekognition.server import make_server
+from local.emulator.rekognition import Engine, ObjectNotReadable
+from local.emulator.rekognition.server import make_server
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition.client import RekognitionClient
@@ -204,7 +204,7 @@ def test_answers_asked_for_at_the_same_time_are_each_their_own(rekognition: Reko
 @pytest.fixture
 def command() -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "local.rekognition", "--port", "0"],
+        [sys.executable, "-m", "local.emulator.rekognition", "--port", "0"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -230,7 +230,7 @@ def test_the_command_serves_on_a_free_port_and_says_where(command: subprocess.Po
 
 def test_the_command_says_how_to_mend_what_stops_it(tmp_path: Path) -> None:
     result = subprocess.run(
-        [sys.executable, "-m", "local.rekognition", "--port", "0", "--recorded", str(tmp_path / "absent")],
+        [sys.executable, "-m", "local.emulator.rekognition", "--port", "0", "--recorded", str(tmp_path / "absent")],
         cwd=ROOT,
         capture_output=True,
         text=True,

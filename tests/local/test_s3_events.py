@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.s3 import models
 
-from local import s3_events
+from local.emulator.s3 import notifications
 
 BUCKET = "photos"
 ACCOUNT = "123456789012"
@@ -77,7 +77,7 @@ class Aws:
 def aws() -> Iterator[Aws]:
     with mock_aws():
         stack = Aws()
-        undo = s3_events.install(stack.send)
+        undo = notifications.install(stack.send)
         try:
             yield stack
         finally:
@@ -340,7 +340,7 @@ def test_another_judge_of_destinations_can_be_given() -> None:
         asked.append((queue_arn, bucket_arn))
         return True
 
-    undo = s3_events.install(aws.send, may_send)
+    undo = notifications.install(aws.send, may_send)
     aws.notify("s3:ObjectCreated:*", queue=QUEUE + "-gone")
     undo()
 

@@ -17,10 +17,10 @@ from moto import mock_aws
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.test import Client, EnvironBuilder, TestResponse
 
-from local import s3_events
-from local.calls import identify
-from local.s3_forms import read_form
-from local.s3_post import PostPolicyMiddleware
+from local.emulator.gateway.calls import identify
+from local.emulator.s3 import notifications
+from local.emulator.s3.forms import read_form
+from local.emulator.s3.post_policy import PostPolicyMiddleware
 
 BUCKET = "photos"
 SECRET = "local-secret"
@@ -223,7 +223,7 @@ def test_a_form_without_key_or_file_is_refused(uploads: Uploads) -> None:
 
 def test_a_form_upload_is_announced_as_a_post(uploads: Uploads) -> None:
     sent: list[dict[str, Any]] = []
-    undo = s3_events.install(lambda _, body: sent.append(json.loads(body)), lambda _, __: True)
+    undo = notifications.install(lambda _, body: sent.append(json.loads(body)), lambda _, __: True)
     queue = {"QueueArn": "arn:aws:sqs:us-east-1:123456789012:intake", "Events": ["s3:ObjectCreated:*"]}
     uploads.s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": [queue]})
 

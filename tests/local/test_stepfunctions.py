@@ -117,7 +117,7 @@ def test_what_cannot_be_redriven_is_refused_with_the_reason(small: SmallStack) -
     for execution, reason in (
         (succeeded, "Execution is SUCCEEDED and cannot be redriven"),
         (running, "Execution is RUNNING and cannot be redriven"),
-        (in_a_branch, r"The local stack can't redrive an execution that ended in a Parallel \(Both\)"),
+        (in_a_branch, r"The emulator can't redrive an execution that ended in a Parallel \(Both\)"),
     ):
         with pytest.raises(refused, match=reason):
             small.states.redrive_execution(executionArn=execution)

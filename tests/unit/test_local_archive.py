@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from moto.logs.models import LogEvent
 from moto.stepfunctions.parser.api import HistoryEventType
 
-from local.archive import Archive
-from local.log_store import OPEN_EVENTS, ArchivedEvents
+from local.emulator.archive import Archive
+from local.emulator.logs.log_store import OPEN_EVENTS, ArchivedEvents
 
 HISTORY = [
     {

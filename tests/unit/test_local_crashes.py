@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from local.runtime.crashes import Crash, Crashes
+from local.emulator.lambda_.crashes import Crash, Crashes
 
 
 def aimed(after_calls: int) -> tuple[Crash, list[dict[str, Any]], list[str]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.faults import Fault, Faults
+from local.emulator.gateway.faults import Fault, Faults
 
 THROTTLE = {"service": "rekognition", "operation": "DetectLabels", "error": "ProvisionedThroughputExceededException"}
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.calls import Call, request_context
-from local.iam import (
+from local.emulator.gateway.calls import Call, request_context
+from local.emulator.iam.conditions import PolicyError, arn_glob, compile_conditions, glob
+from local.emulator.iam.evaluation import (
     Role,
     allows_service,
     authorize,
@@ -19,7 +20,6 @@ from local.iam import (
     check_resource_policy,
     denied_by_resource,
 )
-from local.policy_conditions import PolicyError, arn_glob, compile_conditions, glob
 
 ROLE_ARN = "arn:aws:iam::123456789012:role/StoreRole"
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/Images"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from local.log_filters import PatternError, compiled
+from local.emulator.logs.filter_patterns import PatternError, compiled
 
 LINE = json.dumps(
     {

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from local.mailbox import Mailbox, install_sns_capture, subject_problem
+from local.emulator.mailbox import Mailbox, install_sns_capture, subject_problem
 
 
 @pytest.fixture

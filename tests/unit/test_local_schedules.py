@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from local.schedules import Schedules, next_after
+from local.emulator.events.schedules import Schedules, next_after
 
 NOW = datetime(2026, 11, 20, 9, 30, 15, tzinfo=UTC)  # a Friday
 

@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.calls import Call, identify
-from local.wire_errors import render
+from local.emulator.gateway.calls import Call, identify
+from local.emulator.gateway.wire_errors import render
 
 CALLS: dict[str, Callable[[Any], Any]] = {
     "s3": lambda client: client.get_object(Bucket="photos", Key="k"),

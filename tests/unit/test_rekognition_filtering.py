@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from local.rekognition import filtering
-from local.rekognition.labels import labels_from
-from local.rekognition.sightings import Box, Sighting, strongest
-from local.rekognition.taxonomy import label_for, term
+from local.emulator.rekognition import filtering
+from local.emulator.rekognition.labels import labels_from
+from local.emulator.rekognition.sightings import Box, Sighting, strongest
+from local.emulator.rekognition.taxonomy import label_for, term
 
 PARKED = {
     "Labels": [

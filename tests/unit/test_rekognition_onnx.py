@@ -14,10 +14,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper, save
 from PIL import Image
 
-from local.rekognition import Engine
-from local.rekognition.errors import EngineSetup
-from local.rekognition.onnx_layouts import layout_of
-from local.rekognition.onnx_model import OnnxModel
+from local.emulator.rekognition import Engine
+from local.emulator.rekognition.errors import EngineSetup
+from local.emulator.rekognition.onnx_layouts import layout_of
+from local.emulator.rekognition.onnx_model import OnnxModel
 
 SIDE = 64
 COLOURS = ["red apple", "cell phone", "car"]  # the classes of a model that tells red, green and blue apart

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from local.rekognition import Engine, ObjectNotReadable
-from local.rekognition.cascades import confidence
-from local.rekognition.colours import dominant_colours, name_colour, quality
-from local.rekognition.errors import EngineSetup
-from local.rekognition.pictures import decode_upright, open_picture
+from local.emulator.rekognition import Engine, ObjectNotReadable
+from local.emulator.rekognition.cascades import confidence
+from local.emulator.rekognition.colours import dominant_colours, name_colour, quality
+from local.emulator.rekognition.errors import EngineSetup
+from local.emulator.rekognition.pictures import decode_upright, open_picture
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 

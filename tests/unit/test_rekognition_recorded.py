@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from local.rekognition import Engine
-from local.rekognition.errors import EngineSetup
+from local.emulator.rekognition import Engine
+from local.emulator.rekognition.errors import EngineSetup
 
 ANSWER = {
     "Labels": [

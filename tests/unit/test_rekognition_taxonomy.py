@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from local.rekognition import taxonomy
+from local.emulator.rekognition import taxonomy
 
 
 @pytest.mark.parametrize("label", sorted(taxonomy._table()))

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from local.rekognition.engine import Engine
-from local.rekognition.errors import InvalidParameter, Serialization, UnknownOperation
-from local.rekognition.validation import answer_problems, check_request
-from local.rekognition.wire import CONTENT_TYPE, operation_of, payload_of, respond
+from local.emulator.rekognition.engine import Engine
+from local.emulator.rekognition.errors import InvalidParameter, Serialization, UnknownOperation
+from local.emulator.rekognition.validation import answer_problems, check_request
+from local.emulator.rekognition.wire import CONTENT_TYPE, operation_of, payload_of, respond
 
 
 def never_fetched(bucket: str, key: str, version: str | None) -> bytes:
@@ -21,7 +21,7 @@ def never_fetched(bucket: str, key: str, version: str | None) -> bytes:
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
     heavy = ["cv2", "numpy", "PIL", "onnxruntime", "botocore", "boto3"]
-    script = f"import sys, local.rekognition; print([name for name in {heavy} if name in sys.modules])"
+    script = f"import sys, local.emulator.rekognition; print([name for name in {heavy} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 

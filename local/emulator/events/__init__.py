@@ -1,0 +1,1 @@
+"""EventBridge: the default event bus and scheduled rules."""

@@ -1,0 +1,164 @@
+"""The endpoint's application: identifies each request, applies faults and permissions, and passes it to a service."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
+
+from local.emulator.cloudformation.stack_api import OperationUnknown, StackApi, StackMissing
+from local.emulator.gateway.calls import Call, identify
+from local.emulator.gateway.faults import TIMEOUT, Faults
+from local.emulator.gateway.http_server import Request, Response
+from local.emulator.gateway.moto_services import MotoServices
+from local.emulator.iam.evaluation import Denial, Role, authorize, authorize_missing, denied_by_resource
+from local.emulator.iam.identities import Identities
+from local.emulator.lambda_ import api as lambda_api
+from local.emulator.lambda_.runner import LambdaRunner
+from local.emulator.mailbox import Mailbox
+from local.emulator.rekognition import Engine, ObjectNotReadable
+from local.emulator.rekognition.wire import respond as rekognition_respond
+
+log = logging.getLogger(__name__)
+
+ACCOUNT_ROOT = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:root"
+JSON = [("Content-Type", "application/json")]
+
+
+class Gateway:
+    """An application for HttpServer. `health` returns status and document of /_local/health."""
+
+    def __init__(
+        self,
+        services: MotoServices,
+        identities: Identities,
+        faults: Faults,
+        mailbox: Mailbox,
+        engine: Engine,
+        health: Callable[[], tuple[int, dict[str, Any]]],
+        region: str,
+    ) -> None:
+        self._services = services
+        self._identities = identities
+        self._faults = faults
+        self._mailbox = mailbox
+        self._engine = engine
+        self._health = health
+        self._region = region
+        self._runner: LambdaRunner | None = None
+        self._stack_api: StackApi | None = None
+
+    def attach(self, runner: LambdaRunner, stack_api: StackApi) -> None:
+        """Add the services that need the deployment: Lambda's Invoke and CloudFormation."""
+        self._runner = runner
+        self._stack_api = stack_api
+
+    def __call__(self, request: Request) -> Response:
+        if request.target.startswith("/_local/"):
+            return self._local(request)
+        call = identify(
+            request.method, request.headers.get("host", ""), request.path, request.query, request.headers, request.body
+        )
+        response = self._serve(request, call)
+        if self._runner and (trace := request.headers.get("x-amzn-trace-id")):
+            self._runner.crashes.answered(trace, f"{call.service}:{call.operation}")
+        return response
+
+    def _serve(self, request: Request, call: Call) -> Response:
+        role = self._identities.role_of(call.access_key)
+        if not (call.service == "lambda" and call.operation == "Invoke"):  # the runner applies the faults of Invoke
+            caller = role.session if role else ""
+            fault = self._faults.match(call.service, call.operation, *call.resources, caller, body=request.body)
+            if fault is not None:
+                time.sleep(fault.delay_seconds)
+                if fault.code != TIMEOUT:
+                    return lambda_api.error(call, fault.code, fault.message, fault.status)
+        if denial := self._denial(call, role):
+            log.warning("%s", denial.message)
+            return lambda_api.error(call, denial.code, denial.message, denial.status)
+        if call.service == "s3" and call.access_key is None and call.actions:
+            return lambda_api.error(call, "AccessDenied", "Access Denied", 403)
+        return self._answer(request, call, role)
+
+    def _denial(self, call: Call, role: Role | None) -> Denial | None:
+        denial = authorize(call, role) if role else None
+        if denial is None and (policy := self._resource_policy(call)):
+            denial = denied_by_resource(call, policy, role.arn if role else ACCOUNT_ROOT)
+        return denial
+
+    def _resource_policy(self, call: Call) -> str | None:
+        """The policy of the bucket, queue or topic that the call accesses, if it has one."""
+        if not call.actions:
+            return None
+        resource = call.actions[0][1]
+        if call.service == "s3":
+            name = resource.removeprefix("arn:aws:s3:::").split("/", 1)[0]
+            bucket = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets.get(name)
+            policy = bucket.policy if bucket else None
+            return policy.decode() if isinstance(policy, bytes) else policy
+        if call.service == "sqs":
+            queue = sqs_backends[DEFAULT_ACCOUNT_ID][self._region].queues.get(resource.rsplit(":", 1)[-1])
+            return queue.policy if queue else None
+        if call.service == "sns":
+            topic = sns_backends[DEFAULT_ACCOUNT_ID][self._region].topics.get(resource)
+            return topic.policy if topic else None
+        return None
+
+    def _answer(self, request: Request, call: Call, role: Role | None) -> Response:
+        if call.service == "lambda" and call.operation == "Invoke" and self._runner:
+            name = unquote(request.path.split("/")[3])
+            return lambda_api.invoke(request, call, self._runner, name)
+        if call.service == "rekognition":
+            target = request.headers.get("x-amz-target")
+            status, headers, body = rekognition_respond(self._engine, target, request.body, self._object)
+            return Response(status, list(headers.items()), body)
+        if call.service == "cloudformation" and self._stack_api:
+            return self._cloudformation(request, call, self._stack_api)
+        response = self._services.handle(request, call.service)
+        if role is not None and call.when_missing and response.status == 404 and (d := authorize_missing(call, role)):
+            return lambda_api.error(call, d.code, d.message, d.status)
+        return response
+
+    @staticmethod
+    def _cloudformation(request: Request, call: Call, stack_api: StackApi) -> Response:
+        try:
+            return Response(*stack_api.handle(request.body.decode() or request.query))
+        except StackMissing as error:
+            return lambda_api.error(call, "ValidationError", str(error), 400)
+        except OperationUnknown as error:
+            message = f"The emulator doesn't support {error}. It deploys its template when it starts."
+            return lambda_api.error(call, "InvalidAction", message, 400)
+
+    @staticmethod
+    def _object(bucket: str, key: str, version: str | None) -> bytes:
+        """Read an object for Rekognition. The caller's permission to read it was checked with the call."""
+        store = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+        found = store.get_object(bucket, key, version_id=version) if bucket in store.buckets else None
+        if found is None:
+            raise ObjectNotReadable("The object doesn't exist.")
+        return bytes(found.value)
+
+    def _local(self, request: Request) -> Response:
+        status: int
+        body: Any
+        match request.path:
+            case "/_local/health":
+                status, body = self._health()
+            case "/_local/mailbox":
+                status, body = 200, self._mailbox.list()
+            case "/_local/faults":
+                status, body = self._faults.handle(request.method, request.body)
+            case _:
+                status, body = (
+                    404,
+                    {"error": f"{request.path} is unknown; known: /_local/health, /_local/mailbox, /_local/faults"},
+                )
+        return Response(status, JSON, json.dumps(body, indent=2).encode() + b"\n")

@@ -1,0 +1,1 @@
+"""Evaluates IAM policies as AWS does."""

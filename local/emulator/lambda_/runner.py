@@ -1,0 +1,121 @@
+"""All functions of the stack: finds one by name or ARN, invokes it at once or asynchronously, with Lambda's retries."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from local.emulator.gateway.faults import CRASH, TIMEOUT, Fault, Faults
+from local.emulator.lambda_.crashes import Crash, Crashes
+from local.emulator.lambda_.functions import Function
+from local.emulator.lambda_.workers import FunctionPool, Host, Result
+
+log = logging.getLogger(__name__)
+
+# Handlers that wait for the one server gain little from company; each further worker costs some 20 MB.
+WORKERS_PER_FUNCTION = 2
+IDLE_SECONDS = 300.0
+# Lambda waits one and two minutes before it repeats a failed asynchronous invocation; a laptop need not.
+ASYNC_RETRY_SECONDS = (1.0, 2.0)
+
+
+class FunctionNotFound(LookupError):
+    """No function of that name is deployed."""
+
+
+class InvokeFault(Exception):
+    """A fault on request: Lambda answers with this error instead of running the function."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+class LambdaRunner:
+    """Knows every deployed function and runs it in its own workers."""
+
+    def __init__(self, host: Host, faults: Faults, limit: int = WORKERS_PER_FUNCTION) -> None:
+        self._host = host
+        self._faults = faults
+        self._limit = limit
+        self._pools: dict[str, FunctionPool] = {}
+        self._async = ThreadPoolExecutor(max_workers=8, thread_name_prefix="async-invoke")
+        self._stopping = threading.Event()
+        self.crashes = Crashes()
+
+    def add(self, function: Function) -> None:
+        self._pools[function.name] = FunctionPool(function, self._host, self._limit)
+
+    def warm(self, names: list[str]) -> None:
+        """Start a worker for each of these functions now; the others start within some 30 ms when they are needed."""
+        for name in names:
+            self.pool(name).warm()
+        threading.Thread(target=self._end_idle, name="idle-workers", daemon=True).start()
+
+    def _end_idle(self) -> None:
+        while not self._stopping.wait(IDLE_SECONDS / 10):
+            for pool in self._pools.values():
+                pool.end_idle(IDLE_SECONDS)
+
+    def pool(self, name_or_arn: str) -> FunctionPool:
+        """By name, ARN or partial ARN, with or without the qualifier $LATEST."""
+        name = name_or_arn
+        if ":" in name:
+            parts = name.split(":")
+            name = parts[parts.index("function") + 1] if "function" in parts else parts[0]
+        try:
+            return self._pools[name]
+        except KeyError:
+            raise FunctionNotFound(name_or_arn) from None
+
+    def function(self, name_or_arn: str) -> Function:
+        return self.pool(name_or_arn).function
+
+    def functions(self) -> list[Function]:
+        return [pool.function for pool in self._pools.values()]
+
+    def invoke(self, name_or_arn: str, event: bytes, trace_id: str = "") -> Result:
+        """Run a function and wait; raises FunctionNotFound, or InvokeFault when one was asked for."""
+        pool = self.pool(name_or_arn)
+        fault = self._faults.match("lambda", "Invoke", pool.function.name, pool.function.arn, body=event)
+        if fault is None:
+            return pool.invoke(event, trace_id)
+        self._stopping.wait(fault.delay_seconds)
+        if fault.code not in (CRASH, TIMEOUT):
+            raise InvokeFault(fault)
+        if fault.code == TIMEOUT:
+            return pool.invoke(event, trace_id)
+        crash = Crash(pool.function.name, fault.after_calls, fault.deaths)
+        with self.crashes.expected(crash):
+            return pool.invoke(event, crash.trace_id, crash)
+
+    def invoke_async(self, name_or_arn: str, event: bytes) -> None:
+        """Queue the event; a failing function gets it twice more, then it is dropped with a line in our log."""
+        pool = self.pool(name_or_arn)
+        self._async.submit(self._attempt, pool.function.name, event, 0)
+
+    def _attempt(self, name: str, event: bytes, attempt: int) -> None:
+        try:
+            result = self.invoke(name, event)
+            failure = result.payload.decode("utf-8", "replace") if result.error else ""
+        except (InvokeFault, TimeoutError) as error:
+            failure = str(error)
+        if not failure or self._stopping.is_set():
+            return
+        if attempt >= len(ASYNC_RETRY_SECONDS):
+            log.error("%s failed %d times on an asynchronous event: %s", name, attempt + 1, failure)
+            return
+        timer = threading.Timer(ASYNC_RETRY_SECONDS[attempt], lambda: self._async.submit(self._attempt, name, event, attempt + 1))
+        timer.daemon = True
+        timer.start()
+
+    def counts(self) -> dict[str, Any]:
+        return {name: pool.counts() for name, pool in self._pools.items()}
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._async.shutdown(wait=False, cancel_futures=True)
+        self._host.forks.close()
+        self._host.logs.stop()

@@ -1,0 +1,1 @@
+"""CloudWatch Logs: storage of log events, and filter patterns."""

@@ -1,0 +1,1 @@
+"""S3: form uploads with a policy, and event notifications."""

@@ -1,0 +1,1 @@
+"""Step Functions: executions, redrive, and moto's interpreter with its slow parts replaced."""

@@ -1,9 +1,0 @@
-"""A Rekognition-compatible engine: what it says depends on the picture, and it never claims to be Rekognition.
-
-Importing this package is cheap: OpenCV, NumPy, Pillow, botocore and onnxruntime are loaded when first needed.
-"""
-
-from local.rekognition.engine import Engine
-from local.rekognition.errors import ObjectNotReadable, RekognitionError
-
-__all__ = ["Engine", "ObjectNotReadable", "RekognitionError"]

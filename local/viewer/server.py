@@ -1,0 +1,25 @@
+"""The viewer's HTTP server."""
+
+from __future__ import annotations
+
+from local.emulator.gateway.http_server import HttpServer, Request, Response, run_wsgi
+from local.emulator.mailbox import Mailbox
+from local.viewer.app import make_app
+
+
+class WebServer:
+    """Binds the port on construction. Raises OSError if the port is taken."""
+
+    def __init__(self, host: str, port: int, endpoint: str, mailbox: Mailbox) -> None:
+        self._app = make_app(endpoint, mailbox=mailbox)
+        self._server = HttpServer(host, port, self._handle)
+        self.address = f"http://localhost:{self._server.port}"
+
+    def start(self) -> None:
+        self._server.start("viewer")
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def _handle(self, request: Request) -> Response:
+        return run_wsgi(self._app, request, self._server.port)

@@ -1,0 +1,1 @@
+"""Tools of the repository: the template reader and the drawing of the documentation's pictures. Not deployed."""
