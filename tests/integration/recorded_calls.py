@@ -25,7 +25,8 @@ from moto.s3.models import FakeBucket
 from imagewatch.aws import clients, clock, secrets, watchlist_table
 from imagewatch.aws.items import to_item
 from local.emulator.cloudformation import Deployment
-from local.emulator.gateway.calls import Call, identify
+from local.emulator.gateway.call import Call
+from local.emulator.gateway.identification import identify
 from tools.sam_template import load_template
 
 from .conftest import CONTEXT, REGION, ROOT, Event, sample_event
