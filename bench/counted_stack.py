@@ -19,9 +19,10 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 
 from bench.dynamodb_units import index_write_units, item_size, read_units, write_units
 from local import __main__ as local_main
-from local.emulator.gateway.calls import Call, identify
+from local.emulator.gateway.call import Call
 from local.emulator.gateway.gateway import Gateway
 from local.emulator.gateway.http_server import Request, Response
+from local.emulator.gateway.identification import identify
 from local.emulator.lambda_.runner import LambdaRunner
 
 LEDGER = "calls.jsonl"

@@ -1,4 +1,4 @@
-"""What nobody may ever ask for again (histories, logs) lies compressed in a file: memory keeps the place of each piece."""
+"""Stores rarely read data (execution histories, old logs) compressed in a file instead of in memory."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from pathlib import Path
 from typing import Any
 
 Place = tuple[int, int]
-FASTEST = 1  # zlib's level: the next one takes off a tenth more, for half as much time again
+"""Offset and length of a stored value, in bytes."""
+FASTEST = 1  # zlib's level. Level 2 compresses a tenth better and takes half as much time again.
 
 
 class Archive:
-    """An append-only file in `folder` that has no name there: nothing is left behind, however the process ends."""
+    """An append-only temporary file in `folder`. It has no name, so it disappears with the process."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - as long as the process
+        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - open as long as the process runs
         self._lock = threading.Lock()
         self._end = 0
 
     def close(self) -> None:
-        """Give up everything that was put."""
+        """Delete all stored values."""
         self._file.close()
 
     def put(self, value: Any) -> Place:
-        """Store any value that can be pickled; returns what `get` wants."""
+        """Store a value that can be pickled. Returns the argument for `get`."""
         content = zlib.compress(pickle.dumps(value), FASTEST)
         with self._lock:
             place = (self._end, len(content))
@@ -37,6 +38,6 @@ class Archive:
         return place
 
     def get(self, place: Place) -> Any:
-        """A new copy of the value, equal to what was put."""
+        """A new copy of the stored value."""
         offset, length = place
         return pickle.loads(zlib.decompress(os.pread(self._file.fileno(), length, offset)))  # noqa: S301 - our own bytes

@@ -1,4 +1,4 @@
-"""A mailbox on this machine: every e-mail that the stack would send lands here, as JSON and as a real .eml file."""
+"""The local mailbox: receives the e-mails that SNS sends, as JSON documents and .eml files."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from email.utils import format_datetime, make_msgid
 from pathlib import Path
 from typing import Any
 
+from local.emulator.timestamps import iso
+
 SENDER = "AWS Notifications <no-reply@sns.amazonaws.com>"
 DEFAULT_SUBJECT = "AWS Notification Message"
 _NOT_IN_A_SUBJECT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class Mailbox:
-    """Keeps delivered messages in memory and writes each to `directory`, which is made if it isn't there.
-
-    Concurrent deliveries each get a file and a place in the list. Files of earlier runs are left alone.
-    """
+    """Keeps delivered messages in memory and writes each to a file in `directory`. Files of earlier runs stay. Thread-safe."""
 
     def __init__(self, directory: Path | str) -> None:
         self._directory = Path(directory)
@@ -32,7 +31,7 @@ class Mailbox:
         self._delivered: list[dict[str, str]] = []
 
     def deliver(self, to: str, subject: str, body: str) -> Path:
-        """Write one message and remember it; returns its file. ValueError if the subject holds a line break."""
+        """Deliver one message. Returns its file. Raises ValueError if the subject contains a line break."""
         message = EmailMessage()
         now = datetime.now(UTC)
         message["From"], message["To"], message["Subject"] = SENDER, to, subject
@@ -42,20 +41,19 @@ class Mailbox:
         with self._lock:
             path = self._directory / f"{now:%Y%m%dT%H%M%S.%fZ}-{next(self._numbers):05}.eml"
             path.write_bytes(message.as_bytes())
-            at = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            self._delivered.append({"to": to, "subject": subject, "body": body, "at": at})
+            self._delivered.append({"to": to, "subject": subject, "body": body, "at": iso(now)})
         return path
 
     def list(self) -> list[dict[str, str]]:
-        """Every message of this run as {to, subject, body, at}, the newest last; `at` is ISO 8601 UTC."""
+        """All messages of this run, oldest first: {to, subject, body, at}. `at` is ISO 8601 in UTC."""
         with self._lock:
             return [dict(message) for message in self._delivered]
 
 
 def subject_problem(subject: str | None) -> str | None:
-    """Why SNS refuses this subject, None when it takes it.
+    """The reason why SNS refuses this subject, or None.
 
-    botocore's SNS model: UTF-8 text with no line breaks or control characters, less than 100 characters long.
+    Source: botocore's SNS model. UTF-8 text without line breaks and control characters, shorter than 100 characters.
     """
     if subject is None:
         return None
@@ -65,22 +63,22 @@ def subject_problem(subject: str | None) -> str | None:
 
 
 def install_sns_capture(mailbox: Mailbox) -> Callable[[], None]:
-    """Make moto's SNS deliver to e-mail subscriptions and check subjects; returns a function that undoes it.
+    """Make moto's SNS deliver to e-mail subscriptions and check subjects. Returns a function that restores moto.
 
-    A subscription that is pending confirmation gets nothing, as on AWS; those that the stack's template makes count as
-    confirmed (moto marks them so). A filter policy is honoured by moto's own matcher.
+    A subscription that is pending confirmation receives nothing, as on AWS. Subscriptions of the template count as confirmed.
+    moto's matcher applies filter policies.
     """
     from moto.sns.exceptions import SNSInvalidParameter
     from moto.sns.models import SNSBackend, Subscription
 
     publish_to_topic, publish_to_subscription = SNSBackend.publish, Subscription.publish
 
-    def publish(self: Any, message: str, *args: Any, **named: Any) -> str:
+    def publish(self: Any, message: str, *args: Any, **named: Any) -> Any:
         if problem := subject_problem(named.get("subject")):
             raise SNSInvalidParameter(problem)
         message_id = publish_to_topic(self, message, *args, **named)
         for topic in self.topics.values():
-            topic.sent_notifications.clear()  # moto's list of all that was ever published, for tests of its own
+            topic.sent_notifications.clear()  # moto's own tests read this list; it grows without limit
         return message_id
 
     def deliver(self: Any, message: str, message_id: str, **named: Any) -> None:
@@ -89,12 +87,12 @@ def install_sns_capture(mailbox: Mailbox) -> Callable[[], None]:
         elif _receives(self, message, named.get("message_attributes")):
             _deliver(mailbox, self, message, message_id, named.get("subject"), named.get("message_structure"))
 
-    SNSBackend.publish, Subscription.publish = publish, deliver  # type: ignore[method-assign,assignment]
+    SNSBackend.publish, Subscription.publish = publish, deliver
 
-    def undo() -> None:
-        SNSBackend.publish, Subscription.publish = publish_to_topic, publish_to_subscription  # type: ignore[method-assign]
+    def restore() -> None:
+        SNSBackend.publish, Subscription.publish = publish_to_topic, publish_to_subscription
 
-    return undo
+    return restore
 
 
 def _receives(subscription: Any, message: str, attributes: dict[str, Any] | None) -> bool:
@@ -110,6 +108,6 @@ def _deliver(
     if structure == "json":
         message = subscription._parse_message_structure(message, subscription.protocol)
     if subscription.protocol == "email-json":
-        told = {"Type": "Notification", "MessageId": message_id, "TopicArn": subscription.topic_arn, "Message": message}
-        message = json.dumps({**told, **({"Subject": subject} if subject else {})}, ensure_ascii=False, indent=2)
+        notification = {"Type": "Notification", "MessageId": message_id, "TopicArn": subscription.topic_arn, "Message": message}
+        message = json.dumps({**notification, **({"Subject": subject} if subject else {})}, ensure_ascii=False, indent=2)
     mailbox.deliver(subscription.endpoint, subject or DEFAULT_SUBJECT, message)

@@ -43,7 +43,7 @@ def share_service_models() -> None:
 
     create = functools.cache(botocore.loaders.create_loader)
     for module in (botocore.loaders, botocore.session):
-        module.create_loader = create
+        setattr(module, "create_loader", create)  # noqa: B010 - not an attribute that the modules declare
 
 
 def load_batch_lazily() -> None:
@@ -77,4 +77,4 @@ def stop_tracking_models() -> None:
     """
     from moto.core.common_models import BaseModel
 
-    BaseModel.__new__ = staticmethod(lambda cls, *_, **__: object.__new__(cls))  # type: ignore[assignment,method-assign]
+    BaseModel.__new__ = staticmethod(lambda cls, *_, **__: object.__new__(cls))

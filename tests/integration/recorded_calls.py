@@ -27,7 +27,8 @@ from imagewatch.aws import clients, secrets
 from imagewatch.aws.dynamodb import to_item
 from imagewatch.aws.tables import rules as watchlist_table
 from local.emulator.cloudformation import Deployment
-from local.emulator.gateway.calls import Call, identify
+from local.emulator.gateway.call import Call
+from local.emulator.gateway.identification import identify
 from tools.sam_template import load_template
 
 from .conftest import CONTEXT, REGION, ROOT, Event, sample_event

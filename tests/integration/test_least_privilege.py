@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from local.emulator.gateway.calls import Call, identify, request_context
+from local.emulator.gateway.call import Call, request_context
+from local.emulator.gateway.identification import identify
 from local.emulator.iam.evaluation import allows_service, denied_by_resource
 from tests.conftest import LEAST_PRIVILEGE
 from tools.sam_template import ACCOUNT_ID

@@ -158,7 +158,7 @@ CASES = [
     *(
         Case(STORE, "lambda", "Invoke", error, attempts=PATIENCE, status="FAILED", reason=reason, alert="")
         for error, reason in {
-            "ServiceException": "ServiceException: a fault on request",
+            "ServiceException": "ServiceException: an injected fault",
             "Crash": "A function's process ended unexpectedly",
         }.items()
     ),

@@ -17,7 +17,7 @@ from moto import mock_aws
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.test import Client, EnvironBuilder, TestResponse
 
-from local.emulator.gateway.calls import identify
+from local.emulator.gateway.identification import identify
 from local.emulator.s3 import notifications
 from local.emulator.s3.forms import read_form
 from local.emulator.s3.post_policy import PostPolicyMiddleware

@@ -14,7 +14,8 @@ from botocore.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.emulator.gateway.calls import Call, identify
+from local.emulator.gateway.call import Call
+from local.emulator.gateway.identification import identify
 
 ENDPOINT = "http://localhost:4566"
 REGION = "us-east-1"

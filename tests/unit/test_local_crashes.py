@@ -11,7 +11,7 @@ def aimed(after_calls: int) -> tuple[Crash, list[dict[str, Any]], list[str]]:
     deaths: list[dict[str, Any]] = []
     kills: list[str] = []
     crash = Crash("send-alert", after_calls, deaths)
-    crash.aim(lambda: kills.append("killed"))
+    crash.arm(lambda: kills.append("killed"))
     return crash, deaths, kills
 
 
@@ -37,9 +37,9 @@ def test_only_the_calls_of_the_chosen_invocation_count() -> None:
     crash, _, kills = aimed(1)
     other, _, _ = aimed(1)
     with crashes.expected(crash):
-        crashes.answered(other.trace_id, "s3:GetObject")
+        crashes.call_served(other.trace_id, "s3:GetObject")
         assert kills == []
-        crashes.answered(crash.trace_id, "s3:GetObject")
+        crashes.call_served(crash.trace_id, "s3:GetObject")
     assert kills == ["killed"]
 
 
@@ -48,5 +48,5 @@ def test_an_invocation_that_is_over_is_forgotten() -> None:
     crash, _, kills = aimed(1)
     with crashes.expected(crash):
         pass
-    crashes.answered(crash.trace_id, "s3:GetObject")
+    crashes.call_served(crash.trace_id, "s3:GetObject")
     assert kills == []

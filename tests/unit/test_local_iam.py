@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.emulator.gateway.calls import Call, request_context
+from local.emulator.gateway.call import Call, request_context
 from local.emulator.iam.conditions import PolicyError, arn_glob, compile_conditions, glob
 from local.emulator.iam.evaluation import (
     Role,

@@ -15,7 +15,8 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.emulator.gateway.calls import Call, identify
+from local.emulator.gateway.call import Call
+from local.emulator.gateway.identification import identify
 from local.emulator.gateway.wire_errors import render
 
 CALLS: dict[str, Callable[[Any], Any]] = {

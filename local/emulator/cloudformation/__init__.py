@@ -1,4 +1,4 @@
-"""Deploys the expanded template on the mock services: one function per resource type, each with the properties it claims."""
+"""CloudFormation: deploys a template through the services' APIs, with one function for each resource type."""
 
 from local.emulator.cloudformation import compute, identity, messaging, observability, storage
 from local.emulator.cloudformation.deployment import Deployment, Output, Permission, QueueMapping, RolePolicies

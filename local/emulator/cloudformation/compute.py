@@ -1,4 +1,4 @@
-"""Deploys functions, what feeds them and who may call them, and the state machine with its real definition."""
+"""Deploys functions, their event sources and permissions, and state machines."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def function(deployment: Deployment, logical_id: str, properties: Json) -> Creat
 
 
 def _create_in_moto(deployment: Deployment, name: str, properties: Json) -> None:
-    """So that list-functions and get-function answer; the code itself stays where it is."""
+    """Create the function in moto, for ListFunctions and GetFunction. The code stays in its folder."""
     same = ("Description", "Handler", "Role", "Runtime", "Architectures", "Timeout", "MemorySize")
     arguments: dict[str, Any] = {key: properties[key] for key in same if key in properties}
     if "Environment" in properties:
@@ -67,7 +67,7 @@ def _create_in_moto(deployment: Deployment, name: str, properties: Json) -> None
         arguments["Environment"] = {"Variables": variables}
     if "TracingConfig" in properties:
         arguments["TracingConfig"] = properties["TracingConfig"]
-    code = {"ZipFile": f"see {properties['Code']['S3Key']} beside the template".encode()}
+    code = {"ZipFile": f"see the folder {properties['Code']['S3Key']}".encode()}
     deployment.client("lambda").create_function(FunctionName=name, Code=code, **arguments)
 
 
@@ -83,7 +83,7 @@ def _create_in_moto(deployment: Deployment, name: str, properties: Json) -> None
     "Tags",
 )
 def event_source_mapping(deployment: Deployment, logical_id: str, properties: Json) -> Created:
-    """Kept out of moto, which would start a container inside SendMessage: our own poller reads it."""
+    """Record the mapping for the emulator's poller. moto would start a container inside SendMessage."""
     if ":sqs:" not in properties["EventSourceArn"]:
         raise TemplateError(f"{logical_id}: the emulator supports only SQS queues as event sources")
     mapping = QueueMapping(
@@ -134,8 +134,8 @@ def state_machine(deployment: Deployment, logical_id: str, properties: Json) -> 
         definition=_definition(deployment, logical_id, properties),
         roleArn=properties["RoleArn"],
         type=properties.get("StateMachineType", "STANDARD"),
-        loggingConfiguration=_lower(properties.get("LoggingConfiguration", {"Level": "OFF"})),
-        tracingConfiguration=_lower(properties.get("TracingConfiguration", {"Enabled": False})),
+        loggingConfiguration=_lower_initials(properties.get("LoggingConfiguration", {"Level": "OFF"})),
+        tracingConfiguration=_lower_initials(properties.get("TracingConfiguration", {"Enabled": False})),
     )["stateMachineArn"]
     return Created(arn, {"Arn": arn, "Name": name})
 
@@ -150,16 +150,16 @@ def _definition(deployment: Deployment, logical_id: str, properties: Json) -> st
 
     def fill(match: re.Match[str]) -> str:
         if match[1] not in values:
-            raise TemplateError(f"{logical_id}: nothing substitutes ${{{match[1]}}} in the state machine's definition")
+            raise TemplateError(f"{logical_id}: DefinitionSubstitutions has no value for ${{{match[1]}}}")
         return json.dumps(str(values[match[1]]))[1:-1]
 
     return re.sub(r"\$\{([A-Za-z0-9_]+)\}", fill, text)
 
 
-def _lower(value: Any) -> Any:
-    """CloudFormation's property names are Step Functions' own with a capital first letter."""
+def _lower_initials(value: Any) -> Any:
+    """The property names of Step Functions' API: CloudFormation's with a lower-case first letter."""
     if isinstance(value, list):
-        return [_lower(item) for item in value]
+        return [_lower_initials(item) for item in value]
     if isinstance(value, dict):
-        return {key[:1].lower() + key[1:]: _lower(item) for key, item in value.items()}
+        return {key[:1].lower() + key[1:]: _lower_initials(item) for key, item in value.items()}
     return value

@@ -1,4 +1,4 @@
-"""One deployment: decides conditions, orders resources by what they refer to, creates them through the AWS API."""
+"""Deploys a template: evaluates conditions, orders resources by their references, creates them through the AWS APIs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tools.sam_template import ACCOUNT_ID, Json, Resolver, Template, TemplateErr
 
 @dataclass(frozen=True)
 class RolePolicies:
-    """One role with every statement of its inline and managed policies, resolved."""
+    """A role with the statements of all its inline and managed policies."""
 
     name: str
     arn: str
@@ -23,7 +23,7 @@ class RolePolicies:
 
 @dataclass(frozen=True)
 class QueueMapping:
-    """One event source mapping: which queue feeds which function, in batches of what size."""
+    """An event source mapping from a queue to a function."""
 
     uuid: str
     queue_arn: str
@@ -37,7 +37,7 @@ class QueueMapping:
 
 @dataclass(frozen=True)
 class Permission:
-    """Who may invoke a function besides the account's own roles."""
+    """A Lambda permission: the service principal may invoke the function, for this source ARN only if there is one."""
 
     function_name: str
     principal: str
@@ -46,6 +46,8 @@ class Permission:
 
 @dataclass(frozen=True)
 class Output:
+    """An output of the stack."""
+
     key: str
     value: str
     description: str
@@ -53,7 +55,7 @@ class Output:
 
 @dataclass
 class Deployment:
-    """What was deployed. `client(service)` gives a boto3 client of the account's owner at the local endpoint."""
+    """A stack: its template, and the resources created so far. `client(service)` returns a boto3 client of the root user."""
 
     template: Template
     stack_name: str
@@ -71,14 +73,17 @@ class Deployment:
         self.resolver = Resolver(self.template, self.region, self.ref, self.attribute, stack_name=self.stack_name)
 
     def deploy(self) -> None:
-        """Create every resource whose condition holds; raises TemplateError before anything is created half-way."""
-        wanted = self._wanted()
-        handlers = {logical_id: handler_for(logical_id, resource) for logical_id, resource in wanted.items()}
-        for logical_id in _in_order(wanted):
-            properties = self.resolver.resolve(wanted[logical_id].get("Properties", {}))
+        """Create each resource whose condition holds.
+
+        Raises TemplateError for an unsupported resource before the first one is created.
+        """
+        resources = self._selected()
+        handlers = {logical_id: handler_for(logical_id, resource) for logical_id, resource in resources.items()}
+        for logical_id in _in_order(resources):
+            properties = self.resolver.resolve(resources[logical_id].get("Properties", {}))
             self.created[logical_id] = handlers[logical_id](self, logical_id, properties)
 
-    def _wanted(self) -> dict[str, Json]:
+    def _selected(self) -> dict[str, Json]:
         return {
             logical_id: resource
             for logical_id, resource in self.template.resources.items()
@@ -100,16 +105,16 @@ class Deployment:
         try:
             return created.attributes[name]
         except KeyError:
-            raise TemplateError(f"{logical_id} has no attribute {name} in the emulator") from None
+            raise TemplateError(f"{logical_id}: the emulator doesn't support the attribute {name}") from None
 
     def _created(self, logical_id: str) -> Created:
         try:
             return self.created[logical_id]
         except KeyError:
-            raise TemplateError(f"the template refers to {logical_id}, which isn't deployed") from None
+            raise TemplateError(f"the template refers to {logical_id}, which is not deployed") from None
 
     def generated_name(self, logical_id: str) -> str:
-        """A name like CloudFormation's, the same at every start."""
+        """A name in CloudFormation's format. It is the same at each start."""
         digest = hashlib.sha256(f"{self.stack_name}/{logical_id}".encode()).hexdigest()
         return f"{self.stack_name}-{logical_id}-{digest[:12].upper()}"
 
@@ -118,18 +123,18 @@ class Deployment:
 
 
 def _in_order(resources: dict[str, Json]) -> list[str]:
-    """Logical ids, each after those that it needs; raises TemplateError for a circle."""
-    needs = {logical_id: _needs(resource) & resources.keys() for logical_id, resource in resources.items()}
+    """The logical ids, each after the ids that it depends on. Raises TemplateError for a circular dependency."""
+    dependencies = {logical_id: _dependencies(resource) & resources.keys() for logical_id, resource in resources.items()}
     ordered: list[str] = []
     while len(ordered) < len(resources):
-        ready = [name for name in resources if name not in ordered and needs[name] <= set(ordered)]
+        ready = [name for name in resources if name not in ordered and dependencies[name] <= set(ordered)]
         if not ready:
-            circle = ", ".join(name for name in resources if name not in ordered)
-            raise TemplateError(f"the template's resources need each other in a circle: {circle}")
+            cycle = ", ".join(name for name in resources if name not in ordered)
+            raise TemplateError(f"circular dependency between the resources {cycle}")
         ordered += ready
     return ordered
 
 
-def _needs(resource: Json) -> set[str]:
+def _dependencies(resource: Json) -> set[str]:
     explicit = resource.get("DependsOn", [])
     return {*references(resource.get("Properties", {})), *([explicit] if isinstance(explicit, str) else explicit)}

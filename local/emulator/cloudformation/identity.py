@@ -1,4 +1,4 @@
-"""Deploys roles and policies, and keeps each role's resolved statements for the checks at the gateway."""
+"""Deploys roles and policies, and records each role's statements for the gateway's permission checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deploys queues, topics, subscriptions and EventBridge rules."""
+"""Deploys queues, topics, subscriptions and event rules."""
 
 from __future__ import annotations
 
@@ -88,9 +88,10 @@ def subscription(deployment: Deployment, logical_id: str, properties: Json) -> C
 def rule(deployment: Deployment, logical_id: str, properties: Json) -> Created:
     events = deployment.client("events")
     name = properties.get("Name") or deployment.generated_name(logical_id)
-    known = {key: properties[key] for key in ("Description", "State", "ScheduleExpression") if key in properties}
+    copied = ("Description", "State", "ScheduleExpression")
+    known: dict[str, Any] = {key: properties[key] for key in copied if key in properties}
     if "ScheduleExpression" in properties:
-        next_after(properties["ScheduleExpression"], datetime.now(UTC))  # refused here rather than silently never due
+        next_after(properties["ScheduleExpression"], datetime.now(UTC))  # raises ValueError for an unsupported expression
     if "EventPattern" in properties:
         known["EventPattern"] = json.dumps(properties["EventPattern"])
     events.put_rule(Name=name, **known)

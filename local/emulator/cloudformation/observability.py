@@ -1,4 +1,4 @@
-"""Deploys log groups and alarms."""
+"""Deploys log groups and alarms. Alarms are stored and never evaluated."""
 
 from __future__ import annotations
 

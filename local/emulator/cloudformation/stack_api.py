@@ -1,6 +1,6 @@
-"""Answers CloudFormation's questions about the one stack that is deployed here.
+"""CloudFormation's read operations for the deployed stack.
 
-moto's CloudFormation isn't used: importing it loads every service that moto has (a second and 120 MB).
+moto's CloudFormation isn't used: it imports all of moto's services, which takes a second and 120 MB.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ STATUS = "CREATE_COMPLETE"
 
 
 class StackMissing(Exception):
-    """The caller named a stack that isn't here."""
+    """The requested stack or resource doesn't exist."""
 
 
 class OperationUnknown(Exception):
-    """The local stack answers questions only; it can't create, change or delete stacks."""
+    """The operation isn't supported. The emulator can't create, update or delete stacks."""
 
 
 class StackApi:
-    """What CloudFormation would know about the deployment."""
+    """Answers requests about the deployment's stack."""
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
@@ -45,7 +45,7 @@ class StackApi:
         }
 
     def handle(self, body: str) -> Answer:
-        """One query request. Raises StackMissing or OperationUnknown; the gateway writes them as AWS errors."""
+        """Answer one query request. Raises StackMissing or OperationUnknown."""
         form = dict(parse_qsl(body, keep_blank_values=True))
         operation = form.get("Action", "")
         if operation not in self._answers:

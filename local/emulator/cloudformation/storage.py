@@ -1,4 +1,4 @@
-"""Deploys buckets and tables."""
+"""Deploys buckets, bucket policies and tables."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _lifecycle_rule(rule: Json) -> Json:
 
 
 def _notification(notification: Json) -> Json:
-    """One API entry for each queue and filter: CloudFormation lists every event by itself."""
+    """The API's notification configuration, with one entry for each queue and filter. CloudFormation has one for each event."""
     queues: dict[str, Json] = {}
     for entry in notification["QueueConfigurations"]:
         rules = entry.get("Filter", {}).get("S3Key", {}).get("Rules", [])

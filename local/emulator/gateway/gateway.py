@@ -15,10 +15,12 @@ from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
 from local.emulator.cloudformation.stack_api import OperationUnknown, StackApi, StackMissing
-from local.emulator.gateway.calls import Call, identify
+from local.emulator.gateway.call import Call
 from local.emulator.gateway.faults import TIMEOUT, Faults
 from local.emulator.gateway.http_server import Request, Response
+from local.emulator.gateway.identification import identify
 from local.emulator.gateway.moto_services import MotoServices
+from local.emulator.gateway.wire_errors import error_response
 from local.emulator.iam.evaluation import Denial, Role, authorize, authorize_missing, denied_by_resource
 from local.emulator.iam.identities import Identities
 from local.emulator.lambda_ import api as lambda_api
@@ -69,7 +71,7 @@ class Gateway:
         )
         response = self._serve(request, call)
         if self._runner and (trace := request.headers.get("x-amzn-trace-id")):
-            self._runner.crashes.answered(trace, f"{call.service}:{call.operation}")
+            self._runner.crashes.call_served(trace, f"{call.service}:{call.operation}")
         return response
 
     def _serve(self, request: Request, call: Call) -> Response:
@@ -80,12 +82,12 @@ class Gateway:
             if fault is not None:
                 time.sleep(fault.delay_seconds)
                 if fault.code != TIMEOUT:
-                    return lambda_api.error(call, fault.code, fault.message, fault.status)
+                    return error_response(call, fault.code, fault.message, fault.status)
         if denial := self._denial(call, role):
             log.warning("%s", denial.message)
-            return lambda_api.error(call, denial.code, denial.message, denial.status)
+            return error_response(call, denial.code, denial.message, denial.status)
         if call.service == "s3" and call.access_key is None and call.actions:
-            return lambda_api.error(call, "AccessDenied", "Access Denied", 403)
+            return error_response(call, "AccessDenied", "Access Denied", 403)
         return self._answer(request, call, role)
 
     def _denial(self, call: Call, role: Role | None) -> Denial | None:
@@ -124,7 +126,7 @@ class Gateway:
             return self._cloudformation(request, call, self._stack_api)
         response = self._services.handle(request, call.service)
         if role is not None and call.when_missing and response.status == 404 and (d := authorize_missing(call, role)):
-            return lambda_api.error(call, d.code, d.message, d.status)
+            return error_response(call, d.code, d.message, d.status)
         return response
 
     @staticmethod
@@ -132,10 +134,10 @@ class Gateway:
         try:
             return Response(*stack_api.handle(request.body.decode() or request.query))
         except StackMissing as error:
-            return lambda_api.error(call, "ValidationError", str(error), 400)
+            return error_response(call, "ValidationError", str(error), 400)
         except OperationUnknown as error:
             message = f"The emulator doesn't support {error}. It deploys its template when it starts."
-            return lambda_api.error(call, "InvalidAction", message, 400)
+            return error_response(call, "InvalidAction", message, 400)
 
     @staticmethod
     def _object(bucket: str, key: str, version: str | None) -> bytes:

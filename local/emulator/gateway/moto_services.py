@@ -114,9 +114,12 @@ def _s3_dispatcher(path: str) -> Dispatch | None:
     parts = path.split("/", 2)
     if path.startswith(("//", "/v20180820/")):
         return None
+    dispatch: Dispatch = S3Response.ambiguous_dispatch
     if not parts[1]:
-        return S3Response.bucket_dispatch
-    return S3Response.key_dispatch if len(parts) == 3 and parts[2] else S3Response.ambiguous_dispatch
+        dispatch = S3Response.bucket_dispatch
+    elif len(parts) == 3 and parts[2]:
+        dispatch = S3Response.key_dispatch
+    return dispatch
 
 
 def _keep_header_names(environ: dict[str, Any], headers: list[tuple[str, str]]) -> None:

@@ -1,6 +1,7 @@
-"""The IAM actions and resource ARNs of JSON, query and REST-JSON operations, from the Service Authorization Reference.
+"""The IAM actions and resource ARNs of JSON, query and REST-JSON operations.
 
-Each service has one function from (operation, request fields) to ARNs; where AWS has no resource level it gives "*".
+Source: the AWS Service Authorization Reference. Each service has one function from (operation, request fields) to ARNs. It
+returns "*" where the action has no resource-level permissions.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-Action = tuple[str, str, Mapping[str, Any]]
+from local.emulator.gateway.call import Action
+
 Fields = Mapping[str, Any]
 
-# Operations whose IAM action has another name than the operation.
+# Operations whose IAM action has a different name.
 _ACTION_OF = {
     ("sqs", "SendMessageBatch"): "SendMessage",
     ("sqs", "DeleteMessageBatch"): "DeleteMessage",
@@ -34,7 +36,7 @@ _NEEDS_NO_PERMISSION = {
         )
     ),
 }  # fmt: skip
-REST_BODY_NAMES_THE_RESOURCE = frozenset({"CreateFunction", "CreateSchedule"})
+RESOURCE_IN_REST_BODY = frozenset({"CreateFunction", "CreateSchedule"})
 _PARTIQL = re.compile(r"^\s*(SELECT|INSERT|UPDATE|DELETE)\b.*?(?:FROM|INTO|UPDATE)\s+\"?([\w.-]+)\"?", re.I | re.S)
 _TRANSACT = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Get": "GetItem"}
 _DYNAMODB_FIELDS = ("TableName", "ResourceArn", "TableArn", "BackupArn", "ExportArn", "SourceTableArn", "StreamArn")
@@ -45,13 +47,13 @@ _STATES_WITHOUT_RESOURCE = ("ListStateMachines", "ListActivities", "SendTaskSucc
 
 
 def actions(service: str, operation: str, fields: Fields, region: str, account: str, context: Mapping[str, Any]) -> list[Action]:
-    """Every (action, resource, context) that the operation needs; one entry for each table, object or topic touched."""
+    """The permissions that the operation needs, one for each table, object or topic that it accesses."""
     if (service, operation) in _NEEDS_NO_PERMISSION:
         return []
     action = f"{service}:{_ACTION_OF.get((service, operation), operation)}"
     if service == "dynamodb":
-        touched = [(name, arn, context) for name, arn in _dynamodb(operation, fields, region, account)]
-        return touched or [(action, "*", context)]
+        accessed = [(name, arn, context) for name, arn in _dynamodb(operation, fields, region, account)]
+        return accessed or [(action, "*", context)]
     locate = _LOCATORS.get(service)
     arns = locate(operation, fields, f"{service}:{region}:{account}") if locate else ("*",)
     context = _with_keys(service, fields, context)
@@ -70,7 +72,7 @@ def _with_keys(service: str, fields: Fields, context: Mapping[str, Any]) -> Mapp
 
 
 def _text(fields: Fields, *names: str) -> str:
-    """The first of these fields that holds a non-empty string."""
+    """The first of these fields that is a non-empty string, or an empty string."""
     return next((value for name in names if isinstance(value := fields.get(name), str) and value), "")
 
 
@@ -79,8 +81,8 @@ def _dynamodb(operation: str, fields: Fields, region: str, account: str) -> Iter
         return name if name.startswith("arn:") else f"arn:aws:dynamodb:{region}:{account}:table/{name}"
 
     if operation in ("BatchGetItem", "BatchWriteItem"):
-        asked = fields.get("RequestItems")
-        return [(f"dynamodb:{operation}", table(name)) for name in asked] if isinstance(asked, dict) else []
+        requested = fields.get("RequestItems")
+        return [(f"dynamodb:{operation}", table(name)) for name in requested] if isinstance(requested, dict) else []
     if operation in ("TransactGetItems", "TransactWriteItems"):
         steps = [step for item in fields.get("TransactItems") or [] for step in item.items()]
         return [
@@ -154,7 +156,7 @@ def _rekognition(operation: str, fields: Fields, scope: str) -> Iterable[str]:
 
 
 def _rekognition_objects(fields: Fields) -> Iterable[tuple[str, str]]:
-    """Rekognition reads S3 with the caller's own permissions: the object of each image is needed too."""
+    """The S3 permissions for the images. Rekognition reads S3 with the caller's permissions."""
     for name in _REKOGNITION_IMAGES:
         image = fields.get(name)
         place = image.get("S3Object") if isinstance(image, dict) else None
@@ -164,7 +166,7 @@ def _rekognition_objects(fields: Fields) -> Iterable[tuple[str, str]]:
 
 
 def _logs(operation: str, fields: Fields, scope: str) -> Iterable[str]:
-    """Logs checks against "log-group:NAME:log-stream:STREAM" with an empty stream for the group's own operations."""
+    """Log ARNs are "log-group:NAME:log-stream:STREAM"; the stream is empty for operations on the group."""
     if arn := _text(fields, "resourceArn", "logGroupArn", "logGroupIdentifier"):
         return (arn if arn.startswith("arn:") else f"arn:aws:{scope}:log-group:{arn}:log-stream:",)
     if operation == "DescribeLogGroups":

@@ -1,23 +1,21 @@
-"""S3's REST requests as operations: bucket and key from path or host, sub-resources, and the IAM actions they need."""
+"""Identifies S3's REST requests: bucket and key, the operation, and the IAM actions that it needs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 from xml.etree import ElementTree
 
+from local.emulator.gateway.call import Action, Call, request_context
 from local.emulator.s3.forms import is_form_upload, read_form
-
-if TYPE_CHECKING:
-    from local.emulator.gateway.calls import Action, Call
 
 Context = Mapping[str, Any]
 
 _VIRTUAL_HOST = re.compile(r"^(?P<bucket>.+?)\.(?:s3(?:[.-](?:dualstack\.)?[a-z0-9-]+)?\.amazonaws\.com|(?:s3\.)?localhost)$")
 
-# Sub-resource -> (operation's noun, IAM's noun) for GET and PUT on a bucket.
+# Sub-resource -> (noun in the operation, noun in the IAM action) for GET, PUT and DELETE on a bucket.
 _BUCKET_CONFIGURATIONS = {
     "accelerate": ("BucketAccelerateConfiguration", "AccelerateConfiguration"),
     "acl": ("BucketAcl", "BucketAcl"),
@@ -64,7 +62,7 @@ _OBJECT_CONFIGURATIONS = {
     ("POST", "restore"): ("RestoreObject", "RestoreObject", "RestoreObject"),
     ("POST", "select"): ("SelectObjectContent", "GetObject", "GetObject"),
 }
-# Uploading with these headers needs these permissions too.
+# Further permissions that uploads with these headers need.
 _UPLOAD_HEADERS = {"x-amz-acl": "s3:PutObjectAcl", "x-amz-tagging": "s3:PutObjectTagging"}
 _CONTEXT_HEADERS = ("x-amz-acl", "x-amz-copy-source", "x-amz-metadata-directive", "x-amz-server-side-encryption",
                     "x-amz-server-side-encryption-aws-kms-key-id", "x-amz-storage-class")  # fmt: skip
@@ -73,9 +71,7 @@ _CONTEXT_HEADERS = ("x-amz-acl", "x-amz-copy-source", "x-amz-metadata-directive"
 def identify(
     method: str, host: str, path: str, query: str, headers: Mapping[str, str], body: bytes, key: str | None, region: str
 ) -> Call:
-    """Return the S3 Call of a request (see calls.identify for the arguments; `headers` have lower-case names)."""
-    from local.emulator.gateway.calls import Call, request_context
-
+    """Identify an S3 request. The arguments are those of identification.identify; `headers` has lower-case names."""
     bucket, name = bucket_and_key(host, path)
     fields = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
     context = request_context(region)
@@ -99,7 +95,7 @@ def identify(
 
 
 def bucket_and_key(host: str, path: str) -> tuple[str, str]:
-    """(bucket, key), decoded, from a virtual-hosted or path-style request; empty strings where there is none."""
+    """(bucket, key), decoded, of a virtual-hosted or path-style request. A missing part is an empty string."""
     name = host.partition(":")[0].lower()
     if (found := _VIRTUAL_HOST.match(name)) and found["bucket"] != "s3":
         return found["bucket"], unquote(path[1:])
@@ -130,7 +126,7 @@ def _bucket_call(method: str, bucket: str, fields: Mapping[str, str], body: byte
 
 def _configure(method: str, noun: str, action: str, arn: str, context: Context) -> tuple[str, list[Action]]:
     verb = {"GET": "Get", "PUT": "Put", "DELETE": "Delete"}.get(method, "Unknown")
-    # AWS has delete actions only for policy and website; other configurations are removed with their Put permission.
+    # IAM has delete actions only for policy and website. Deleting other configurations needs the Put permission.
     iam_verb = "Put" if verb == "Delete" and action not in ("BucketPolicy", "BucketWebsite") else verb
     noun = "BucketLifecycle" if verb == "Delete" and noun == "BucketLifecycleConfiguration" else noun
     return f"{verb}{noun}", [(f"s3:{iam_verb}{action}", arn, context)]

@@ -1,4 +1,4 @@
-"""What botocore's own service models say about operations, REST routes and errors, loaded when first asked for."""
+"""Operations, REST routes and errors of the services, from botocore's service models. Models are loaded on first use."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BOTOCORE_NAMES = {
     "scheduler": "scheduler",
 }
 
-# Errors that the services answer without declaring them in their models, with their HTTP status.
+# Errors that services return without declaring them in their models, with their HTTP status.
 _COMMON_ERRORS = {
     "AccessDenied": 403,
     "AccessDeniedException": 400,
@@ -58,26 +58,26 @@ def _session() -> object:
 
 @lru_cache(maxsize=32)
 def service_model(service: str) -> ServiceModel:
-    """The botocore model of a service by its signing name; KeyError when the name isn't one of BOTOCORE_NAMES."""
+    """The botocore model of a service. Raises KeyError if the signing name isn't in BOTOCORE_NAMES."""
     return _session().get_service_model(BOTOCORE_NAMES[service])  # type: ignore[attr-defined,no-any-return]
 
 
 @lru_cache(maxsize=32)
 def _errors(service: str) -> dict[str, tuple[str, int]]:
-    """Shape name and wire code of each modelled error -> (wire code, HTTP status)."""
+    """Maps the shape name and the code of each modelled error to (code, HTTP status)."""
     known: dict[str, tuple[str, int]] = {}
     shapes: list[Any] = list(service_model(service).error_shapes)
     for shape in shapes:
-        raw = shape._shape_model  # shape.metadata leaves "fault" out
+        raw = shape._shape_model  # shape.metadata lacks "fault"
         status = shape.metadata.get("error", {}).get("httpStatusCode") or (500 if raw.get("fault") else 400)
         known[shape.name] = known[shape.error_code] = (shape.error_code, int(status))
     return known
 
 
 def wire_error(service: str, name: str) -> tuple[str, int]:
-    """(code on the wire, HTTP status) of an error named by its model's shape or by its code.
+    """(code, HTTP status) of an error that is named by its shape in the model or by its code.
 
-    An error that neither the model nor AWS's common errors know keeps its name, with status 400.
+    An error that is neither in the model nor common keeps its name and has status 400.
     """
     if service in BOTOCORE_NAMES and name in (known := _errors(service)):
         return known[name]
@@ -101,7 +101,7 @@ def _routes(service: str) -> list[tuple[str, re.Pattern[str], str]]:
 
 @lru_cache(maxsize=2048)
 def rest_operation(service: str, method: str, path: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """(operation, fields of the path, decoded) of a REST-JSON request; ("Unknown", ()) when no route fits."""
+    """(operation, decoded fields of the path) of a REST-JSON request; ("Unknown", ()) if no route matches."""
     for verb, pattern, name in _routes(service):
         if verb == method and (found := pattern.fullmatch(path)):
             return name, tuple((field, unquote(value)) for field, value in found.groupdict().items())

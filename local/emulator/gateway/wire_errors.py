@@ -1,4 +1,4 @@
-"""Writes an error in the protocol in which the call came, so that an AWS SDK raises it with its code and message."""
+"""Writes errors in the protocol of the request, so that AWS SDKs raise them with their code and message."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import re
 import uuid
 from xml.sax.saxutils import escape
 
-from local.emulator.gateway.calls import Call
+from local.emulator.gateway.call import Call
+from local.emulator.gateway.http_server import Response
 
-# These services spell the member "Message"; the others "message" (botocore reads both, other SDKs don't).
+# These services name the member "Message", the others "message". botocore reads both, other SDKs don't.
 _CAPITAL_MESSAGE = frozenset({"rekognition", "lambda"})
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(call: Call, code: str, message: str, status: int) -> tuple[int, dict[str, str], bytes]:
-    """Return (HTTP status, headers, body) of the error.
+    """The error response.
 
-    Answers to HEAD have no body (HTTP forbids it), so there SDKs know only the status, as on AWS. Characters that XML
-    can't carry become U+FFFD.
+    Responses to HEAD have no body, so SDKs know only the status, as on AWS. Characters that XML doesn't allow become U+FFFD.
     """
     request_id = str(uuid.uuid4())
     if call.protocol == "rest-xml":
@@ -40,6 +40,12 @@ def render(call: Call, code: str, message: str, status: int) -> tuple[int, dict[
     return status, headers, json.dumps({"__type": code, name: message}).encode()
 
 
+def error_response(call: Call, code: str, message: str, status: int) -> Response:
+    """The error as an HTTP response."""
+    answered, headers, body = render(call, code, message, status)
+    return Response(answered, list(headers.items()), body)
+
+
 def _s3(call: Call, code: str, message: str, status: int, request_id: str) -> tuple[int, dict[str, str], bytes]:
     headers = {"Content-Type": "application/xml", "x-amz-request-id": request_id, "x-amz-id-2": request_id}
     if call.method == "HEAD":
@@ -48,7 +54,7 @@ def _s3(call: Call, code: str, message: str, status: int, request_id: str) -> tu
 
 
 def s3_error_xml(code: str, message: str, request_id: str, **details: str) -> bytes:
-    """S3's error document; `details` become further elements, as MaxSizeAllowed of EntityTooLarge."""
+    """S3's error document. `details` become further elements, such as MaxSizeAllowed of EntityTooLarge."""
     further = "".join(f"<{name}>{_text(value)}</{name}>" for name, value in details.items())
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{_text(code)}</Code><Message>{_text(message)}</Message>'

@@ -1,4 +1,4 @@
-"""IAM's condition operators, compiled when a policy is loaded: one that isn't understood is refused by name."""
+"""IAM's condition operators. Conditions are compiled when a policy is loaded; unsupported ones raise PolicyError."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 
 class PolicyError(ValueError):
-    """A policy document holds something that the emulator doesn't support; the message names it."""
+    """A policy document contains an unsupported element; the message names it."""
 
 
-# Lower case. A key that no local request carries would make a Deny pass silently, so others are refused.
+# Lower case. With a key that no request has, a Deny would never apply. So other keys are errors.
 KNOWN_KEYS = frozenset(
     {
         "aws:principalaccount", "aws:principalarn", "aws:principalisawsservice", "aws:principaltype",
@@ -26,13 +26,13 @@ KNOWN_KEYS = frozenset(
 
 
 def glob(pattern: str, *, ignore_case: bool = False) -> re.Pattern[str]:
-    """Compile IAM's wildcards: * is any run of characters, ? exactly one; everything else is itself."""
+    """Compile a pattern with IAM's wildcards: * matches any characters, ? exactly one."""
     body = "".join({"*": ".*", "?": "."}.get(char) or re.escape(char) for char in pattern)
     return re.compile(body, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
 
 
 def arn_glob(pattern: str) -> Callable[[str], bool]:
-    """Match ARNs component by component: wildcards don't reach over the first five colons; missing ones match all."""
+    """A test for ARNs. Wildcards don't match across the first five colons. Missing components match everything."""
     parts = [glob(part) for part in (pattern.split(":", 5) + ["*"] * 5)[:6]]
 
     def matches(arn: str) -> bool:
@@ -82,7 +82,7 @@ def _numeric(compare: Callable[[float, float], bool]) -> Callable[[str], Test]:
     return build
 
 
-# Operator -> (how a policy's value becomes a test, whether the operator negates it).
+# Operator -> (function from a policy's value to a test, whether the operator negates the test).
 _OPERATORS: dict[str, tuple[Callable[[str], Test], bool]] = {
     "StringEquals": (_equals, False),
     "StringNotEquals": (_equals, True),
@@ -106,7 +106,7 @@ _OPERATORS: dict[str, tuple[Callable[[str], Test], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One operator with one key; all conditions of a statement must hold."""
+    """One operator with one key. A statement applies if all its conditions hold."""
 
     key: str
     tests: tuple[Test, ...]
@@ -125,7 +125,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class NullCondition:
-    """The operator Null: whether a key is absent (true) or present (false)."""
+    """The operator Null: "true" requires that the key is absent, "false" that it is present."""
 
     key: str
     absent: bool
@@ -135,7 +135,7 @@ class NullCondition:
 
 
 def compile_conditions(block: Mapping[str, Any]) -> tuple[Condition | NullCondition, ...]:
-    """Compile a statement's Condition element; PolicyError names an operator, key or value that isn't understood."""
+    """Compile a statement's Condition element. Raises PolicyError for an unsupported operator, key or value."""
     if not isinstance(block, Mapping):
         raise PolicyError(f"Condition must be an object, not {block!r}")
     return tuple(_compile(operator, key, _strings(values)) for operator, keys in block.items() for key, values in keys.items())
@@ -153,7 +153,7 @@ def _compile(operator: str, key: str, values: list[str]) -> Condition | NullCond
     if base not in _OPERATORS or quantifier not in ("", "ForAllValues", "ForAnyValue"):
         raise PolicyError(f'the condition operator "{operator}" is not supported by the emulator')
     build, negated = _OPERATORS[base]
-    # AWS: without the key a positive test fails and a negated one holds; ForAllValues holds, ForAnyValue fails.
+    # On AWS, if the key is absent: a positive test fails, a negated one holds, ForAllValues holds, ForAnyValue fails.
     when_absent = rest.endswith("IfExists") or quantifier == "ForAllValues" or (negated and quantifier != "ForAnyValue")
     every_value = quantifier == "ForAllValues" or (negated and not quantifier)
     return Condition(key.lower(), tuple(build(value) for value in values), negated, when_absent, every_value)

@@ -1,7 +1,7 @@
-"""Decides as IAM does whether a role may make a call, and whether a resource's own policy lets a service or caller in.
+"""Evaluates identity policies of roles and policies of resources, as IAM does.
 
-Local traffic is plain HTTP on this machine and counts as secure: aws:SecureTransport is "true" for every call, so a
-bucket policy that denies insecure transport is loaded and evaluated but never bites here.
+Requests are plain HTTP and count as encrypted: aws:SecureTransport is "true" for all calls. A bucket policy that denies
+unencrypted requests is evaluated and never denies.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from local.emulator.gateway.calls import Call
+from local.emulator.gateway.call import Call
 from local.emulator.iam.conditions import (
     Condition,
     NullCondition,
@@ -31,7 +31,7 @@ _ELEMENTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """A refused call, with the code and HTTP status that the service itself answers."""
+    """A denied call, with the service's error code and HTTP status."""
 
     action: str
     resource: str
@@ -56,10 +56,9 @@ class _Statement:
 
 @dataclass(frozen=True)
 class Role:
-    """A role with the statements of all its identity policies; they are compiled, and so checked, on construction.
+    """A role with the statements of its identity policies, which are compiled on construction.
 
-    `session` is the role session's name: Lambda uses the function's name. Raises PolicyError for whatever isn't
-    understood.
+    `session` is the name of the role session; Lambda uses the function's name. Raises PolicyError for an unsupported statement.
     """
 
     name: str
@@ -73,27 +72,27 @@ class Role:
 
     @classmethod
     def from_documents(cls, name: str, arn: str, documents: Sequence[Document], session: str = "") -> Role:
-        """Make a role from whole policy documents (inline and managed), as objects or as JSON."""
+        """A role from its policy documents, as objects or JSON."""
         return cls(name, arn, [one for document in documents for one in statements_of(document)], session)
 
     @property
     def user_arn(self) -> str:
-        """The caller's ARN as AWS writes it in messages: the assumed role with its session."""
+        """The caller's ARN in AWS's messages: the assumed role with its session."""
         return f"arn:aws:sts::{self.arn.split(':')[4]}:assumed-role/{self.name}/{self.session or self.name}"
 
 
 def authorize(call: Call, role: Role) -> Denial | None:
-    """Return the first refusal among the call's actions, None when all are allowed. An explicit deny always wins."""
+    """The first denial among the call's actions, or None if all are allowed. An explicit deny overrides an allow."""
     return next((denial for action in call.actions if (denial := _decide(call, role, *action))), None)
 
 
 def authorize_missing(call: Call, role: Role) -> Denial | None:
-    """Ask after S3 found no such object: without s3:ListBucket the answer must be this 403 instead of 404."""
+    """The denial that replaces S3's 404 for a missing object if the role lacks s3:ListBucket, or None."""
     return _decide(call, role, *call.when_missing) if call.when_missing else None
 
 
 def denied_by_resource(call: Call, policy: Document, caller_arn: str) -> Denial | None:
-    """Return the refusal when a bucket's, queue's or topic's policy explicitly denies the call to this caller."""
+    """The denial if the policy of a bucket, queue or topic explicitly denies the call to this caller, or None."""
     for action, resource, given in call.actions:
         context = _context(given, {"aws:PrincipalArn": caller_arn})
         for statement in _resource_statements(_frozen(policy)):
@@ -106,9 +105,9 @@ def denied_by_resource(call: Call, policy: Document, caller_arn: str) -> Denial 
 def allows_service(
     policy_document: Document, service_principal: str, action: str, resource_arn: str, context: Mapping[str, Any]
 ) -> bool:
-    """Whether a queue's or topic's policy lets an AWS service (e.g. "s3.amazonaws.com") do the action on the resource.
+    """Whether the policy of a queue or topic allows the action to an AWS service, such as "s3.amazonaws.com".
 
-    `context` should hold aws:SourceArn and aws:SourceAccount. No policy allows nothing.
+    `context` contains aws:SourceArn and aws:SourceAccount. Without a policy nothing is allowed.
     """
     given = _context({"aws:SecureTransport": "true", "aws:PrincipalIsAWSService": "true"}, context)
     allowed = False
@@ -122,7 +121,7 @@ def allows_service(
 
 
 def statements_of(document: Document) -> list[Mapping[str, Any]]:
-    """The statements of a policy document given as an object or as JSON; none for None or ""."""
+    """The statements of a policy document, as object or JSON. None and "" have no statements."""
     if not document:
         return []
     if isinstance(document, str):
@@ -150,7 +149,7 @@ def _denial(call: Call, caller: str, action: str, resource: str, why: str) -> De
     shown = f'"{resource}"' if call.service == "s3" else resource
     message = f"User: {caller} is not authorized to perform: {action} on resource: {shown} {why}"
     if call.service == "rekognition" and action.startswith("s3:"):
-        # Rekognition says only the first two sentences; the third is ours, for whoever has to mend the role.
+        # AWS's message has only the first two sentences. The part in brackets names the missing permission.
         unreadable = "Unable to get object metadata from S3. Check object key, region and/or access permissions."
         return Denial(action, resource, f"{unreadable} ({message})", "InvalidS3ObjectException", 400)
     if call.service == "sns":
@@ -161,7 +160,7 @@ def _denial(call: Call, caller: str, action: str, resource: str, why: str) -> De
 
 
 def _context(*parts: Mapping[str, Any]) -> Callable[[], Mapping[str, Any]]:
-    """The condition context with lower-case keys, put together only if a statement with conditions asks."""
+    """The condition context with lower-case keys, built on first use: few statements have conditions."""
     made: dict[str, Any] = {}
 
     def context() -> Mapping[str, Any]:
@@ -182,7 +181,7 @@ def _resource_statements(document: str) -> tuple[_Statement, ...]:
 
 
 def check_resource_policy(document: Document) -> None:
-    """Raise PolicyError for anything in a resource's policy that isn't understood; call it when the policy is put."""
+    """Raise PolicyError for an unsupported statement in a resource's policy. Call it when the policy is stored."""
     _resource_statements(_frozen(document))
 
 
@@ -190,7 +189,7 @@ def _compile(statement: Mapping[str, Any], *, with_principal: bool) -> _Statemen
     if unknown := set(statement) - _ELEMENTS:
         raise PolicyError(f"the policy element {', '.join(sorted(unknown))} is not supported by the emulator")
     if "NotPrincipal" in statement or ("Principal" in statement) is not with_principal:
-        raise PolicyError("Principal belongs in resource policies, and only there; NotPrincipal is not understood")
+        raise PolicyError("Principal is required in resource policies and not allowed in others; NotPrincipal is not supported")
     if statement.get("Effect") not in ("Allow", "Deny"):
         raise PolicyError(f"Effect must be Allow or Deny, not {statement.get('Effect')!r}")
     return _Statement(
@@ -203,7 +202,7 @@ def _compile(statement: Mapping[str, Any], *, with_principal: bool) -> _Statemen
 
 
 def _either(statement: Mapping[str, Any], element: str, build: Callable[[str], Callable[[str], bool]]) -> Callable[[str], bool]:
-    """One test for an element or its Not form; exactly one of them must be there."""
+    """The test for an element or its Not form. A statement must have exactly one of them."""
     negated = f"Not{element}" in statement
     if negated is (element in statement):
         raise PolicyError(f"a statement needs {element} or Not{element}, and not both")

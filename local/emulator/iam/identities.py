@@ -1,4 +1,4 @@
-"""Who is asking: which role stands behind an access key, and whether that role may do what it asks."""
+"""Maps access keys to roles, and checks a role's permissions for calls inside the emulator."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import functools
 import hashlib
 
 from local.emulator.cloudformation import RolePolicies
-from local.emulator.gateway.calls import Call, request_context
-from local.emulator.iam.evaluation import Denial, PolicyError, Role, authorize
+from local.emulator.gateway.call import Call, request_context
+from local.emulator.iam.conditions import PolicyError
+from local.emulator.iam.evaluation import Denial, Role, authorize
 from local.emulator.lambda_.functions import Credentials, Function
 from tools.sam_template import TemplateError
 
 
 class Identities:
-    """The template's roles and the keys of those who act in them. Any other key is the account's owner."""
+    """The roles of the template, and the access keys of the functions. All other keys belong to the root user."""
 
     def __init__(self, region: str) -> None:
         self._region = region
@@ -22,7 +23,7 @@ class Identities:
         self._roles: dict[str, Role] = {}
 
     def load(self, policies: dict[str, RolePolicies], functions: list[Function]) -> None:
-        """Take the deployed roles; raises TemplateError for a policy that isn't understood."""
+        """Load the deployed roles and functions. Raises TemplateError for an unsupported policy."""
         self._policies = policies
         self._roles = {arn: self._role(arn) for arn in policies}
         for function in functions:
@@ -31,24 +32,24 @@ class Identities:
     def _role(self, arn: str, session: str = "") -> Role:
         found = self._policies.get(arn)
         if found is None:
-            raise TemplateError(f"the role {arn} isn't one of the template's")
+            raise TemplateError(f"the template doesn't define the role {arn}")
         try:
             return Role(found.name, arn, found.statements, session)
         except PolicyError as error:
             raise TemplateError(f"the policies of {found.name}: {error}") from error
 
     def credentials(self, function: Function) -> Credentials:
-        """Temporary credentials of the function's role, the same at every start."""
+        """The temporary credentials of the function's role. They are the same at each start."""
         digest = hashlib.sha256(function.arn.encode()).hexdigest().upper()
-        return Credentials(f"ASIA{digest[:16]}", digest[16:56], f"local-session-of-{function.name}")
+        return Credentials(f"ASIA{digest[:16]}", digest[16:56], f"session-of-{function.name}")
 
     def role_of(self, access_key: str | None) -> Role | None:
-        """The role behind a key; None is the account's owner."""
+        """The role of a key, or None for the root user."""
         return self._by_key.get(access_key) if access_key else None
 
     @functools.lru_cache(maxsize=512)  # noqa: B019 - one instance, as long as the process
     def denial_reason(self, role_arn: str, action: str, resource: str) -> str | None:
-        """Why the role may not do the action on the resource, or None: for calls that never cross the wire."""
+        """The reason why the role may not do the action, or None. For calls that don't pass the gateway."""
         role = self._roles.get(role_arn)
         if role is None:
             return f"the role {role_arn} isn't deployed"

@@ -1,1 +1,1 @@
-"""Runs the real handlers: a fork server, one process per concurrent invocation, and the documented Lambda Runtime API."""
+"""Lambda: runs handlers in processes of a fork server, one for each concurrent invocation, over the Runtime API."""

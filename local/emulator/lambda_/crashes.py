@@ -1,6 +1,6 @@
-"""Workers that are to die on request, in the middle of their work: after so many AWS calls of one invocation.
+"""Injected crashes: kill a worker during an invocation, after a number of its AWS calls.
 
-Which calls are an invocation's own shows in the trace header that the SDK passes on from Lambda's runtime.
+The trace header identifies an invocation's calls: the SDK copies it from Lambda's runtime to each request.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 
 class Crash:
-    """One death to come. With `after_calls`, that call still takes effect, but its answer never arrives."""
+    """One injected crash. The last of `after_calls` calls takes effect, but the worker doesn't receive the response."""
 
     def __init__(self, function: str, after_calls: int, deaths: list[dict[str, Any]]) -> None:
         self.trace_id = new_trace_id()
@@ -25,14 +25,14 @@ class Crash:
         self._lock = threading.Lock()
         self._kill: Callable[[], None] | None = None
 
-    def aim(self, kill: Callable[[], None]) -> None:
-        """From now on `kill` ends the worker that has the event; without calls to wait for, it does so at once."""
+    def arm(self, kill: Callable[[], None]) -> None:
+        """Set the function that kills the worker. If `after_calls` is 0, call it immediately."""
         self._kill = kill
         if self._after_calls == 0:
             self.strike()
 
     def called(self, call: str) -> None:
-        """Another call ("dynamodb:UpdateItem") has been answered, though the worker hasn't got the answer yet."""
+        """Count a call, such as "dynamodb:UpdateItem", that was served but not yet answered."""
         with self._lock:
             self._calls.append(call)
             due = len(self._calls) == self._after_calls
@@ -40,7 +40,7 @@ class Crash:
             self.strike()
 
     def strike(self) -> None:
-        """Kill the worker, once."""
+        """Kill the worker. Further calls do nothing."""
         with self._lock:
             kill, self._kill = self._kill, None
             if kill:
@@ -50,26 +50,27 @@ class Crash:
 
 
 class Crashes:
-    """The crashes to come, by the trace of the invocation that they are meant for."""
+    """The injected crashes of running invocations, by trace header."""
 
     def __init__(self) -> None:
         self._by_trace: dict[str, Crash] = {}
 
     @contextmanager
     def expected(self, crash: Crash) -> Iterator[None]:
+        """Count the calls of the crash's invocation until the block ends."""
         self._by_trace[crash.trace_id] = crash
         try:
             yield
         finally:
             del self._by_trace[crash.trace_id]
 
-    def answered(self, trace_id: str, call: str) -> None:
-        """A request with this trace header has been served, and its answer is about to leave."""
+    def call_served(self, trace_id: str, call: str) -> None:
+        """Count a call whose request has this trace header. Call it before the response is sent."""
         if self._by_trace and (crash := self._by_trace.get(trace_id)):
             crash.called(call)
 
 
 def new_trace_id() -> str:
-    """An X-Ray trace header as Lambda sends it; nothing is sampled here."""
+    """An X-Ray trace header in Lambda's format, not sampled."""
     token = uuid.uuid4().hex
     return f"Root=1-{int(time.time()):08x}-{token[:24]};Parent={token[:16]};Sampled=0"

@@ -70,7 +70,8 @@ class ForkServer:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self.report({"ready": os.getpid()})
         while True:
-            ready, _, _ = select.select([self.control, wake_read], [], [])
+            sources: list[socket.socket | int] = [self.control, wake_read]
+            ready, _, _ = select.select(sources, [], [])
             if wake_read in ready:
                 os.read(wake_read, 4096)
                 self.reap()

@@ -1,4 +1,4 @@
-"""What the template says about one Lambda function, and the environment that its workers get from it."""
+"""A deployed function, and the environment of its workers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Credentials:
-    """Stand for the function's role; the gateway maps the access key back to the role's policies."""
+    """Credentials of a function's role. The gateway maps the access key to the role's policies."""
 
     access_key: str
     secret_key: str
@@ -19,7 +19,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Function:
-    """One deployed function. `timeout` in seconds, `memory` in MB, `root` the folder that its CodeUri names."""
+    """A deployed function. `timeout` is in seconds, `memory` in MB. `root` is the folder of its CodeUri."""
 
     name: str
     arn: str
@@ -39,7 +39,7 @@ class Function:
 def worker_environment(
     function: Function, *, region: str, endpoint: str, runtime_api: str, log_stream: str, credentials: Credentials
 ) -> dict[str, str]:
-    """The reserved variables that Lambda sets, the function's own, and the endpoint that swaps AWS for this machine.
+    """The variables that Lambda reserves, the function's own variables, and the emulator's endpoint.
 
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
     """
@@ -47,7 +47,7 @@ def worker_environment(
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
-        "HOME": "/tmp",  # noqa: S108 - the only writable folder that Lambda has
+        "HOME": "/tmp",  # noqa: S108 - the only folder that is writable in Lambda
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if "site-packages" in path),
         "LAMBDA_TASK_ROOT": str(function.root),
         "LAMBDA_RUNTIME_DIR": "/var/runtime",

@@ -1,4 +1,4 @@
-"""Carries what workers print, and the platform's own lines, into CloudWatch Logs: one thread, many pipes, batches."""
+"""Collects the output of all workers and the platform's log lines, and delivers them in batches, in one thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 LogEvent = tuple[int, str]
 Deliver = Callable[[str, str, list[LogEvent]], None]
 BATCH_SECONDS = 0.2
-LONGEST_LINE = 262_144
+MAX_LINE_BYTES = 262_144
 
 
 @dataclass
@@ -25,7 +25,7 @@ class _Source:
 
 
 class LogCollector:
-    """`deliver(group, stream, [(epoch milliseconds, message)])` is called every 0.2 s with whatever came in."""
+    """Calls `deliver(group, stream, [(epoch milliseconds, message)])` every 0.2 s with the new events."""
 
     def __init__(self, deliver: Deliver) -> None:
         self._deliver = deliver
@@ -43,7 +43,7 @@ class LogCollector:
         self._thread.join(timeout=2)
 
     def attach(self, group: str, stream: str) -> int:
-        """A new pipe for one worker's output; returns its writing end, which the caller closes after handing it on."""
+        """Create a pipe for a worker's output. Returns the writing end; the caller closes it after passing it on."""
         reading, writing = os.pipe()
         os.set_blocking(reading, False)
         with self._lock:
@@ -74,7 +74,7 @@ class LogCollector:
 
     @staticmethod
     def _drain(descriptor: int) -> bytes | None:
-        """Everything the pipe holds; None at its end."""
+        """The pipe's available content, or None at the end of the pipe."""
         chunks: list[bytes] = []
         with contextlib.suppress(BlockingIOError):
             while chunk := os.read(descriptor, 65536):
@@ -84,7 +84,7 @@ class LogCollector:
 
     def _split(self, source: _Source, data: bytes) -> None:
         *lines, source.partial = (source.partial + data).split(b"\n")
-        if len(source.partial) > LONGEST_LINE:
+        if len(source.partial) > MAX_LINE_BYTES:
             lines, source.partial = [*lines, source.partial], b""
         now = int(time.time() * 1000)
         events = [(now, line.decode("utf-8", "replace")) for line in lines if line.strip()]

@@ -1,7 +1,7 @@
-"""Feeds queues to functions as Lambda's pollers do: batches, windows, bounded concurrency, partial batch responses.
+"""Polls queues for functions as Lambda does: batches, batching windows, maximum concurrency, partial batch responses.
 
-moto's own mapping isn't used: it would start a container inside SendMessage. Messages that fail stay in flight until their
-visibility timeout ends; moto's queue moves them to the dead-letter queue at maxReceiveCount.
+moto's event source mapping isn't used: it would start a container inside SendMessage. Failed messages stay in flight until their
+visibility timeout ends. moto's queue moves them to the dead-letter queue after maxReceiveCount.
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
@@ -26,30 +26,33 @@ log = logging.getLogger(__name__)
 
 LONG_POLL_SECONDS = 1
 ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-Refusal = Callable[[str, str, str], str | None]
+DenialReason = Callable[[str, str, str], str | None]
 
 
 class QueuePoller:
-    """One event source mapping at work. `refusal(role ARN, action, resource ARN)` says why the role may not, or None."""
+    """The poller of one event source mapping.
 
-    def __init__(self, mapping: QueueMapping, runner: LambdaRunner, region: str, refusal: Refusal) -> None:
+    `denial_reason(role ARN, action, resource ARN)` is the reason why the role may not do the action, or None.
+    """
+
+    def __init__(self, mapping: QueueMapping, runner: LambdaRunner, region: str, denial_reason: DenialReason) -> None:
         self.mapping = mapping
         self.problem: str | None = None
         self._runner = runner
         self._region = region
-        self._refusal = refusal
+        self._denial_reason = denial_reason
         self._queue_name = mapping.queue_arn.rsplit(":", 1)[-1]
         self._sqs = sqs_backends[DEFAULT_ACCOUNT_ID][region]
-        self._free = threading.BoundedSemaphore(mapping.maximum_concurrency)
+        self._slots = threading.BoundedSemaphore(mapping.maximum_concurrency)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._poll, name=f"poll-{self._queue_name}", daemon=True)
 
     def start(self) -> None:
         role = self._runner.function(self.mapping.function_name).role_arn
-        refusals = [self._refusal(role, action, self.mapping.queue_arn) for action in ACTIONS]
-        self.problem = next((reason for reason in refusals if reason), None)
+        denials = [self._denial_reason(role, action, self.mapping.queue_arn) for action in ACTIONS]
+        self.problem = next((reason for reason in denials if reason), None)
         if self.problem:
-            log.error("The queue %s can't feed %s: %s", self._queue_name, self.mapping.function_name, self.problem)
+            log.error("%s can't be polled for %s: %s", self._queue_name, self.mapping.function_name, self.problem)
         elif self.mapping.enabled:
             self._thread.start()
 
@@ -58,15 +61,15 @@ class QueuePoller:
 
     def _poll(self) -> None:
         while not self._stopping.is_set():
-            self._free.acquire()
+            self._slots.acquire()
             messages = self._batch()
             if not messages:
-                self._free.release()
+                self._slots.release()
                 continue
             threading.Thread(target=self._deliver, args=(messages,), daemon=True).start()
 
     def _batch(self) -> list[Message]:
-        """Up to BatchSize messages; with a batching window, waits that long for the batch to fill."""
+        """Up to BatchSize messages. With a batching window, waits that long for a full batch."""
         size = self.mapping.batch_size
         messages = self._receive(min(size, 10), LONG_POLL_SECONDS)
         if messages and self.mapping.window_seconds:
@@ -84,8 +87,8 @@ class QueuePoller:
             self._stopping.wait(1)
             return []
         except (RuntimeError, ValueError) as error:
-            # moto's queue isn't locked: it changed while it was read. What was received comes back by its timeout.
-            log.debug("receiving from %s again: %r", self._queue_name, error)
+            # The queue changed while moto read it. Received messages become visible again after their timeout.
+            log.debug("receiving from %s failed: %r", self._queue_name, error)
             return []
 
     def _deliver(self, messages: list[Message]) -> None:
@@ -95,15 +98,15 @@ class QueuePoller:
             for message in succeeded(messages, result, self.mapping.report_failures):
                 self._delete(message)
         except (InvokeFault, TimeoutError) as error:
-            log.warning("%s: the batch comes back later: %s", self.mapping.function_name, error)
+            log.warning("%s was not invoked; its messages become visible again: %s", self.mapping.function_name, error)
         finally:
-            self._free.release()
+            self._slots.release()
 
     def _delete(self, message: Message) -> None:
         try:
             self._sqs.delete_message(self._queue_name, str(message.receipt_handle))
         except (ReceiptHandleIsInvalid, QueueDoesNotExist):
-            log.debug("message %s was already gone", message.id)
+            log.debug("message %s was already deleted", message.id)
 
     def _record(self, message: Message) -> dict[str, Any]:
         attributes = {
@@ -126,7 +129,7 @@ class QueuePoller:
 
 
 def succeeded(messages: list[Message], result: Result, report_failures: bool) -> list[Message]:
-    """Which messages may be deleted: all, none, or all but those that the function reported."""
+    """The messages to delete: all, none, or all except those that the function reported as failed."""
     if result.error is not None:
         return []
     if not report_failures:
@@ -135,7 +138,7 @@ def succeeded(messages: list[Message], result: Result, report_failures: bool) ->
         answer = json.loads(result.payload or b"null") or {}
         failed = {item["itemIdentifier"] for item in answer.get("batchItemFailures") or []}
     except (ValueError, KeyError, TypeError, AttributeError):
-        return []  # an answer that can't be read counts as a failed batch
+        return []  # an invalid response counts as a failed batch
     if failed - {message.id for message in messages}:
-        return []  # so does one that names an unknown message
+        return []  # so does a response with an unknown message id
     return [message for message in messages if message.id not in failed]

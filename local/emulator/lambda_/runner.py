@@ -1,4 +1,4 @@
-"""All functions of the stack: finds one by name or ARN, invokes it at once or asynchronously, with Lambda's retries."""
+"""Invokes deployed functions, synchronously or asynchronously with Lambda's retries."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from local.emulator.lambda_.workers import FunctionPool, Host, Result
 
 log = logging.getLogger(__name__)
 
-# Handlers that wait for the one server gain little from company; each further worker costs some 20 MB.
+# Handlers mostly wait for this process, so more workers don't help; each needs about 20 MB.
 WORKERS_PER_FUNCTION = 2
 IDLE_SECONDS = 300.0
-# Lambda waits one and two minutes before it repeats a failed asynchronous invocation; a laptop need not.
+# Lambda retries a failed asynchronous invocation after one and two minutes. Tests should not wait as long.
 ASYNC_RETRY_SECONDS = (1.0, 2.0)
 
 
 class FunctionNotFound(LookupError):
-    """No function of that name is deployed."""
+    """No function with this name is deployed."""
 
 
 class InvokeFault(Exception):
-    """A fault on request: Lambda answers with this error instead of running the function."""
+    """An injected fault: Lambda returns this error instead of running the function."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.message)
@@ -34,7 +34,7 @@ class InvokeFault(Exception):
 
 
 class LambdaRunner:
-    """Knows every deployed function and runs it in its own workers."""
+    """The deployed functions, each with its own workers."""
 
     def __init__(self, host: Host, faults: Faults, limit: int = WORKERS_PER_FUNCTION) -> None:
         self._host = host
@@ -49,7 +49,7 @@ class LambdaRunner:
         self._pools[function.name] = FunctionPool(function, self._host, self._limit)
 
     def warm(self, names: list[str]) -> None:
-        """Start a worker for each of these functions now; the others start within some 30 ms when they are needed."""
+        """Start a worker for each of these functions. Others start on demand, in about 30 ms."""
         for name in names:
             self.pool(name).warm()
         threading.Thread(target=self._end_idle, name="idle-workers", daemon=True).start()
@@ -60,7 +60,7 @@ class LambdaRunner:
                 pool.end_idle(IDLE_SECONDS)
 
     def pool(self, name_or_arn: str) -> FunctionPool:
-        """By name, ARN or partial ARN, with or without the qualifier $LATEST."""
+        """The workers of a function, given its name, ARN or partial ARN, with or without $LATEST."""
         name = name_or_arn
         if ":" in name:
             parts = name.split(":")
@@ -77,7 +77,7 @@ class LambdaRunner:
         return [pool.function for pool in self._pools.values()]
 
     def invoke(self, name_or_arn: str, event: bytes, trace_id: str = "") -> Result:
-        """Run a function and wait; raises FunctionNotFound, or InvokeFault when one was asked for."""
+        """Run a function and wait for its result. Raises FunctionNotFound, or InvokeFault for an injected fault."""
         pool = self.pool(name_or_arn)
         fault = self._faults.match("lambda", "Invoke", pool.function.name, pool.function.arn, body=event)
         if fault is None:
@@ -92,7 +92,7 @@ class LambdaRunner:
             return pool.invoke(event, crash.trace_id, crash)
 
     def invoke_async(self, name_or_arn: str, event: bytes) -> None:
-        """Queue the event; a failing function gets it twice more, then it is dropped with a line in our log."""
+        """Queue the event. A failing function is invoked up to two more times; then the event is dropped and logged."""
         pool = self.pool(name_or_arn)
         self._async.submit(self._attempt, pool.function.name, event, 0)
 

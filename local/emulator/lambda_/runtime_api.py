@@ -1,7 +1,7 @@
-"""The Lambda Runtime API as one worker sees it: a single kept-alive HTTP connection that the invoking thread drives.
+"""The Lambda Runtime API for one worker: a single persistent HTTP connection that the invoking thread serves.
 
-A worker asks for `/runtime/invocation/next` and waits. Whoever wants to invoke answers that request on the worker's own
-socket and then reads the worker's next request, which is its response: no thread in between, no queue.
+A worker requests `/runtime/invocation/next` and waits. The invoking thread answers that request on the worker's socket and
+reads the next request, which carries the result. No further thread or queue is involved.
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
@@ -16,16 +16,16 @@ ACCEPTED = b'HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-
 
 
 class WorkerGone(Exception):
-    """The worker closed its connection: it has exited or was killed."""
+    """The worker closed its connection: it exited or was killed."""
 
 
 class DeadlinePassed(Exception):
-    """The worker has not answered within its time."""
+    """The worker did not answer before the deadline."""
 
 
 @dataclass(frozen=True)
 class RuntimeRequest:
-    """One request from the worker: path without the version prefix, lower-case headers, body."""
+    """A request of the worker. `path` has no version prefix; `headers` has lower-case names."""
 
     path: str
     headers: dict[str, str]
@@ -33,7 +33,7 @@ class RuntimeRequest:
 
 
 class Connection:
-    """The server's side of one worker's connection. Not thread-safe: one invocation at a time, as in a sandbox."""
+    """The server's side of a worker's connection. Not thread-safe: a worker runs one invocation at a time."""
 
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -51,7 +51,7 @@ class Connection:
             self.peer.close()
 
     def read(self, deadline: float) -> RuntimeRequest:
-        """The worker's next request; raises DeadlinePassed at `deadline` (seconds, time.monotonic)."""
+        """The worker's next request. Raises DeadlinePassed at `deadline`, in seconds of time.monotonic."""
         while b"\r\n\r\n" not in self.buffer:
             self._receive(deadline)
         head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)

@@ -1,4 +1,4 @@
-"""Sandboxes and their pool: reuses idle workers, starts further ones up to a bound, kills those that overrun."""
+"""The workers of a function: reuses idle ones, starts new ones up to a limit, kills those that time out."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from local.emulator.lambda_.crashes import Crash, new_trace_id
 from local.emulator.lambda_.fork_client import ForkServerClient
 from local.emulator.lambda_.functions import Credentials, Function, worker_environment
 from local.emulator.lambda_.log_collector import LogCollector
-from local.emulator.lambda_.platform_log import report, start_lines
+from local.emulator.lambda_.platform_log import report_lines, start_lines
 from local.emulator.lambda_.runtime_api import Connection, DeadlinePassed, RuntimeRequest, WorkerGone
 
 INIT_SECONDS = 10.0  # Lambda's own limit for the init phase
-PATIENCE_SECONDS = 300.0
+FREE_WORKER_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
 class Result:
-    """What an invocation gave: the payload as JSON bytes; `error` is "Unhandled" when the function failed."""
+    """The result of an invocation: the payload as JSON bytes. `error` is "Unhandled" if the function failed."""
 
     payload: bytes
     request_id: str
@@ -33,12 +33,13 @@ class Result:
 
 
 def failure(request_id: str, error_type: str, message: str) -> Result:
+    """The result of an invocation that failed outside the handler, in Lambda's format."""
     payload = {"errorType": error_type, "errorMessage": f"RequestId: {request_id} Error: {message}"}
     return Result(json.dumps(payload).encode(), request_id, "Unhandled")
 
 
 class Worker:
-    """One sandbox: a process, its connection, its log stream. Used by one invocation at a time."""
+    """A sandbox: a process, its connection and its log stream. It runs one invocation at a time."""
 
     def __init__(self, function: Function, host: Host) -> None:
         self.function = function
@@ -60,7 +61,7 @@ class Worker:
         self.idle_since = time.monotonic()
 
     def await_next(self, deadline: float) -> RuntimeRequest | None:
-        """Wait until the worker asks for work; returns its init error instead if it reports one."""
+        """Wait until the worker requests an invocation. Returns the worker's report if its initialization failed."""
         if not self.asked_next:
             request = self.connection.read(deadline)
             if request.path != "/invocation/next":
@@ -70,7 +71,7 @@ class Worker:
         return None
 
     def run(self, request_id: str, event: bytes, deadline: float, trace_id: str) -> RuntimeRequest:
-        """Hand over one event and read the answer; the deadline is in time.monotonic seconds."""
+        """Send one event and read the response. The deadline is in seconds of time.monotonic."""
         left = deadline - time.monotonic()
         self.asked_next = False
         self.invocations += 1
@@ -88,7 +89,7 @@ class Worker:
 
 @dataclass
 class Host:
-    """What workers need from the stack around them."""
+    """The parts of the emulator that workers need."""
 
     forks: ForkServerClient
     logs: LogCollector
@@ -98,7 +99,7 @@ class Host:
 
 
 class FunctionPool:
-    """The workers of one function: at most `limit`; further invocations wait for one to become free."""
+    """The workers of one function, at most `limit`. Further invocations wait for a free worker."""
 
     def __init__(self, function: Function, host: Host, limit: int) -> None:
         self.function = function
@@ -109,16 +110,16 @@ class FunctionPool:
         self._free = threading.Condition()
 
     def warm(self) -> None:
-        """Start one worker ahead of the first invocation."""
+        """Start one worker before the first invocation."""
         with self._free:
             if self._count == 0:
                 self._count += 1
                 self._idle.append(Worker(self.function, self._host))
 
     def invoke(self, event: bytes, trace_id: str = "", crash: Crash | None = None) -> Result:
-        """Run the handler once. Function errors are results; raises TimeoutError when no worker can be had at all.
+        """Run the handler once. Raises TimeoutError if no worker becomes free. A function's error is a result.
 
-        `crash` kills the worker in the course of it: a fault on request.
+        `crash` is an injected fault that kills the worker during the invocation.
         """
         request_id = str(uuid.uuid4())
         while True:
@@ -129,13 +130,13 @@ class FunctionPool:
             except (WorkerGone, DeadlinePassed) as ending:
                 self._discard(worker)
                 if not fresh:
-                    continue  # it had ended while idle: nobody has seen this event yet
+                    continue  # it ended while idle and hasn't received the event
                 return self._init_failed(worker, request_id, ending)
             if init_error is not None:
                 self._discard(worker)
                 return Result(init_error.body, request_id, "Unhandled")
             if crash:
-                crash.aim(functools.partial(self._host.forks.kill, worker.ticket))
+                crash.arm(functools.partial(self._host.forks.kill, worker.ticket))
             return self._run(worker, request_id, event, trace_id or new_trace_id(), crash)
 
     def _run(self, worker: Worker, request_id: str, event: bytes, trace_id: str, crash: Crash | None) -> Result:
@@ -144,7 +145,7 @@ class FunctionPool:
             self._log(worker, line)
         try:
             answer = worker.run(request_id, event, started + self.function.timeout, trace_id)
-            if crash:  # it made fewer calls than it was to survive: it dies over its answer, which nobody gets
+            if crash:  # the handler made too few calls: the worker is killed after its response, which is lost
                 crash.strike()
                 raise WorkerGone
         except DeadlinePassed:
@@ -155,7 +156,7 @@ class FunctionPool:
             return result
         except WorkerGone:
             self._discard(worker)
-            message = f"Runtime exited with error: {self._ending(worker)}"
+            message = f"Runtime exited with error: {self._exit_description(worker)}"
             result = failure(request_id, "Runtime.ExitError", message)
             self._report(worker, request_id, started, "error", message)
             return result
@@ -167,9 +168,9 @@ class FunctionPool:
     def _init_failed(self, worker: Worker, request_id: str, ending: Exception) -> Result:
         if isinstance(ending, DeadlinePassed):
             return failure(request_id, "Sandbox.Timedout", f"Init timed out after {INIT_SECONDS:.2f} seconds")
-        return failure(request_id, "Runtime.ExitError", f"Runtime exited with error: {self._ending(worker)}")
+        return failure(request_id, "Runtime.ExitError", f"Runtime exited with error: {self._exit_description(worker)}")
 
-    def _ending(self, worker: Worker) -> str:
+    def _exit_description(self, worker: Worker) -> str:
         status = self._host.forks.exit_status(worker.ticket)
         if status is None:
             return "unknown"
@@ -177,8 +178,8 @@ class FunctionPool:
 
     def _take(self) -> Worker:
         with self._free:
-            if not self._free.wait_for(lambda: self._idle or self._count < self._limit, PATIENCE_SECONDS):
-                raise TimeoutError(f"no worker of {self.function.name} became free in {PATIENCE_SECONDS:.0f} s")
+            if not self._free.wait_for(lambda: self._idle or self._count < self._limit, FREE_WORKER_SECONDS):
+                raise TimeoutError(f"no worker of {self.function.name} became free within {FREE_WORKER_SECONDS:.0f} s")
             if self._idle:
                 return self._idle.pop()
             self._count += 1
@@ -190,7 +191,7 @@ class FunctionPool:
             raise
 
     def end_idle(self, seconds: float) -> None:
-        """End the workers that nobody has needed for so long, as Lambda does."""
+        """Stop the workers that have been idle for this time, as Lambda does."""
         limit = time.monotonic() - seconds
         with self._free:
             idle = [worker for worker in self._idle if worker.idle_since < limit]
@@ -216,7 +217,7 @@ class FunctionPool:
 
     def _report(self, worker: Worker, request_id: str, started: float, status: str, message: str) -> None:
         seconds = time.monotonic() - started
-        for line in report(self.function, request_id, seconds, status, message):
+        for line in report_lines(self.function, request_id, seconds, status, message):
             self._log(worker, line)
 
     def counts(self) -> dict[str, Any]:

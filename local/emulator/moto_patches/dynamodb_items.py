@@ -1,7 +1,7 @@
-"""DynamoDB's items at rest as packed bytes, and found by their keys: moto keeps a tree of objects and goes through all of them.
+"""Stores DynamoDB items as packed bytes between requests, and finds queried items by their keys.
 
-An image's record and its labels are 330 objects, which the garbage collector visits again and again; packed they are a few.
-moto answers a query by sorting the whole table.
+moto stores each value as an object; the garbage collector visits all of them. Packed, an item is a few objects. moto answers a
+query by sorting the whole table.
 """
 
 from __future__ import annotations
@@ -19,43 +19,43 @@ from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 
 READS = frozenset({"GetItem", "BatchGetItem", "Query", "Scan"})
-WORTH_COMPRESSING = 512  # bytes
-_COMPRESSED = b"x"  # how zlib's output begins; marshal's never does
+COMPRESS_FROM_BYTES = 512
+_COMPRESSED = b"x"  # the first byte of zlib's output, and never of marshal's
 
 _opened: list[StoredItem] = []
 _lock = threading.RLock()
 
 
 def install() -> None:
-    """Replace what tables keep and how they find it, once for the process. `request` has to surround every request."""
+    """Replace moto's items and queries, once for the process. Each request must run inside `request`."""
     if table_module.Item is StoredItem:
         return
     table_module.Item = StoredItem
     Table.put_item = _putting(Table.put_item)
     Table.delete_item = _deleting(Table.delete_item)
     Table.query = _querying(Table.query)
-    Table.all_items = _narrowed(Table.all_items)
+    Table.all_items = _restricted(Table.all_items)
 
 
 @contextmanager
 def request(operation: str) -> Iterator[None]:
-    """Around a request, of which there is one at a time: afterwards the items that it touched are at rest again."""
+    """Pack the items that the request used when it ends. Only one request may run at a time."""
     try:
         yield
     finally:
         with _lock:
-            touched = _opened[:]
+            opened = _opened[:]
             _opened.clear()
-            for item in touched:
-                item.rest(changed=operation not in READS)
+            for item in opened:
+                item.pack(changed=operation not in READS)
 
 
 class StoredItem(Item):
-    """An item of a table. Whoever has its `attrs` in hand keeps them as they are when it is packed."""
+    """An item that can be packed. Attributes that were read before it is packed stay valid."""
 
     _open: LimitedSizeDict | None = None
     _packed: bytes | None = None
-    _bound = 0  # of the size, see fast_dynamodb
+    _bound = 0  # of the size, see dynamodb_speed
     _table: Table | None = None
     _entries: tuple[tuple[str, DynamoType], ...] = ()
 
@@ -64,7 +64,7 @@ class StoredItem(Item):
         with _lock:
             if self._open is None:
                 self._open = unpacked(self._packed or b"")
-                self._open.__dict__["bound"] = self._bound
+                self._open.__dict__["size_bound"] = self._bound
                 _opened.append(self)
             return self._open
 
@@ -73,33 +73,33 @@ class StoredItem(Item):
         self._open = attributes
 
     def stored_in(self, table: Table) -> None:
-        """From now on it belongs to the table and is packed between requests."""
+        """Assign the item to a table. From now on it is packed between requests."""
         self._table = table
         with _lock:
             _opened.append(self)
 
-    def rest(self, *, changed: bool) -> None:
+    def pack(self, *, changed: bool) -> None:
         attributes = self._open
         if attributes is None or self._table is None:
             return
         if changed or self._packed is None:
-            self._packed, self._bound = packed(attributes), attributes.__dict__.get("bound", 0)
+            self._packed, self._bound = packed(attributes), attributes.__dict__.get("size_bound", 0)
             _index(self._table, self, attributes)
         self._open = None
 
 
 def packed(attributes: dict[str, DynamoType]) -> bytes:
-    """The attributes as bytes, the same for the same attributes in the same order."""
+    """The attributes as bytes. Equal attributes in the same order give the same bytes."""
     content = marshal.dumps({name: _plain(value) for name, value in attributes.items()})
-    return zlib.compress(content, 1) if len(content) >= WORTH_COMPRESSING else content
+    return zlib.compress(content, 1) if len(content) >= COMPRESS_FROM_BYTES else content
 
 
 def unpacked(content: bytes) -> LimitedSizeDict:
-    """The attributes out of what `packed` gave."""
+    """The attributes from the bytes of `packed`."""
     plain = marshal.loads(zlib.decompress(content) if content.startswith(_COMPRESSED) else content)  # noqa: S302 - our own
     attributes = LimitedSizeDict()
-    for name, told in plain.items():
-        dict.__setitem__(attributes, name, _value(told))
+    for name, value in plain.items():
+        dict.__setitem__(attributes, name, _value(value))
     return attributes
 
 
@@ -115,11 +115,12 @@ def _plain(value: Any) -> Any:
     return value.type, inner
 
 
-def _value(told: Any) -> Any:
-    if type(told) is not tuple:
-        return told
+def _value(plain: Any) -> Any:
+    """The inverse of `_plain`."""
+    if type(plain) is not tuple:
+        return plain
     value = object.__new__(DynamoType)
-    value.type, inner = told
+    value.type, inner = plain
     if type(inner) is list:
         inner = [_value(item) for item in inner]
     elif type(inner) is dict:
@@ -129,7 +130,7 @@ def _value(told: Any) -> Any:
 
 
 def _index(table: Table, item: StoredItem, attributes: dict[str, DynamoType] | None) -> None:
-    """Keep the indexes that hold only keys up to date with the item; without attributes it is taken out of them."""
+    """Update the item in the table's keys-only indexes. Without attributes it is removed from them."""
     indexes = table.__dict__.setdefault("entries", defaultdict(lambda: defaultdict(dict)))
     identity = (item.hash_key, item.range_key)
     for name, value in item._entries:
@@ -174,7 +175,7 @@ def _deleting(original: Callable[..., Item | None]) -> Callable[..., Item | None
         item = original(table, *keys, **named)
         if isinstance(item, StoredItem):
             _index(table, item, None)
-            # Still read for ReturnValues, but nowhere to be stored any more.
+            # ReturnValues still reads it; it is no longer stored.
             item.attrs = item.attrs
             item._table = None
         return item
@@ -183,7 +184,7 @@ def _deleting(original: Callable[..., Item | None]) -> Callable[..., Item | None
 
 
 def _querying(original: Callable[..., Any]) -> Callable[..., Any]:
-    """moto's query on the items of the one hash key that it is about."""
+    """Restrict moto's query to the items of the queried hash key."""
 
     def query(
         table: Table,
@@ -199,16 +200,16 @@ def _querying(original: Callable[..., Any]) -> Callable[..., Any]:
         **named: Any,
     ) -> Any:
         given = (range_comparison, range_objs, limit, exclusive_start_key, scan_index_forward, projection_expressions)
-        table.__dict__["wanted"] = _wanted(table, hash_key, index_name, named.get("hash_key_conditions"))
+        table.__dict__["candidates"] = _candidates(table, hash_key, index_name, named.get("hash_key_conditions"))
         try:
             return original(table, hash_key, *given, index_name, *arguments, **named)
         finally:
-            del table.__dict__["wanted"]
+            del table.__dict__["candidates"]
 
     return query
 
 
-def _wanted(
+def _candidates(
     table: Table, hash_key: DynamoType | None, index_name: str | None, conditions: list[tuple[str, DynamoType]] | None
 ) -> Iterable[Item] | None:
     if index_name is None:
@@ -228,9 +229,9 @@ def _wanted(
     return entries[index_name][values[0]].values() if index_name in entries and len(values) == 1 else ()
 
 
-def _narrowed(original: Callable[[Table], list[Item]]) -> Callable[[Table], list[Item]]:
+def _restricted(original: Callable[[Table], list[Item]]) -> Callable[[Table], list[Item]]:
     def all_items(table: Table) -> list[Item]:
-        wanted = table.__dict__.get("wanted")
-        return original(table) if wanted is None else list(wanted)
+        candidates = table.__dict__.get("candidates")
+        return original(table) if candidates is None else list(candidates)
 
     return all_items

@@ -1,7 +1,7 @@
-"""moto's DynamoDB, made quick: the same answers for a fifth of the work.
+"""Makes moto's DynamoDB five times faster, with the same results.
 
-Half of the local stack's time went here: answers were walked against the service model value by value, update expressions
-parsed twice and their whole tree checked again at every node, and every size summed up anew for each attribute.
+Half of the emulator's time was spent here. moto walks each answer along the service model, parses update expressions twice,
+checks the whole tree again at each node, and sums up an item's size again for each attribute.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ITEM_OPERATIONS = frozenset(
         "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem",
     }
 )  # fmt: skip
-LARGEST_ITEM = 405_000  # bytes, as moto measures
+MAX_ITEM_BYTES = 405_000  # in moto's measure
 
 
 def install() -> None:
@@ -40,14 +40,14 @@ def install() -> None:
 
 
 def _serializer(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Items are in wire form already: no need to walk them against the service model."""
+    """Write items as JSON directly. They have the wire format already."""
 
     def serialized(handler: DynamoHandler, action_result: Any) -> Any:
         result = action_result.result
         if type(result) is dict and handler._get_action() in ITEM_OPERATIONS:
             try:
                 body = json.dumps({key: value for key, value in result.items() if value is not None})
-            except TypeError:  # binary values: the long way knows them
+            except TypeError:  # binary values
                 return original(handler, action_result)
             return 200, {"Content-Type": "application/x-amz-json-1.0", **handler.response_headers}, body
         return original(handler, action_result)
@@ -56,23 +56,33 @@ def _serializer(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _cached_parser(original: Callable[..., Any]) -> Callable[..., Any]:
-    """The tree of an expression; nobody changes it, validators work on their copy."""
+    """Cache the parsed trees. They don't change: validators work on copies."""
     parse = functools.lru_cache(maxsize=256)(original)
     return lambda cls, expression_str: parse(expression_str)
 
 
-@functools.cache
+_node_kinds: dict[type, bool] = {}
+_matching_kinds: dict[tuple[type, tuple[type, ...]], bool] = {}
+
+
 def _is_node(kind: type) -> bool:
-    return issubclass(kind, Node)
+    """issubclass(kind, Node), cached."""
+    known = _node_kinds.get(kind)
+    if known is None:
+        known = _node_kinds[kind] = issubclass(kind, Node)
+    return known
 
 
-@functools.cache
 def _is_one_of(kind: type, kinds: tuple[type, ...]) -> bool:
-    return issubclass(kind, kinds)
+    """issubclass(kind, kinds), cached."""
+    known = _matching_kinds.get((kind, kinds))
+    if known is None:
+        known = _matching_kinds[kind, kinds] = issubclass(kind, kinds)
+    return known
 
 
 def _traverse(traverser: DepthFirstTraverser, node: Any, child_id: int = -1) -> Any:
-    """moto's own, with the kinds of nodes looked up instead of asked of abstract base classes."""
+    """moto's traversal with cached type checks. Checks against abstract base classes are slow."""
     kind = type(node)
     if not _is_node(kind):
         return node
@@ -119,14 +129,14 @@ def _copy_value(value: DynamoType, memo: dict[int, Any] | None = None) -> Dynamo
 
 
 def _set_within_limit(attributes: LimitedSizeDict, key: str, value: Any) -> None:
-    """Sums up the whole item only when the new value is big, or the item already was; counts as moto does."""
+    """moto's size check. It sums up the whole item only if an upper bound of the size exceeds the limit."""
     new_size = bytesize(key) + _size(value)
-    bound = attributes.__dict__.get("bound", 0) + new_size
-    if bound > LARGEST_ITEM:
+    bound = attributes.__dict__.get("size_bound", 0) + new_size
+    if bound > MAX_ITEM_BYTES:
         bound = sum(bytesize(name) + _size(item) for name, item in attributes.items() if name != key) + new_size
-        if bound > LARGEST_ITEM:
+        if bound > MAX_ITEM_BYTES:
             raise ItemSizeTooLarge
-    attributes.__dict__["bound"] = bound
+    attributes.__dict__["size_bound"] = bound
     dict.__setitem__(attributes, key, value)
 
 

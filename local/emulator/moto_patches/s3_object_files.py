@@ -1,7 +1,4 @@
-"""S3's objects as files: moto would keep each one's bytes in memory, or, spilled, a file open for each.
-
-At 1,280 pixels a photo and its renditions were more than half of what the server's memory grew by for each image.
-"""
+"""Stores the content of S3 objects in files. moto keeps it in memory, or keeps a file open for each object."""
 
 from __future__ import annotations
 
@@ -15,26 +12,26 @@ from moto.s3 import models
 
 
 class BodyFile:
-    """Stands in for the SpooledTemporaryFile of moto's FakeKey; the file is open only while it is read or written."""
+    """Replaces the SpooledTemporaryFile of moto's FakeKey. The file is open only while it is read or written."""
 
     def __init__(self, path: Path) -> None:
         self._path: Path | None = path
         self._position = 0
-        self._made = False
+        self._exists = False
 
     def seek(self, position: int) -> int:
         self._position = position
         return position
 
     def truncate(self) -> int:
-        if self._made:
+        if self._exists:
             with self._own_path().open("r+b") as file:
                 file.truncate(self._position)
         return self._position
 
     def write(self, content: bytes) -> int:
-        with self._own_path().open("r+b" if self._made else "wb") as file:
-            self._made = True
+        with self._own_path().open("r+b" if self._exists else "wb") as file:
+            self._exists = True
             file.seek(self._position)
             written = file.write(content)
         self._position += written
@@ -42,7 +39,7 @@ class BodyFile:
 
     def read(self, size: int = -1) -> bytes:
         path = self._own_path()
-        if not self._made:
+        if not self._exists:
             return b""
         with path.open("rb") as file:
             file.seek(self._position)
@@ -51,19 +48,19 @@ class BodyFile:
         return content
 
     def close(self) -> None:
-        """moto closes the body of a version that is gone: the file goes with it."""
-        if self._path and self._made:
+        """Delete the file. moto closes the content of a deleted version."""
+        if self._path and self._exists:
             self._path.unlink(missing_ok=True)
         self._path = None
 
     def _own_path(self) -> Path:
         if self._path is None:
-            raise ValueError("I/O operation on closed file")  # what a closed file says; moto reckons with it
+            raise ValueError("I/O operation on closed file")  # moto catches the error that closed files raise
         return self._path
 
 
 def install(folder: Path) -> None:
-    """Keep the bytes of every S3 object from now on in `folder`, which is emptied first: the names of an earlier run are gone."""
+    """Store the content of all new objects in `folder`, which is emptied first."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     numbers = itertools.count(1)
@@ -75,5 +72,5 @@ def install(folder: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """When the stack ends."""
+    """Delete the folder when the emulator stops."""
     shutil.rmtree(folder, ignore_errors=True)

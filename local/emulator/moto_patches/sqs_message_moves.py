@@ -1,7 +1,7 @@
-"""SQS's dead-letter redrive (StartMessageMoveTask, ListMessageMoveTasks), which moto lacks.
+"""SQS's dead-letter redrive, which moto lacks: StartMessageMoveTask and ListMessageMoveTasks.
 
-A task ends as soon as it has begun: what is visible in the dead-letter queue is sent to where it came from, or to DestinationArn.
-Source: the SQS API reference; only dead-letter queues can be a source.
+A task completes immediately. It moves the visible messages of the dead-letter queue to their source queue, or to DestinationArn.
+Source: the SQS API reference. Only dead-letter queues can be a source.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _tasks: list[dict[str, Any]] = []
 
 
 def install() -> None:
-    """Teaches moto's SQS the two operations."""
-    SQSResponse.start_message_move_task = _start  # type: ignore[attr-defined]
-    SQSResponse.list_message_move_tasks = _list  # type: ignore[attr-defined]
+    """Add the two operations to moto's SQS."""
+    SQSResponse.start_message_move_task = _start
+    SQSResponse.list_message_move_tasks = _list
 
 
 def _start(response: SQSResponse) -> ActionResult:
@@ -30,13 +30,13 @@ def _start(response: SQSResponse) -> ActionResult:
     destination_arn = response._get_param("DestinationArn")
     sources = backend.list_dead_letter_source_queues(source.name)
     if not sources:
-        raise InvalidParameterValue(f"{source.name} is no dead-letter queue: no queue sends its dead letters there.")
+        raise InvalidParameterValue(f"{source.name} is not a dead-letter queue: no queue has it in its RedrivePolicy.")
     destination = _queue(backend, destination_arn) if destination_arn else sources[0]
     visible = [message for message in list(source._messages) if message.visible]
     for message in visible:
         source._messages.remove(message)
         source.pending_messages.discard(message)
-        destination.add_message(_afresh(message))
+        destination.add_message(_copy(message))
     _tasks.append(
         {
             "TaskHandle": uuid.uuid4().hex,
@@ -62,8 +62,8 @@ def _queue(backend: SQSBackend, arn: str) -> Queue:
     return backend.get_queue(arn.rsplit(":", 1)[-1])
 
 
-def _afresh(message: Message) -> Message:
-    """The same body and attributes as a new message: its receive count begins again, as in SQS."""
+def _copy(message: Message) -> Message:
+    """A new message with the same body and attributes. Its receive count starts at zero, as in SQS."""
     moved = Message(str(uuid.uuid4()), message.body, dict(message.system_attributes))
     moved.message_attributes = message.message_attributes
     moved.mark_sent()

@@ -1,7 +1,7 @@
-"""moto's ASL interpreter, made quick and true: parsed once, copied cheaply, fewer threads, Lambda called directly.
+"""Makes moto's interpreter of state machines faster, and lets it call Lambda directly.
 
-moto parses the definition anew for each execution, deep-copies every value, and starts a thread for each program, task and
-retry. What a state machine does stays moto's; only how it gets there is replaced here.
+moto parses the definition for each execution, deep-copies all values, and starts a thread for each program, task and retry.
+The replacements keep moto's results.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ FunctionTimeout = Callable[[str], float]
 
 
 class LambdaServiceError(Exception):
-    """Lambda itself said no: `error` is what a Retry or Catch sees, such as Lambda.TooManyRequestsException."""
+    """An error of the Lambda service. Retry and Catch match `error`, such as Lambda.TooManyRequestsException."""
 
     def __init__(self, error: str, cause: str) -> None:
         super().__init__(cause)
@@ -52,15 +52,15 @@ class LambdaServiceError(Exception):
 def install(invoke: Invoke, function_timeout: FunctionTimeout) -> None:
     """Replace the slow parts of moto's interpreter, once for the process.
 
-    `invoke(role ARN, function ARN, event)` runs a function for a state machine with that role and returns its Result, or
-    raises LambdaServiceError; `function_timeout(function ARN)` is in seconds.
+    `invoke(role ARN, function ARN, event)` invokes a function with the state machine's role. It returns a Result or raises
+    LambdaServiceError. `function_timeout(function ARN)` is in seconds.
     """
     AmazonStateLanguageParser.parse = staticmethod(functools.lru_cache(maxsize=32)(AmazonStateLanguageParser.parse))
     json_path.parse = functools.lru_cache(maxsize=512)(json_path.parse)
     result_path.parse = functools.lru_cache(maxsize=512)(result_path.parse)
-    _install_cheap_copies()
-    _install_clock()
-    # Parsed programs are shared by executions: the key must not be made up twice by two threads.
+    _install_fast_copies()
+    _install_entered_time()
+    # Executions share parsed programs. moto creates this key on first use, which isn't thread-safe.
     EvalComponent.heap_key = property(lambda component: str(id(component)))
     Program.eval = _evaluate_program
     execute_state.ExecutionState._evaluate_with_timeout = _evaluator(
@@ -71,7 +71,7 @@ def install(invoke: Invoke, function_timeout: FunctionTimeout) -> None:
 
 
 def json_copy(value: Any) -> Any:
-    """A copy of JSON-like data, twenty times quicker than copy.deepcopy; other values are deep-copied."""
+    """A deep copy. For JSON-like data it is twenty times faster than copy.deepcopy."""
     kind = type(value)
     if kind is str or kind is int or kind is float or kind is bool or value is None:
         return value
@@ -81,7 +81,7 @@ def json_copy(value: Any) -> Any:
         return copy.deepcopy(value)
 
 
-def _install_cheap_copies() -> None:
+def _install_fast_copies() -> None:
     environment_module.copy = SimpleNamespace(deepcopy=_copy_program_state)
     for module in (states_module, execute_state, result_path, state_parallel, string_expression):
         module.copy = SimpleNamespace(deepcopy=json_copy)
@@ -91,8 +91,8 @@ def _copy_program_state(value: Any) -> Any:
     return json_copy(value) if isinstance(value, dict) else copy.copy(value)
 
 
-def _install_clock() -> None:
-    """Context values as on AWS: 2026-01-31T12:00:00.000Z, not Python's +00:00."""
+def _install_entered_time() -> None:
+    """Write $$.State.EnteredTime as AWS does: 2026-01-31T12:00:00.000Z instead of +00:00."""
 
     def state_data(**values: Any) -> dict[str, Any]:
         return {**values, "EnteredTime": now_iso()}
@@ -101,15 +101,15 @@ def _install_clock() -> None:
 
 
 def _evaluate_program(program: Program, env: Any) -> None:
-    """Run in the caller's thread. The execution's own timeout is kept by whoever started it."""
+    """Run the program in the caller's thread. Executions enforces the timeout of the program."""
     env.next_state_name = getattr(env, "resume_at", None) or program.start_at.start_at_name
     EvalComponent.eval(program, env)
 
 
 def _evaluator(original: Callable[..., None], function_timeout: FunctionTimeout) -> Callable[..., None]:
     def evaluate(state: Any, env: Any) -> None:
-        parser_utils.TMP_THREADS.clear()  # every thread that was ever started, those of a Parallel's branches too
-        if not _ends_by_itself(state, function_timeout):
+        parser_utils.TMP_THREADS.clear()  # moto appends all threads that it starts, and never removes them
+        if not _needs_no_timeout_thread(state, function_timeout):
             original(state, env)
             return
         frame = env.open_frame()
@@ -130,15 +130,15 @@ def _evaluator(original: Callable[..., None], function_timeout: FunctionTimeout)
     return evaluate
 
 
-def _ends_by_itself(state: Any, function_timeout: FunctionTimeout) -> bool:
-    """Whether no watchdog is needed: a Parallel, or a function whose own timeout comes before the state's."""
+def _needs_no_timeout_thread(state: Any, function_timeout: FunctionTimeout) -> bool:
+    """Whether the state needs no timeout thread: a Parallel, or a function whose timeout is not longer than the state's."""
     if not state._is_language_query_jsonpath() or not state.result_path:
         return False
     if isinstance(state, state_parallel.StateParallel):
         return bool(state.timeout.is_default_value())
     if not isinstance(state, StateTaskLambda) or not isinstance(state.timeout, TimeoutSeconds):
         return False
-    return function_timeout(state.resource.resource_arn) <= state.timeout.timeout_seconds
+    return function_timeout(state.resource.resource_arn) <= float(state.timeout.timeout_seconds)
 
 
 def _lambda_invoker(invoke: Invoke) -> Callable[..., dict[str, Any]]:

@@ -1,7 +1,9 @@
-"""RedriveExecution: an execution that ended badly goes on from the state that it ended in, with that state's input.
+"""RedriveExecution: continues an unsuccessful execution from the state in which it ended, with that state's input.
 
-AWS reruns only the unsuccessful branches of a Parallel and the unsuccessful iterations of a Map. moto's interpreter can't enter a
-branch in its middle, so an execution that ended inside one is refused here, by name.
+AWS reruns only the unsuccessful branches of a Parallel and the unsuccessful iterations of a Map. moto's interpreter can't start
+in the middle of a branch, so an execution that ended inside one can't be redriven here.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 """
 
 from __future__ import annotations
@@ -19,13 +21,13 @@ from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryC
 
 from local.emulator.timestamps import now_iso
 
-MOST_EVENTS = 24_999  # an execution's history has room for 25,000
-DAYS = 14
-WHOLE_STATES = ("Task", "Wait", "Pass", "Choice", "Succeed", "Fail")
+MAX_EVENTS = 24_999  # the history of an execution can have 25,000 events
+REDRIVABLE_DAYS = 14
+RESUMABLE_STATES = ("Task", "Wait", "Pass", "Choice", "Succeed", "Fail")
 
 
 class ExecutionNotRedrivable(JsonRESTError):
-    """The execution can't be redriven; the message says why, in Step Functions' words where it has them."""
+    """The execution can't be redriven. The message is Step Functions' own where it has one."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("ExecutionNotRedrivable", reason)
@@ -33,47 +35,49 @@ class ExecutionNotRedrivable(JsonRESTError):
 
 @dataclass(frozen=True)
 class Resumption:
-    """Where an execution goes on: the state's name and input, and the history up to there."""
+    """Where an execution continues: the name and input of the state, and the history so far."""
 
     state: str
     state_input: Any
     events: list[dict[str, Any]]
 
 
-def refusal(status: ExecutionStatus, ended_for: datetime.timedelta = datetime.timedelta(), events: int = 0) -> str | None:
-    """Why an execution can't be redriven, as `redriveStatusReason` says it; None when it can."""
+def not_redrivable_reason(
+    status: ExecutionStatus, ended_for: datetime.timedelta = datetime.timedelta(), events: int = 0
+) -> str | None:
+    """The `redriveStatusReason` of an execution that can't be redriven, or None if it can."""
     if status in (ExecutionStatus.RUNNING, ExecutionStatus.SUCCEEDED):
         return f"Execution is {status.value} and cannot be redriven"
-    if events >= MOST_EVENTS:
+    if events >= MAX_EVENTS:
         return "Execution history event limit exceeded"
-    if ended_for > datetime.timedelta(days=DAYS):
+    if ended_for > datetime.timedelta(days=REDRIVABLE_DAYS):
         return "Execution redrivable period exceeded"
     return None
 
 
 def resumption(definition: str, events: list[dict[str, Any]]) -> Resumption:
-    """Raises ExecutionNotRedrivable when the execution ended inside a Parallel or a Map."""
+    """Where to continue, from the definition and history. Raises ExecutionNotRedrivable for a Parallel or Map."""
     states: Mapping[str, Any] = json.loads(definition)["States"]
     entered = [event["stateEnteredEventDetails"] for event in events if "stateEnteredEventDetails" in event]
     last = next(details for details in reversed(entered) if details["name"] in states)
     kind = states[last["name"]]["Type"]
-    if kind not in WHOLE_STATES:
+    if kind not in RESUMABLE_STATES:
         raise ExecutionNotRedrivable(f"The emulator can't redrive an execution that ended in a {kind} ({last['name']}); AWS can.")
     return Resumption(last["name"], json.loads(last["input"]), events)
 
 
-def resume(env: Any, where: Resumption, redrives: int) -> None:
-    """Makes a new environment the continuation: the same history, with one more event, and the state's own input."""
+def resume(env: Any, resumption: Resumption, redrives: int) -> None:
+    """Set up a new environment to continue: with the previous history, an ExecutionRedriven event and the state's input."""
     manager = env.event_manager
-    manager._history_event_list = list(where.events)
-    manager._event_id_gen._next_id = len(where.events) + 1
-    env.event_history_context = EventHistoryContext(previous_event_id=len(where.events))
+    manager._history_event_list = list(resumption.events)
+    manager._event_id_gen._next_id = len(resumption.events) + 1
+    env.event_history_context = EventHistoryContext(previous_event_id=len(resumption.events))
     manager.add_event(
         context=env.event_history_context,
         event_type=HistoryEventType.ExecutionRedriven,
         event_details=EventDetails(executionRedrivenEventDetails={"redriveCount": redrives}),
     )
-    manager.enters_again = True
+    manager.skips_next_entry = True
     env.states.context_object.context_object_data["Execution"] |= {"RedriveCount": redrives, "RedriveTime": now_iso()}
-    env.states.reset(input_value=where.state_input)
-    env.resume_at = where.state
+    env.states.reset(input_value=resumption.state_input)
+    env.resume_at = resumption.state

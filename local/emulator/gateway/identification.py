@@ -1,7 +1,7 @@
-"""Tells from one HTTP request which AWS operation it is, who asks, and which IAM actions on which resources it needs.
+"""Identifies the AWS operation of an HTTP request, its caller, and the IAM actions and resources that it needs.
 
-The wire forms are botocore's (`X-Amz-Target`, `Action=`, REST paths, SigV4's credential scope); the actions and
-resources are those of the AWS Service Authorization Reference.
+Sources: botocore for the protocols (`X-Amz-Target`, `Action=`, REST paths, SigV4's credential scope); the AWS Service
+Authorization Reference for actions and resources.
 """
 
 from __future__ import annotations
@@ -9,17 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
 from local.emulator.gateway import resource_arns, s3_calls, service_models
-
-ACCOUNT_ID = "123456789012"
-DEFAULT_REGION = "us-east-1"
-
-Action = tuple[str, str, Mapping[str, Any]]
+from local.emulator.gateway.call import DEFAULT_REGION, Action, Call, request_context
+from tools.sam_template import ACCOUNT_ID
 
 _AUTHORIZATION = re.compile(r"Credential\s*=\s*([^/,\s]+)/\d{8}/([^/,\s]+)/([^/,\s]+)/aws4_request")
 _SCOPE = re.compile(r"^([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request$")
@@ -42,37 +37,11 @@ _NAMED_HOST = re.compile(r"^([a-z0-9-]+)\.(?:[a-z0-9-]+\.)?amazonaws\.com")
 _FORM = "application/x-www-form-urlencoded"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request, understood.
-
-    `service` is the signing name, except that CloudWatch ("monitoring" on the wire) is "cloudwatch". `actions` lists
-    every (IAM action, resource ARN or "*", condition context) that must be allowed; it is empty only where AWS asks for
-    no permission (sts:GetCallerIdentity, S3's CORS preflight, Cognito's public operations). `when_missing` is the
-    further permission that turns "no such object" from 403 into 404. `protocol` is how errors must be written:
-    json-1.0, json-1.1, query, rest-xml or rest-json.
-    """
-
-    service: str
-    operation: str
-    access_key: str | None
-    actions: list[Action]
-    protocol: str = "json-1.0"
-    region: str = DEFAULT_REGION
-    method: str = "POST"
-    when_missing: Action | None = None
-
-    @property
-    def resources(self) -> tuple[str, ...]:
-        return tuple(resource for _, resource, _ in self.actions)
-
-
 def identify(method: str, host: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Call:
-    """Return the Call that this request makes; never raises on a malformed request.
+    """Identify a request. Never raises for a malformed request; an unknown operation needs the resource "*".
 
-    `path` and `query` are as they stood on the wire, percent-encoded (WSGI's decoded PATH_INFO would make keys that
-    hold "%" ambiguous). `body` may be empty for S3 object uploads; it is read only for JSON and query operations,
-    DeleteObjects and form uploads. An operation that isn't known gets the resource "*".
+    `path` and `query` are percent-encoded as sent; decoded paths would be ambiguous for keys that contain "%". `body` is
+    used for JSON and query operations, DeleteObjects and form uploads only, and may be empty for S3 object uploads.
     """
     names = {name.lower(): value for name, value in headers.items()}
     target = names.get("x-amz-target")
@@ -93,21 +62,8 @@ def identify(method: str, host: str, path: str, query: str, headers: Mapping[str
     return Call(service, "Unknown", key, [unknown], "json-1.1", region, method)
 
 
-@lru_cache(maxsize=64)
-def request_context(region: str) -> Mapping[str, Any]:
-    """The condition keys that every local request carries; local traffic counts as secure."""
-    return {
-        "aws:SecureTransport": "true",
-        "aws:RequestedRegion": region,
-        "aws:ResourceAccount": ACCOUNT_ID,
-        "aws:PrincipalIsAWSService": "false",
-        "aws:ViaAWSService": "false",
-        "s3:TlsVersion": "1.3",
-    }
-
-
 def _signer(authorization: str, query: str) -> tuple[str | None, str, str]:
-    """(access key, region, service) of the signature; from the header, else from a presigned query."""
+    """(access key, region, service) of the signature in the header, or in a presigned URL's query."""
     if authorization:
         if found := _AUTHORIZATION.search(authorization):
             return found[1], found[2], found[3]
@@ -154,7 +110,7 @@ def _query_call(service: str, form: dict[str, str], path: str, key: str | None, 
 def _rest_json_call(service: str, method: str, path: str, query: str, key: str | None, region: str, body: bytes) -> Call:
     operation, path_fields = service_models.rest_operation(service, method, path)
     fields: dict[str, Any] = {**dict(path_fields), **dict(parse_qsl(query))}
-    if operation in resource_arns.REST_BODY_NAMES_THE_RESOURCE:
+    if operation in resource_arns.RESOURCE_IN_REST_BODY:
         fields |= _json_object(body)
     return Call(service, operation, key, _actions(service, operation, fields, region), "rest-json", region, method)
 
@@ -172,5 +128,5 @@ def _actions(service: str, operation: str, fields: Mapping[str, Any], region: st
     try:
         return resource_arns.actions(service, operation, fields, region, ACCOUNT_ID, context)
     except (AttributeError, KeyError, TypeError, ValueError):
-        # A parameter of the wrong type: the service will refuse the call; until then it needs the widest permission.
+        # A parameter has the wrong type. The service will refuse the call; the check requires the widest permission.
         return [(f"{service}:{operation}", "*", context)]
