@@ -27,7 +27,7 @@ from uploader.items import to_item
 from uploader.plan import PlannedUpload, plan_uploads
 from uploader.pool import Uploads
 from uploader.records import ImageRecords as UploadedRecords
-from uploader.rule_files import read_files
+from uploader.rules.files import read_files
 from uploader.screen import Screen
 from uploader.upload import Uploaded, Uploader
 from uploader.wait import Analysis, Follower, current_version, still_running

@@ -13,7 +13,7 @@ import pytest
 
 from imagewatch.rules.model import Rule
 from uploader.cli import main
-from uploader.rules import Rules
+from uploader.rules.rule_store import Rules
 
 from .conftest import Stack
 

@@ -19,7 +19,7 @@ from local import samples
 from local.samples import SAMPLES, Loaded, add_rules, load_samples
 from local.samples_report import document, newest_mail, say_all
 from local.viewer.stack import Stack
-from uploader.rule_files import read_files
+from uploader.rules.files import read_files
 from uploader.screen import Screen
 
 BUCKET, IMAGES, WATCHLIST = "images-bucket", "images-table", "watchlist-table"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uploader.precision import Judged, Precision, judged, measure
+from uploader.rules.precision import Judged, Precision, judged, measure
 
 
 def right(**confidences: float) -> Judged:

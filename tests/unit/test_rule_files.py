@@ -18,8 +18,8 @@ from imagewatch.rules.model import MAX_COOLDOWN, PLACES, SEVERITIES, Rule, Term
 from imagewatch.rules.schedule import DAYS
 from imagewatch.text import words_of
 from uploader.errors import UsageError
-from uploader.rule_files import document, is_file, read_files, read_one, read_text, slug_of, to_yaml
-from uploader.rule_yaml import Document
+from uploader.rules.files import document, is_file, read_files, read_one, read_text, slug_of, to_yaml
+from uploader.rules.yaml_document import Document
 
 ROOT = Path(__file__).parents[2]
 RULE = """\

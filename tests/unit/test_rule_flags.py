@@ -10,7 +10,7 @@ import pytest
 from imagewatch.rules.model import Cooldown, Rule, Term
 from imagewatch.rules.schedule import ActiveHours, Window
 from uploader.errors import UsageError
-from uploader.rule_flags import add_flags, changed_by, has_flags, rule_from, term_in
+from uploader.rules.flags import add_flags, changed_by, has_flags, rule_from, term_in
 
 
 def parsed(*arguments: str, changes: bool = False) -> argparse.Namespace:

@@ -11,8 +11,8 @@ from rich.console import Console, RenderableType
 
 from imagewatch.rules.model import Rule
 from uploader.alert_words import alerts_table
-from uploader.rule_words import rules_table
-from uploader.rules import Stored
+from uploader.rules.render import rules_table
+from uploader.rules.rule_store import Stored
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 ALERT_ID = "4e361af55f175c504fdd250caeb64564"

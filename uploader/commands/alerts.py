@@ -13,8 +13,8 @@ from uploader.arguments import connection, connection_options, number_between
 from uploader.channels import EMAIL, Channels
 from uploader.errors import CommandError, UsageError
 from uploader.moments import since
-from uploader.precision import judged, measure
 from uploader.report import printable
+from uploader.rules.precision import judged, measure
 from uploader.screen import Screen
 from uploader.session import Aws
 

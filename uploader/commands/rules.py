@@ -15,10 +15,10 @@ from uploader.arguments import connection, connection_options, number_between
 from uploader.commands import rules_files, rules_history, rules_writing
 from uploader.errors import CommandError
 from uploader.moments import duration, moment, now, since
-from uploader.precision import judged, measure
-from uploader.rule_flags import add_flags
-from uploader.rule_words import rule_lines, rules_table, state_of
-from uploader.rules import Rules, Stored
+from uploader.rules.flags import add_flags
+from uploader.rules.precision import judged, measure
+from uploader.rules.render import rule_lines, rules_table, state_of
+from uploader.rules.rule_store import Rules, Stored
 from uploader.screen import Screen
 from uploader.session import Aws
 

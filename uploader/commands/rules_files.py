@@ -7,10 +7,10 @@ import sys
 
 from uploader.arguments import connection
 from uploader.errors import CommandError, UsageError
-from uploader.rule_changes import DELETED, UNCHANGED, plan
-from uploader.rule_files import document, read_files, to_yaml
-from uploader.rule_session import RuleSession
-from uploader.rules import Rules
+from uploader.rules.changes import DELETED, UNCHANGED, plan
+from uploader.rules.files import document, read_files, to_yaml
+from uploader.rules.rule_store import Rules
+from uploader.rules.session import RuleSession
 from uploader.screen import Screen
 from uploader.session import Aws
 

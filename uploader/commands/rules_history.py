@@ -14,25 +14,25 @@ from imagewatch.images.version import ImageVersion
 from imagewatch.rules.model import Rule
 from imagewatch.rules.schedule import snoozed
 from imagewatch.timestamps import iso_utc
-from uploader.applying import SUCCEEDED, Runs, RunState, estimate
 from uploader.arguments import connection, connection_options
+from uploader.backfill.render import doing, ending_lines, how_to_go_on, run_document
+from uploader.backfill.runs import SUCCEEDED, Runs, RunState, estimate
 from uploader.errors import CommandError, UsageError
 from uploader.moments import minute, now
-from uploader.preview_words import (
+from uploader.report import printable
+from uploader.results import INTERRUPTED_EXIT_CODE
+from uploader.rules.advice import advice
+from uploader.rules.files import is_file, read_files
+from uploader.rules.preview import Preview, messages_at_most, messages_at_once
+from uploader.rules.preview import preview as preview_rules
+from uploader.rules.render_preview import (
     Link,
     comparison_document,
     comparison_lines,
     preview_document,
     preview_lines,
 )
-from uploader.previewing import Preview, messages_at_most, messages_at_once
-from uploader.previewing import preview as preview_rules
-from uploader.report import printable
-from uploader.results import INTERRUPTED_EXIT_CODE
-from uploader.rule_advice import advice
-from uploader.rule_files import is_file, read_files
-from uploader.rules import Rules
-from uploader.run_words import doing, ending_lines, how_to_go_on, run_document
+from uploader.rules.rule_store import Rules
 from uploader.screen import Screen
 from uploader.session import Aws
 from uploader.stack import find_parameter

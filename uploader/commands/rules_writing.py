@@ -13,16 +13,16 @@ from rich.text import Text
 from imagewatch.timestamps import iso_utc
 from uploader.alerts import Alerts
 from uploader.arguments import connection_options
-from uploader.editing import Draft
 from uploader.errors import CommandError, UsageError
 from uploader.moments import minute, now
 from uploader.report import printable
-from uploader.rule_changes import Change, change
-from uploader.rule_files import STDIN, document, is_file, read_files, read_one, read_source
-from uploader.rule_flags import changed_by, has_flags, rule_from
-from uploader.rule_session import RuleSession
-from uploader.rule_yaml import dump
-from uploader.rules import Stored
+from uploader.rules.changes import Change, change
+from uploader.rules.editor import Draft
+from uploader.rules.files import STDIN, document, is_file, read_files, read_one, read_source
+from uploader.rules.flags import changed_by, has_flags, rule_from
+from uploader.rules.rule_store import Stored
+from uploader.rules.session import RuleSession
+from uploader.rules.yaml_document import dump
 
 _HEAD = """\
 # The rule {rule_id}, version {version}. Save it and close the editor: it is checked, then written. As it was: nothing changes.

@@ -15,9 +15,9 @@ from imagewatch.rules.schedule import snoozed
 from uploader.layouts import TableOrLines
 from uploader.moments import minute
 from uploader.report import printable
-from uploader.rule_changes import CHANGED, DELETED, NEW, Change, field_lines
-from uploader.rule_files import to_yaml
-from uploader.rules import Stored
+from uploader.rules.changes import CHANGED, DELETED, NEW, Change, field_lines
+from uploader.rules.files import to_yaml
+from uploader.rules.rule_store import Stored
 
 _STATES = {"on": "green", "off": "dim", "invalid": "red"}
 _KINDS = {NEW: "green", CHANGED: "yellow", DELETED: "red"}

@@ -15,7 +15,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from imagewatch.errors import InvalidRule
 from imagewatch.rules.model import Rule
 from uploader.errors import UsageError
-from uploader.rule_yaml import Document, NotYaml, dump, line_of, line_within
+from uploader.rules.yaml_document import Document, NotYaml, dump, line_of, line_within
 
 WRITTEN_FOR_YOU = ("Version", "CreatedAt", "UpdatedAt")
 STDIN = "-"

@@ -13,7 +13,7 @@ from imagewatch.rules.schedule import DAYS
 from imagewatch.text import words_of
 from uploader.errors import UsageError
 from uploader.moments import duration
-from uploader.rule_files import slug_of
+from uploader.rules.files import slug_of
 
 _LISTS = {"any": "AnyOf", "all": "AllOf", "none": "NoneOf"}
 _TEXTS = {"source": "Sources", "key_prefix": "KeyPrefixes", "channel": "Channels"}

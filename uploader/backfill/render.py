@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from uploader.applying import CUT_OFF, SUCCEEDED, RunState
+from uploader.backfill.runs import CUT_OFF, SUCCEEDED, RunState
 from uploader.report import printable
 
 _ALERTS = {

@@ -12,10 +12,10 @@ from imagewatch.rules.model import Rule
 from uploader.arguments import connection
 from uploader.errors import CommandError
 from uploader.report import printable
-from uploader.rule_advice import advice
-from uploader.rule_changes import CHANGED, DELETED, NEW, Change, change, change_document
-from uploader.rule_words import change_lines, counts
-from uploader.rules import LostRaceError, Rules, Stored
+from uploader.rules.advice import advice
+from uploader.rules.changes import CHANGED, DELETED, NEW, Change, change, change_document
+from uploader.rules.render import change_lines, counts
+from uploader.rules.rule_store import LostRaceError, Rules, Stored
 from uploader.screen import Screen
 from uploader.session import Aws
 

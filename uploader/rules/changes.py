@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from imagewatch.rules.model import Rule
-from uploader.rule_files import Written, document
-from uploader.rule_yaml import flow
-from uploader.rules import Stored
+from uploader.rules.files import Written, document
+from uploader.rules.rule_store import Stored
+from uploader.rules.yaml_document import flow
 
 NEW, CHANGED, UNCHANGED, DELETED = "new", "changed", "unchanged", "deleted"
 

@@ -13,8 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from imagewatch.images.version import ImageVersion
-from uploader import applying, stored_images
-from uploader.applying import estimate
+from uploader import stored_images
+from uploader.backfill import runs
+from uploader.backfill.runs import estimate
 from uploader.cli import main
 from uploader.session import Aws
 from uploader.stored_images import Size
@@ -83,7 +84,7 @@ class Workflow:
 def workflow(monkeypatch: pytest.MonkeyPatch) -> Workflow:
     workflow = Workflow()
     monkeypatch.setattr(Aws, "stepfunctions", workflow)
-    monkeypatch.setattr(applying, "SECONDS_BETWEEN", 0)
+    monkeypatch.setattr(runs, "SECONDS_BETWEEN", 0)
     return workflow
 
 

@@ -1,0 +1,1 @@
+"""Previews rules on past images and runs backfills."""

@@ -1,0 +1,1 @@
+"""Reads, checks, renders and stores rules for the command line."""
