@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ class RolePolicies:
 
     name: str
     arn: str
-    statements: list[Json]
+    statements: list[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Deployment:
     created: dict[str, Created] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
     roles: dict[str, RolePolicies] = field(default_factory=dict)
-    policies: dict[str, list[Json]] = field(default_factory=dict)
+    policies: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
     mappings: list[QueueMapping] = field(default_factory=list)
     permissions: list[Permission] = field(default_factory=list)
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import urllib.parse
+from collections.abc import Mapping
+from typing import Any
 
 from local.emulator.cloudformation.deployment import Deployment, RolePolicies
 from local.emulator.cloudformation.registry import Created, claims
+from local.emulator.iam.evaluation import statements_of
 from tools.sam_template import ACCOUNT_ID, Json, TemplateError
 
 
@@ -20,7 +23,7 @@ def managed_policy(deployment: Deployment, logical_id: str, properties: Json) ->
         Description=properties.get("Description", ""),
         PolicyDocument=json.dumps(document),
     )["Policy"]["Arn"]
-    deployment.policies[arn] = _statements(document)
+    deployment.policies[arn] = statements_of(document)
     return Created(arn, {"PolicyArn": arn})
 
 
@@ -40,11 +43,11 @@ def role(deployment: Deployment, logical_id: str, properties: Json) -> Created:
     name = properties.get("RoleName") or deployment.generated_name(logical_id)
     path = properties.get("Path", "/")
     iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"]))
-    statements: list[Json] = []
+    statements: list[Mapping[str, Any]] = []
     for policy in properties.get("Policies", []):
         document = policy["PolicyDocument"]
         iam.put_role_policy(RoleName=name, PolicyName=policy["PolicyName"], PolicyDocument=json.dumps(document))
-        statements += _statements(document)
+        statements += statements_of(document)
     for policy_arn in properties.get("ManagedPolicyArns", []):
         iam.attach_role_policy(RoleName=name, PolicyArn=policy_arn)
         statements += _managed_statements(deployment, policy_arn)
@@ -53,7 +56,7 @@ def role(deployment: Deployment, logical_id: str, properties: Json) -> Created:
     return Created(name, {"Arn": arn})
 
 
-def _managed_statements(deployment: Deployment, arn: str) -> list[Json]:
+def _managed_statements(deployment: Deployment, arn: str) -> list[Mapping[str, Any]]:
     if arn in deployment.policies:
         return deployment.policies[arn]
     iam = deployment.client("iam")
@@ -62,9 +65,4 @@ def _managed_statements(deployment: Deployment, arn: str) -> list[Json]:
     except iam.exceptions.NoSuchEntityException:
         raise TemplateError(f"the managed policy {arn} isn't known to the emulator") from None
     document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
-    return _statements(json.loads(urllib.parse.unquote(document)) if isinstance(document, str) else document)
-
-
-def _statements(document: Json) -> list[Json]:
-    statements = document["Statement"]
-    return statements if isinstance(statements, list) else [statements]
+    return statements_of(urllib.parse.unquote(document) if isinstance(document, str) else document)

@@ -1,4 +1,4 @@
-"""Fires EventBridge's scheduled rules: rate(...) from when the stack started, cron(...) by the minute, in UTC.
+"""Runs scheduled rules: rate(...) counts from the start of the emulator, cron(...) is in UTC with minute precision.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
 """
@@ -22,7 +22,7 @@ _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT",
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 # Minutes, hours, day of the month, month, day of the week (1 is Sunday), year.
 _FIELDS = ((0, 59), (0, 23), (1, 31), (1, 12), (1, 7), (1970, 2199))
-_LOOK_AHEAD = datetime.timedelta(days=4 * 366)
+_SEARCH_LIMIT = datetime.timedelta(days=4 * 366)
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class _Cron:
 
 
 def next_after(expression: str, moment: Moment) -> Moment | None:
-    """When the schedule is due next, None when never again. Raises ValueError for an expression that isn't understood."""
+    """The next time of the schedule, or None if there is none. Raises ValueError for an unsupported expression."""
     if found := _RATE.fullmatch(expression):
         if (found["number"] == "1") == bool(found["plural"]):
-            raise ValueError(f"{expression}: EventBridge wants the singular for 1, and the plural otherwise")
+            raise ValueError(f"{expression}: the unit is singular for 1 and plural otherwise")
         return moment + datetime.timedelta(**{f"{found['unit']}s": int(found["number"])})
     cron = _cron(expression)
     at = moment.replace(second=0, microsecond=0) + datetime.timedelta(minutes=1)
-    last = moment + _LOOK_AHEAD
+    last = moment + _SEARCH_LIMIT
     while at < last:
         if not cron.on(at.date()):
             at = at.replace(hour=0, minute=0) + datetime.timedelta(days=1)
@@ -62,7 +62,7 @@ def _cron(expression: str) -> _Cron:
     inner = re.fullmatch(r"cron\(([^()]+)\)", expression)
     fields = inner[1].split() if inner else []
     if len(fields) != len(_FIELDS) or (fields[2] == "?") == (fields[4] == "?"):
-        raise ValueError(f"{expression} is neither rate(...) nor a cron(...) of six fields with one ? for a day")
+        raise ValueError(f"{expression} is neither rate(...) nor cron(...) with six fields and ? in one of the day fields")
     names: tuple[tuple[str, ...], ...] = ((), (), (), _MONTHS, _DAYS, ())
     return _Cron(
         *(_numbers(text, *limits, known, expression) for text, limits, known in zip(fields, _FIELDS, names, strict=True))
@@ -92,7 +92,7 @@ def _numbers(text: str, least: int, most: int, names: tuple[str, ...], expressio
 
 
 class Schedules:
-    """A clock that calls `fire(rule, moment)` for each of `rules()` when it is due."""
+    """Calls `fire(rule, moment)` for each scheduled rule in `rules()` when it is due."""
 
     def __init__(self, rules: Callable[[], Iterable[Any]], fire: Callable[[Any, Moment], None]) -> None:
         self._rules = rules
@@ -102,7 +102,7 @@ class Schedules:
         self._thread = threading.Thread(target=self._run, name="schedules", daemon=True)
 
     def start(self) -> None:
-        """Begins the intervals of the rules that there are, and watches from now on."""
+        """Start the intervals of the existing rules, and the thread that fires them."""
         self.tick(datetime.datetime.now(datetime.UTC))
         self._thread.start()
 
@@ -110,7 +110,7 @@ class Schedules:
         self._stopping.set()
 
     def tick(self, now: Moment) -> None:
-        """Fires what is due at `now`; a rule that is seen for the first time begins its interval."""
+        """Fire the rules that are due at `now`, and start the intervals of new rules."""
         for rule in self._rules():
             if not rule.scheduled_expression or rule.state != "ENABLED":
                 continue
@@ -125,8 +125,8 @@ class Schedules:
     def _first(rule: Any, now: Moment) -> Moment | None:
         try:
             return next_after(rule.scheduled_expression, now)
-        except ValueError as error:  # made through the API; the template's are refused at the start
-            log.error("The rule %s is never due: %s", rule.name, error)
+        except ValueError as error:  # created through the API; the deployment checks the template's rules
+            log.error("The rule %s is ignored: %s", rule.name, error)
             return None
 
     def _run(self) -> None:

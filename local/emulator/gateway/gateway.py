@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
@@ -28,10 +27,11 @@ from local.emulator.lambda_.runner import LambdaRunner
 from local.emulator.mailbox import Mailbox
 from local.emulator.rekognition import Engine, ObjectNotReadable
 from local.emulator.rekognition.wire import respond as rekognition_respond
+from tools.sam_template import ACCOUNT_ID
 
 log = logging.getLogger(__name__)
 
-ACCOUNT_ROOT = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:root"
+ACCOUNT_ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
 JSON = [("Content-Type", "application/json")]
 
 
@@ -103,14 +103,14 @@ class Gateway:
         resource = call.actions[0][1]
         if call.service == "s3":
             name = resource.removeprefix("arn:aws:s3:::").split("/", 1)[0]
-            bucket = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets.get(name)
+            bucket = s3_backends[ACCOUNT_ID]["aws"].buckets.get(name)
             policy = bucket.policy if bucket else None
             return policy.decode() if isinstance(policy, bytes) else policy
         if call.service == "sqs":
-            queue = sqs_backends[DEFAULT_ACCOUNT_ID][self._region].queues.get(resource.rsplit(":", 1)[-1])
+            queue = sqs_backends[ACCOUNT_ID][self._region].queues.get(resource.rsplit(":", 1)[-1])
             return queue.policy if queue else None
         if call.service == "sns":
-            topic = sns_backends[DEFAULT_ACCOUNT_ID][self._region].topics.get(resource)
+            topic = sns_backends[ACCOUNT_ID][self._region].topics.get(resource)
             return topic.policy if topic else None
         return None
 
@@ -142,7 +142,7 @@ class Gateway:
     @staticmethod
     def _object(bucket: str, key: str, version: str | None) -> bytes:
         """Read an object for Rekognition. The caller's permission to read it was checked with the call."""
-        store = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+        store = s3_backends[ACCOUNT_ID]["aws"]
         found = store.get_object(bucket, key, version_id=version) if bucket in store.buckets else None
         if found is None:
             raise ObjectNotReadable("The object doesn't exist.")

@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.sqs.exceptions import QueueDoesNotExist, ReceiptHandleIsInvalid
 from moto.sqs.models import Message, sqs_backends
 
 from local.emulator.cloudformation import QueueMapping
 from local.emulator.lambda_.runner import InvokeFault, LambdaRunner
 from local.emulator.lambda_.workers import Result
+from tools.sam_template import ACCOUNT_ID
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class QueuePoller:
         self._region = region
         self._denial_reason = denial_reason
         self._queue_name = mapping.queue_arn.rsplit(":", 1)[-1]
-        self._sqs = sqs_backends[DEFAULT_ACCOUNT_ID][region]
+        self._sqs = sqs_backends[ACCOUNT_ID][region]
         self._slots = threading.BoundedSemaphore(mapping.maximum_concurrency)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._poll, name=f"poll-{self._queue_name}", daemon=True)

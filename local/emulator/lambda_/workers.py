@@ -148,22 +148,23 @@ class FunctionPool:
             if crash:  # the handler made too few calls: the worker is killed after its response, which is lost
                 crash.strike()
                 raise WorkerGone
-        except DeadlinePassed:
+        except (DeadlinePassed, WorkerGone) as ending:
             self._discard(worker)
-            message = f"Task timed out after {self.function.timeout:.2f} seconds"
-            result = failure(request_id, "Sandbox.Timedout", message)
-            self._report(worker, request_id, started, "timeout", message)
-            return result
-        except WorkerGone:
-            self._discard(worker)
-            message = f"Runtime exited with error: {self._exit_description(worker)}"
-            result = failure(request_id, "Runtime.ExitError", message)
-            self._report(worker, request_id, started, "error", message)
-            return result
+            return self._sandbox_failed(worker, request_id, started, ending)
         error = "Unhandled" if answer.path.endswith("/error") else None
         self._report(worker, request_id, started, "error" if error else "success", "")
         self._give_back(worker)
         return Result(answer.body, request_id, error)
+
+    def _sandbox_failed(self, worker: Worker, request_id: str, started: float, ending: Exception) -> Result:
+        if isinstance(ending, DeadlinePassed):
+            status, error_type = "timeout", "Sandbox.Timedout"
+            message = f"Task timed out after {self.function.timeout:.2f} seconds"
+        else:
+            status, error_type = "error", "Runtime.ExitError"
+            message = f"Runtime exited with error: {self._exit_description(worker)}"
+        self._report(worker, request_id, started, status, message)
+        return failure(request_id, error_type, message)
 
     def _init_failed(self, worker: Worker, request_id: str, ending: Exception) -> Result:
         if isinstance(ending, DeadlinePassed):

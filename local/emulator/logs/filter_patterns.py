@@ -1,8 +1,8 @@
-"""CloudWatch Logs' filter patterns, for FilterLogEvents: moto knows a few of them, and returns everything for the others.
+"""CloudWatch Logs' filter patterns for FilterLogEvents. moto supports a few of them and returns all events for the others.
 
-Understood are terms (`ERROR`, `"a phrase"`, `-not`, `?either ?or`, `%regex%`) and JSON patterns
+Supported are terms (`ERROR`, `"a phrase"`, `-not`, `?either ?or`, `%regex%`) and JSON patterns
 (`{ $.image_id = "0068*" && $.width >= 80 }`, with `||`, brackets, IS NULL, IS TRUE, IS FALSE, EXISTS and NOT EXISTS).
-Anything else, such as space-delimited patterns, is refused instead of ignored.
+Other patterns, such as space-delimited ones, raise PatternError.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 """
 
@@ -23,12 +23,12 @@ _TOKEN = re.compile(r'\s*(\(|\)|&&|\|\||!=|>=|<=|=|>|<|"(?:[^"\\]|\\.)*"|%[^%]+%
 
 
 class PatternError(ValueError):
-    """The pattern isn't one of those above."""
+    """The pattern is not supported."""
 
 
 @functools.lru_cache(maxsize=64)
 def compiled(pattern: str) -> Callable[[str], bool]:
-    """A test for log messages; raises PatternError."""
+    """The pattern as a test for log messages. Raises PatternError."""
     text = pattern.strip()
     if not text:
         return lambda message: True
@@ -47,7 +47,7 @@ def _holds(test: Test, message: str) -> bool:
 
 
 def _terms(text: str) -> Callable[[str], bool]:
-    """Each plain term and no `-` term; `?` terms (any one of them) count only when there is nothing else, as on AWS."""
+    """A test for all plain terms and none of the `-` terms. `?` terms (any of them) apply only without others, as on AWS."""
     found: dict[str, list[Callable[[str], bool]]] = {"": [], "-": [], "?": []}
     position = 0
     while position < len(text):
@@ -80,7 +80,7 @@ def _unescaped(quoted: str) -> str:
 
 
 class _Json:
-    """One pattern between braces, read from left to right; && binds closer than ||."""
+    """A parser for the pattern between braces. && binds stronger than ||."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -150,7 +150,7 @@ def _state(selector: str, state: str, text: str) -> Test:
 
 
 def _comparison(selector: str, relation: str, operand: str, text: str) -> Test:
-    """Numbers are compared as numbers, everything else as text with `*` for anything. What isn't there is never equal."""
+    """A comparison: numbers as numbers, other values as text with the wildcard `*`. An absent value equals nothing."""
     if relation in ("=", "!="):
         equal = _equality(operand)
         if relation == "=":

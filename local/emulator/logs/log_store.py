@@ -1,4 +1,4 @@
-"""Writes batches of log events into moto's CloudWatch Logs, making streams as they are needed, and finds them again."""
+"""Stores log events in moto's CloudWatch Logs, with older events in the archive, and filters them as AWS does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.logs.exceptions import InvalidParameterException
 from moto.logs.models import LogEvent as Event
 from moto.logs.models import LogGroup, LogStream, logs_backends
@@ -14,15 +13,16 @@ from moto.logs.models import LogGroup, LogStream, logs_backends
 from local.emulator.archive import Archive, Place
 from local.emulator.lambda_.log_collector import LogEvent
 from local.emulator.logs.filter_patterns import PatternError, compiled
+from tools.sam_template import ACCOUNT_ID
 
-OPEN_EVENTS = 64  # of a stream that stay in memory; as many go to the archive at once
+OPEN_EVENTS = 64  # events of a stream that stay in memory, and events in one archived block
 
 
 class LogStore:
-    """Groups are made too when a function logs to one that the template doesn't declare, as Lambda does."""
+    """Writes to moto. Creates missing log groups and streams, as Lambda does."""
 
     def __init__(self, region: str, archive: Archive) -> None:
-        self._backend: Any = logs_backends[DEFAULT_ACCOUNT_ID][region]
+        self._backend: Any = logs_backends[ACCOUNT_ID][region]
         self._archive = archive
         self._lock = threading.Lock()
         _install_filters()
@@ -39,7 +39,7 @@ class LogStore:
 
 
 class ArchivedEvents:
-    """A stream's events in the order in which they came, the older ones in the archive. moto adds, iterates and counts."""
+    """Replaces the event list of a moto stream: supports adding, iterating and counting. Older events are in the archive."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -49,16 +49,16 @@ class ArchivedEvents:
     def __iadd__(self, events: Iterable[Event]) -> ArchivedEvents:
         self._open += events
         while len(self._open) >= 2 * OPEN_EVENTS:
-            told = [(one.event_id, one.ingestion_time, one.timestamp, one.message) for one in self._open[:OPEN_EVENTS]]
-            # A new list: whoever reads the old ones meanwhile sees each event once.
-            self._places, self._open = [*self._places, self._archive.put(told)], self._open[OPEN_EVENTS:]
+            block = [(one.event_id, one.ingestion_time, one.timestamp, one.message) for one in self._open[:OPEN_EVENTS]]
+            # New lists, so that a concurrent reader of the old lists sees each event once.
+            self._places, self._open = [*self._places, self._archive.put(block)], self._open[OPEN_EVENTS:]
         return self
 
     def __iter__(self) -> Iterator[Event]:
         places, still_open = self._places, self._open
         for place in places:
-            for told in self._archive.get(place):
-                yield _event(*told)
+            for fields in self._archive.get(place):
+                yield _event(*fields)
         yield from still_open
 
     def __len__(self) -> int:
@@ -66,13 +66,13 @@ class ArchivedEvents:
 
 
 def _event(event_id: int, ingestion_time: int, timestamp: int, message: str) -> Event:
-    event = object.__new__(Event)  # made anew it would get a new number
+    event = object.__new__(Event)  # the constructor would assign a new id
     event.event_id, event.ingestion_time, event.timestamp, event.message = event_id, ingestion_time, timestamp, message
     return event
 
 
 def _install_filters() -> None:
-    """FilterLogEvents as on AWS: by CloudWatch's own patterns, and in order of time whichever stream an event is in."""
+    """Make FilterLogEvents use CloudWatch's patterns and order events of all streams by time."""
     events_of_a_group = LogGroup.filter_log_events
 
     def of_stream(stream: LogStream, start_time: int | None, end_time: int | None, pattern: str | None) -> list[dict[str, Any]]:
@@ -88,7 +88,7 @@ def _install_filters() -> None:
         ]
 
     def of_group(group: LogGroup, *arguments: Any) -> Any:
-        return events_of_a_group(group, *arguments[:-1], True)  # `interleaved`, which AWS has made the only way
+        return events_of_a_group(group, *arguments[:-1], True)  # `interleaved`: AWS ignores the parameter and always interleaves
 
     LogStream.filter_log_events = of_stream
     LogGroup.filter_log_events = of_group

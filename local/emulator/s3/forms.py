@@ -1,4 +1,4 @@
-"""Reads an S3 form upload (POST with multipart/form-data), the browser's way to upload with a presigned policy."""
+"""Reads S3 form uploads: POST requests with multipart/form-data, which browsers send with a presigned policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from werkzeug.formparser import parse_form_data
 
 @dataclass(frozen=True, slots=True)
 class PostForm:
-    """A form upload. Field names are lower case, as S3 compares them; `size` is in bytes, None without a file."""
+    """A form upload. Field names are lower case: S3 ignores case. `size` is in bytes, or None without a file."""
 
     fields: dict[str, str]
     filename: str
@@ -19,7 +19,7 @@ class PostForm:
 
     @property
     def key(self) -> str:
-        """The object's key: S3 replaces ${filename} by the last part of the uploaded file's name."""
+        """The object's key. ${filename} in the field stands for the last part of the file's name."""
         name = self.filename.replace("\\", "/").rpartition("/")[2]
         return self.fields.get("key", "").replace("${filename}", name)
 
@@ -34,7 +34,7 @@ def is_form_upload(method: str, content_type: str) -> bool:
 
 
 def read_form(content_type: str, body: bytes) -> PostForm:
-    """Parse the form; S3 ignores fields that come after the file, werkzeug (and so moto) doesn't."""
+    """Parse the form. Fields after the file are included, as in moto; S3 ignores them."""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": "POST",
         "CONTENT_TYPE": content_type,

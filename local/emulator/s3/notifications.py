@@ -1,6 +1,7 @@
-"""S3's notifications as S3 sends them: moto's carry no sequencer and no versionId, and miss delete markers.
+"""S3's event notifications to queues. moto's have no sequencer and no versionId, and none for delete markers.
 
-The record's form is that of "Event message structure" in the S3 documentation, version 2.1.
+Source: "Event message structure" in the S3 documentation, version 2.1.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus
 
 from local.emulator.iam.evaluation import allows_service
+from local.emulator.timestamps import now_iso
 
 Send = Callable[[str, str], None]
 MaySend = Callable[[str, str], bool]
@@ -26,7 +27,7 @@ _UNVERIFIED = "Unable to validate the following destination configurations"
 
 
 class _Sequencer:
-    """Hex numbers of 18 digits that grow strictly, over restarts too: the clock's nanoseconds, never the same twice."""
+    """Strictly increasing hexadecimal numbers of 18 digits, also after a restart: nanoseconds since the epoch."""
 
     def __init__(self) -> None:
         self._lock, self._last = threading.Lock(), 0
@@ -38,7 +39,7 @@ class _Sequencer:
 
 
 class _Outbox:
-    """Holds events back until moto has finished the request, so that no reader meets an object without its metadata."""
+    """Delays events until moto has finished the request. Before that the object lacks its metadata."""
 
     def __init__(self, send: Send) -> None:
         self._send, self._local = send, threading.local()
@@ -66,36 +67,36 @@ class _Outbox:
 
 
 class _Notifier:
-    """Turns what moto's S3 does into events for the queues of the bucket's notification configuration."""
+    """Sends events about changed objects to the queues of the bucket's notification configuration."""
 
     def __init__(self, send: Send, may_send: MaySend) -> None:
         self.outbox, self.may_send = _Outbox(send), may_send
         self._sequencer, self._completing = _Sequencer(), threading.local()
-        self.one_at_a_time = threading.RLock()  # moto reads a key's versions, adds its own and writes them back
+        self.lock = threading.RLock()  # moto reads a key's versions, adds one and writes them back
 
-    def announce(self, bucket: Any, event: str, key: str, described: dict[str, Any]) -> None:
+    def notify(self, bucket: Any, event: str, key: str, described: dict[str, Any]) -> None:
         for queue in bucket.notification_configuration.queue if bucket.notification_configuration else ():
             if queue.matches(event, key) and self.may_send(queue.arn, bucket.arn):
-                # As S3 does: form encoding, except that slashes stay ("year%3D2026/a+b.jpg").
-                told = {"key": quote_plus(key, safe="/"), **described, "sequencer": self._sequencer()}
-                self.outbox.put(queue.arn, json.dumps({"Records": [_record(bucket, event, queue.id, told)]}))
+                # S3 uses form encoding, but keeps slashes: "year%3D2026/a+b.jpg".
+                object_data = {"key": quote_plus(key, safe="/"), **described, "sequencer": self._sequencer()}
+                self.outbox.put(queue.arn, json.dumps({"Records": [_record(bucket, event, queue.id, object_data)]}))
 
     def created(self, account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
-        """Stands in for moto's send_event; removals are announced by `_delete_object`, other kinds by nobody."""
+        """Replaces moto's send_event for created objects. `_delete_object` sends the events for removals."""
         event = str(getattr(event_name, "value", event_name))
         part_of_another = event == "s3:ObjectCreated:Put" and getattr(self._completing, "on", False)
         if event.startswith("s3:ObjectCreated:") and not part_of_another:
             described = {"size": key.size, "eTag": key.etag.strip('"'), **_version(key.version_id)}
-            self.announce(bucket, event, key.name, described)
+            self.notify(bucket, event, key.name, described)
 
     def configured(self, account_id: str, bucket: Any) -> None:
-        """Stands in for moto's send_test_event: S3 tells each destination once that it is one."""
+        """Replaces moto's send_test_event: sends one test event to each destination."""
         for arn in sorted({queue.arn for queue in bucket.notification_configuration.queue}):
             self.outbox.put(arn, json.dumps(_test_event(bucket.name)))
 
     @contextmanager
     def completing(self) -> Iterator[None]:
-        """moto completes a multipart upload with put_object, which must not announce a Put as well."""
+        """Suppress the Put event. moto completes a multipart upload with put_object."""
         self._completing.on = True
         try:
             yield
@@ -104,12 +105,12 @@ class _Notifier:
 
 
 def install(send: Send, may_send: MaySend | None = None) -> Callable[[], None]:
-    """Make moto's S3 deliver true notifications through `send(queue_arn, body)`; returns a function that undoes it.
+    """Make moto's S3 send notifications with `send(queue_arn, body)`. Returns a function that restores moto.
 
-    `may_send(queue_arn, bucket_arn)` says whether the queue exists and its policy lets S3 in; it is asked when a
-    configuration is put (a refusal is S3's InvalidArgument) and at each delivery (a refused event is lost, as on AWS).
-    Without it the queue policies in moto are asked. Topics, functions and EventBridge as destinations are refused by
-    name. Events are sent when moto has finished the request, in the thread that served it.
+    `may_send(queue_arn, bucket_arn)` returns whether the queue exists and its policy allows S3 to send. It is called when a
+    configuration is stored (False is S3's InvalidArgument) and for each event (False drops the event, as on AWS). The default
+    evaluates the policies of moto's queues. Topics, functions and EventBridge as destinations raise NotImplemented. Events are
+    sent when moto has finished the request, in the thread that served it.
     """
     from moto.s3 import models, notifications
     from moto.s3.responses import S3Response
@@ -125,22 +126,22 @@ def install(send: Send, may_send: MaySend | None = None) -> Callable[[], None]:
         (S3Response, "key_response", _in_one_request),
         (S3Response, "bucket_response", _in_one_request),
     ]
-    saved = [(owner, name, getattr(owner, name)) for owner, name, _ in replacements]
-    for (owner, name, replace), (_, _, original) in zip(replacements, saved, strict=True):
-        setattr(owner, name, replace(notifier, original))
+    saved = [(target, name, getattr(target, name)) for target, name, _ in replacements]
+    for (target, name, replace), (_, _, original) in zip(replacements, saved, strict=True):
+        setattr(target, name, replace(notifier, original))
 
-    def undo() -> None:
-        for owner, name, original in saved:
-            setattr(owner, name, original)
+    def restore() -> None:
+        for target, name, original in saved:
+            setattr(target, name, original)
 
-    return undo
+    return restore
 
 
 def _put_object(notifier: _Notifier, original: Any) -> Any:
     def put_object(self: Any, *args: Any, **named: Any) -> Any:
-        with notifier.one_at_a_time:
+        with notifier.lock:
             key = original(self, *args, **named)
-            _ = key.etag  # reckoned from the body, which is gone as soon as another one takes its place
+            _ = key.etag  # computed from the content now: another upload can replace it later
         return key
 
     return put_object
@@ -148,10 +149,10 @@ def _put_object(notifier: _Notifier, original: Any) -> Any:
 
 def _delete_object(notifier: _Notifier, original: Any) -> Any:
     def delete_object(*args: Any, **named: Any) -> Any:
-        with notifier.one_at_a_time:
-            return delete_and_announce(*args, **named)
+        with notifier.lock:
+            return delete_and_notify(*args, **named)
 
-    def delete_and_announce(self: Any, bucket_name: str, key_name: str, version_id: str | None = None, **named: Any) -> Any:
+    def delete_and_notify(self: Any, bucket_name: str, key_name: str, version_id: str | None = None, **named: Any) -> Any:
         bucket = self.get_bucket(bucket_name)
         versions = [str(key.version_id) for key in bucket.keys.getlist(key_name, [])]
         done, meta = original(self, bucket_name, key_name, version_id=version_id, **named)
@@ -159,9 +160,9 @@ def _delete_object(notifier: _Notifier, original: Any) -> Any:
             return done, meta
         if bucket.is_versioned and version_id is None:
             marker = {"eTag": _EMPTY_ETAG, **_version(meta.get("version-id"))}
-            notifier.announce(bucket, "s3:ObjectRemoved:DeleteMarkerCreated", key_name, marker)
+            notifier.notify(bucket, "s3:ObjectRemoved:DeleteMarkerCreated", key_name, marker)
         else:
-            notifier.announce(bucket, "s3:ObjectRemoved:Delete", key_name, _version(version_id))
+            notifier.notify(bucket, "s3:ObjectRemoved:Delete", key_name, _version(version_id))
         return done, meta
 
     return delete_object
@@ -192,7 +193,7 @@ def _in_one_request(notifier: _Notifier, original: Any) -> Any:
 
 
 def queue_policy_allows(queue_arn: str, bucket_arn: str) -> bool:
-    """Whether moto has this queue and its policy lets S3 send to it for this bucket of the same account."""
+    """Whether the queue exists in moto and its policy allows S3 to send for this bucket of the same account."""
     from moto.sqs.models import sqs_backends
 
     _, _, _, region, account, name = queue_arn.split(":", 5)
@@ -218,10 +219,6 @@ def _version(version_id: Any) -> dict[str, str]:
     return {"versionId": str(version_id)} if version_id and version_id != "null" else {}
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 _request_numbers = itertools.count(1)
 
 
@@ -231,7 +228,7 @@ def _record(bucket: Any, event: str, configuration_id: str, described: dict[str,
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
         "awsRegion": bucket.region_name,
-        "eventTime": _now(),
+        "eventTime": now_iso(),
         "eventName": event.removeprefix("s3:"),
         "userIdentity": {"principalId": f"AWS:{_OWNER}"},
         "requestParameters": {"sourceIPAddress": "127.0.0.1"},
@@ -250,7 +247,7 @@ def _test_event(bucket_name: str) -> dict[str, str]:
     return {
         "Service": "Amazon S3",
         "Event": "s3:TestEvent",
-        "Time": _now(),
+        "Time": now_iso(),
         "Bucket": bucket_name,
         "RequestId": request_id,
         "HostId": request_id,

@@ -1,6 +1,7 @@
-"""Holds browser uploads (presigned POST) to their policy, which moto ignores: expiry, size range and field conditions.
+"""Enforces the policy of form uploads (presigned POST), which moto ignores: expiration, size range, field conditions.
 
-The rules and messages are those of "Creating a POST policy" in the S3 documentation.
+Source of rules and messages: "Creating a POST policy" in the S3 documentation.
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from local.emulator.gateway.s3_calls import bucket_and_key
 from local.emulator.gateway.wire_errors import s3_error_xml
 from local.emulator.s3.forms import PostForm, is_form_upload, read_form
 
-# S3 lets these fields stand in the form without a condition of the policy.
+# Fields that need no condition in the policy.
 _FREE_FIELDS = frozenset({"awsaccesskeyid", "x-amz-signature", "signature", "file", "policy"})
 _DOCUMENTED_MESSAGES = {
     "EntityTooLarge": "Your proposed upload exceeds the maximum allowed size",
@@ -38,7 +39,7 @@ SecretOf = Callable[[str], "str | None"]
 
 @dataclass(frozen=True, slots=True)
 class PostRefusal:
-    """Why S3 refuses an upload: its error code and message, with further elements of the error document."""
+    """S3's error for an upload: code, message, and further elements of the error document."""
 
     code: str
     message: str
@@ -50,9 +51,9 @@ class PostRefusal:
 
 
 def refuse(form: PostForm, bucket: str, now: datetime, secret_of: SecretOf | None = None) -> PostRefusal | None:
-    """Return the refusal of a form upload to `bucket` at `now` (aware), None when its policy permits it.
+    """The error for a form upload to `bucket` at `now` (aware), or None if its policy permits it.
 
-    `secret_of` gives the secret of an access key; where it does, the policy's signature (Version 4) is checked too.
+    `secret_of` returns the secret of an access key. If it does, the policy's signature is checked.
     """
     if "key" not in form.fields:
         return PostRefusal("InvalidArgument", _NO_KEY)
@@ -105,7 +106,7 @@ def _check_size(size: int, least: int, most: int) -> PostRefusal | None:
 
 
 def _rules(conditions: Iterable[Any]) -> Iterator[tuple[str, str, str]]:
-    """Each condition as (kind, subject, value); {"name": value} is short for an exact match."""
+    """Each condition as (kind, subject, value). {"name": value} stands for an exact match."""
     for condition in conditions:
         if isinstance(condition, dict):
             yield from (("eq", f"${name}", str(value)) for name, value in condition.items())
@@ -119,7 +120,7 @@ def _check_field(kind: str, name: str, wanted: str, value: str) -> PostRefusal |
     if kind == "eq":
         fits = value == wanted
     elif name == "content-type":
-        # A list of content types must fit as a whole, each of them.
+        # Each content type in a list must match.
         fits = all(part.startswith(wanted) for part in value.split(","))
     else:
         fits = value.startswith(wanted)
@@ -130,7 +131,7 @@ def _check_field(kind: str, name: str, wanted: str, value: str) -> PostRefusal |
 
 
 def _signed(form: PostForm, encoded_policy: str, secret_of: SecretOf | None) -> bool:
-    """Signature (Version 4 or 2) over the encoded policy; true where no secret is known for the key."""
+    """Whether the signature (version 4 or 2) of the encoded policy is valid. True if the key's secret is unknown."""
     secret = secret_of(form.access_key or "") if secret_of else None
     if secret is None:
         return True
@@ -145,7 +146,7 @@ def _signed(form: PostForm, encoded_policy: str, secret_of: SecretOf | None) -> 
 
 
 class PostPolicyMiddleware:
-    """WSGI middleware in front of moto: answers refused form uploads itself and passes on everything else untouched."""
+    """WSGI middleware that answers refused form uploads and passes all other requests on unchanged."""
 
     def __init__(
         self,
