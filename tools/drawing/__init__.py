@@ -1,1 +1,1 @@
-"""The pictures of the documentation, drawn from the workflow's definition and the template."""
+"""Draws the pictures in docs/ from the workflow's definition and the template."""

@@ -1,4 +1,4 @@
-"""`python -m tools.drawing`: draws the pictures of docs/; `--check` compares them instead."""
+"""`python -m tools.drawing` draws the pictures in docs/. With `--check` it only compares them."""
 
 import sys
 

@@ -1,7 +1,4 @@
-"""Draws docs/workflow.svg and docs/system.svg from the workflow's definition and the template: `python -m tools.drawing`.
-
-With --check, nothing is written: it ends with 1 when a picture no longer shows what is there.
-"""
+"""Draws docs/workflow.svg and docs/system.svg, or checks whether they are up to date."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def pictures() -> dict[Path, str]:
-    """Each picture's path and what it must contain now. Raises DrawingError for what can't be drawn."""
+    """The path of each picture with its current content. Raises DrawingError if a picture can't be drawn."""
     definition = json.loads((ROOT / "statemachine" / "analyze_image.asl.json").read_text(encoding="utf-8"))
     template = load_template(ROOT / "template.yaml", {}).body
     machine = read_machine(definition, options_of(template, STATE_MACHINE))
@@ -29,7 +26,7 @@ def pictures() -> dict[Path, str]:
 
 
 def outdated() -> list[str]:
-    """The names of the pictures that don't show what is there."""
+    """The names of the pictures whose files differ from their current content."""
     return [path.name for path, drawn in pictures().items() if not path.exists() or path.read_text(encoding="utf-8") != drawn]
 
 
@@ -37,7 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tools.drawing", description="Draw the documentation's pictures from the workflow and the template."
     )
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when a picture is out of date")
+    parser.add_argument("--check", action="store_true", help="Write nothing. Exit with 1 if a picture is out of date.")
     arguments = parser.parse_args()
     try:
         if not arguments.check:

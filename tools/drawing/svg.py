@@ -1,4 +1,4 @@
-"""Shapes, text and colours of the pictures: SVG as strings, with the same bytes for the same input on every machine."""
+"""Shapes, text and colours of the pictures as SVG strings. The same input gives the same bytes on each machine."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from html import escape
 
 Point = tuple[float, float]
 
-# The panel brings its own background, so that a dark picture stays readable on a white page and the other way round:
-# prefers-color-scheme follows the reader's system, which isn't always the page's theme.
+# The panel has its own background: prefers-color-scheme follows the reader's system, which can differ from the page's theme.
 LIGHT = {
     "panel": ("#ffffff", "#d1d9e0"),
     "inset": ("#f6f8fa", "#afb8c1"),
@@ -39,12 +38,12 @@ NARROW, SLIM, WIDE = "ijl|'.,:;!", "Ifrt()[]-/ ", "mwMW@%"
 
 
 def number(value: float) -> str:
-    """At most one decimal, and none where there is none to show."""
+    """The number with at most one decimal, and without a trailing zero."""
     return f"{round(value, 1) + 0.0:.1f}".removesuffix(".0")
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
-    """About how many pixels wide `text` is; generous, since every system has its own sans-serif."""
+    """The approximate width of `text` in pixels. Generous, because sans-serif fonts differ between systems."""
     ems = 0.0
     for letter in text:
         if letter in NARROW:
@@ -59,7 +58,7 @@ def text_width(text: str, size: float, bold: bool = False) -> float:
 
 
 def wrap(text: str, size: float, width: float) -> list[str]:
-    """The words of `text` in lines no wider than `width` pixels (a single long word may be)."""
+    """The words of `text` in lines of at most `width` pixels. Only a single long word can be wider."""
     lines: list[str] = []
     for word in text.split():
         if lines and text_width(f"{lines[-1]} {word}", size) <= width:
@@ -70,7 +69,7 @@ def wrap(text: str, size: float, width: float) -> list[str]:
 
 
 def text(x: float, y: float, content: str, css: str, anchor: str = "start", aside: str = "") -> str:
-    """One line of text whose baseline is at `y`, in the class `css` (name, small, note, label); `aside` follows as a note."""
+    """A line of text with its baseline at `y`, in the class `css` (name, small, note, label). `aside` follows as a note."""
     place = f' text-anchor="{anchor}"' if anchor != "start" else ""
     more = f'<tspan class="note" dx="8">{escape(aside, quote=False)}</tspan>' if aside else ""
     return f'<text class="{css}" x="{number(x)}" y="{number(y)}"{place}>{escape(content, quote=False)}{more}</text>'
@@ -106,7 +105,7 @@ def _towards(start: Point, goal: Point, distance: float) -> Point:
 
 
 def line(points: Sequence[Point], css: str, head: bool = True) -> str:
-    """A line through `points`; with a head, it ends in an arrow on the last one."""
+    """A line through `points`. With a head, it ends in an arrow."""
     if not head:
         return f'<path class="{css}" d="{rounded(points)}"/>'
     tip = points[-1]
@@ -117,12 +116,12 @@ def line(points: Sequence[Point], css: str, head: bool = True) -> str:
 
 
 def halo(points: Sequence[Point]) -> str:
-    """Clears the ground under a line, so that it crosses another one like a bridge."""
+    """A wider line in the background colour, drawn first, so that a line visibly crosses over another one."""
     return f'<path class="halo" d="{rounded(points)}"/>'
 
 
 def document(width: float, height: float, title: str, description: str, body: Sequence[str]) -> str:
-    """A whole picture: no script, no font, no address outside the file."""
+    """A complete SVG document without scripts, fonts and external references."""
     size = f'viewBox="0 0 {number(width)} {number(height)}" width="{number(width)}" height="{number(height)}"'
     return "\n".join(
         [

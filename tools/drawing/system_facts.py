@@ -1,25 +1,24 @@
-"""Whether the template says what the picture of the system shows; what it doesn't confirm can't be drawn."""
+"""Checks that the template and the workflow contain everything that the system picture shows."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from typing import Any
 
 from tools.drawing.system_table import GROUPS, LINKS, PEOPLE, PLACES, REKOGNITION, STATE_MACHINE, TASKS
 from tools.drawing.workflow_graph import DrawingError, Json, Machine
+from tools.sam_template import references
 
 DRAWN_TASKS = [task for column in TASKS for task in column]
 BETWEEN = ("AWS::Lambda::EventSourceMapping", "AWS::SNS::Subscription", "AWS::Events::Rule")
 
 
 def logical_id(name: str) -> str:
-    """A task's function; every other name is a logical id already."""
+    """The logical id of a task's function. Other names are logical ids."""
     return f"{name.replace(' ', '')}Function" if name in DRAWN_TASKS else name
 
 
 def confirm(resources: dict[str, Json], machine: Machine) -> None:
-    """Raises DrawingError with everything that is drawn and that the template or the workflow no longer says."""
+    """Raise DrawingError that lists everything drawn which the template or the workflow doesn't contain."""
     drawn = {place.id for place in PLACES} - {PEOPLE, REKOGNITION} | {logical_id(task) for task in DRAWN_TASKS} | {STATE_MACHINE}
     wrong = [f"{name} is drawn, but isn't in the template" for name in sorted(drawn - resources.keys())]
     if not wrong:
@@ -32,11 +31,11 @@ def confirm(resources: dict[str, Json], machine: Machine) -> None:
     wrong += [f"the workflow's task \"{name}\" isn't drawn" for name in tasks if name not in DRAWN_TASKS]
     wrong += [f'"{name}" is drawn, but isn\'t a task of the workflow' for name in DRAWN_TASKS if name not in tasks]
     if wrong:
-        raise DrawingError("system.svg (docs/drawing/system_table.py): " + "; ".join(wrong))
+        raise DrawingError("system.svg (tools/drawing/system_table.py): " + "; ".join(wrong))
 
 
 def _pairs(resources: dict[str, Json]) -> list[tuple[str, str]]:
-    """Who must know whom: each arrow's ends, where an arrow to a task of the workflow means the workflow."""
+    """The resources that must be connected: the ends of each arrow. An arrow to a task stands for the state machine."""
     pairs = [
         (source, STATE_MACHINE if target in DRAWN_TASKS else target)
         for link in LINKS
@@ -52,21 +51,8 @@ def of_type(resources: dict[str, Json], kind: str) -> list[str]:
     return [name for name, resource in resources.items() if resource["Type"] == kind]
 
 
-def mentions(value: Any) -> set[str]:
-    """The logical ids that a part of a template refers to by Ref, Fn::GetAtt or Fn::Sub."""
-    if isinstance(value, dict):
-        found = {value["Ref"]} if isinstance(value.get("Ref"), str) else set()
-        attribute, text = value.get("Fn::GetAtt"), value.get("Fn::Sub")
-        if attribute:
-            found.add(attribute[0] if isinstance(attribute, list) else attribute.split(".")[0])
-        if isinstance(text, str):
-            found |= set(re.findall(r"\$\{(\w+)", text))
-        return found | _all(value.values())
-    return _all(value) if isinstance(value, list) else set()
-
-
-def _all(values: Iterable[Any]) -> set[str]:
-    return {name for value in values for name in mentions(value)}
+def _references(value: Any) -> set[str]:
+    return set(references(value))
 
 
 def _tasks(machine: Machine) -> list[str]:
@@ -77,18 +63,18 @@ def _tasks(machine: Machine) -> list[str]:
 
 
 def _connected(resources: dict[str, Json], source: str, target: str) -> bool:
-    """One refers to the other (itself or in its role's policies), or a mapping, rule or subscription refers to both."""
+    """Whether one refers to the other, directly or in its role's policies, or a mapping, rule or subscription to both."""
     policies = _policies(resources, source)
     if target == REKOGNITION:
         return "'rekognition:" in str(policies)
-    between = [mentions(body) for body in resources.values() if body["Type"] in BETWEEN]
+    between = [_references(body) for body in resources.values() if body["Type"] in BETWEEN]
     return (
-        target in mentions(resources[source]) | mentions(policies)
-        or source in mentions(resources[target])
+        target in _references(resources[source]) | _references(policies)
+        or source in _references(resources[target])
         or any({source, target} <= both for both in between)
     )
 
 
 def _policies(resources: dict[str, Json], name: str) -> Any:
-    roles = mentions(resources[name].get("Properties", {}).get("Role"))
+    roles = _references(resources[name].get("Properties", {}).get("Role"))
     return [resources[role]["Properties"].get("Policies", []) for role in sorted(roles) if role in resources]

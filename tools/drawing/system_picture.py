@@ -1,4 +1,4 @@
-"""docs/system.svg: the way of one image from S3 to the e-mail, with the template's resources."""
+"""Draws docs/system.svg: the path of one image from S3 to the alert, with the template's resources."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TITLES = {
 }
 OUTSIDE = {PEOPLE: ("", "plain", "camera"), REKOGNITION: ("", "choice", "eye")}
 SUFFIXES = r"(Bucket|Table|Queue|Topic|Function|Subscription)$|^.*Function(?=.)"
-ICONS = {  # in a square of 18 by 18
+ICONS = {  # SVG paths in a square of 18 by 18 pixels
     "bucket": "M2 4.5C2 2 16 2 16 4.5C16 7 2 7 2 4.5L4 14.5C4.5 16.5 13.5 16.5 14 14.5L16 4.5",
     "table": "M2 3H16V15.500H2ZM2 7.200H16M2 11.400H16M7 7.200V15.500",
     "queue": "M2 5H5V13H2ZM7.500 5H10.500V13H7.500ZM13 5H16V13H13Z",
@@ -46,7 +46,7 @@ ICONS = {  # in a square of 18 by 18
 
 @dataclass(frozen=True)
 class Area:
-    """A box's place."""
+    """The position and size of a box."""
 
     x: float
     y: float
@@ -61,7 +61,7 @@ class Area:
 
 
 def draw_system(template: Json, machine: Machine) -> str:
-    """The whole picture as SVG; raises DrawingError when the template no longer has or connects what it shows."""
+    """The picture as SVG. Raises DrawingError if the template lacks a resource or connection that it shows."""
     resources: dict[str, Json] = template["Resources"]
     confirm(resources, machine)
     words = {
@@ -71,11 +71,11 @@ def draw_system(template: Json, machine: Machine) -> str:
     }
     areas = _areas()
     body = [
-        text(LEFT - 10, 38, "The way of one image: from the bucket to the e-mail.", "note"),
+        text(LEFT - 10, 38, "The path of one image: from the bucket to the alert.", "note"),
         rect(*FRAME, "inset", 12),
         text(LEFT + STEP, FRAME[1] + 26, _name(STATE_MACHINE), "name", aside="Step Functions workflow"),
         rect(*STRIP, "inset", 12),
-        text(LEFT + 2 * STEP, STRIP[1] + 29, "When something fails or gets stuck", "small"),
+        text(LEFT + 2 * STEP, STRIP[1] + 29, "When an execution or a message fails", "small"),
         *(rect(area.x, area.y, area.width, area.height, "inset", 12) for area in (areas[group] for group in GROUPS)),
         *(line(_points(link, areas), link.kind) for link in LINKS),
         *(_arrow_between(areas[before[0]], areas[after[0]]) for before, after in pairwise(TASKS)),
@@ -84,17 +84,17 @@ def draw_system(template: Json, machine: Machine) -> str:
         *(_label(link, areas, words) for link in LINKS if link.label),
     ]
     shown = ", ".join(name for name in areas if name in resources)
-    return document(WIDTH, HEIGHT, "The system", f"Resources on an image's way: {shown}.", body)
+    return document(WIDTH, HEIGHT, "The system", f"Resources on an image's path: {shown}.", body)
 
 
 def _statuses(rule: Json) -> str:
-    """The endings of an execution that the rule watches for, in words."""
+    """The execution statuses that the rule matches, as text."""
     statuses = [status.replace("_", " ").lower() for status in rule["Properties"]["EventPattern"]["detail"]["status"]]
     return ", ".join(statuses)
 
 
 def _areas() -> dict[str, Area]:
-    """Where everything is: the table's places, the tasks inside the workflow's frame, and the frame itself."""
+    """The areas of the table's places, the workflow's tasks, the groups and the workflow's frame."""
     areas = {place.id: Area(LEFT + STEP * place.column, ROWS[place.row], BOX, BOX_HEIGHT) for place in PLACES}
     for column, tasks in enumerate(TASKS):
         for row, task in enumerate(tasks):
@@ -106,7 +106,7 @@ def _areas() -> dict[str, Area]:
 
 
 def _points(link: Link, areas: dict[str, Area]) -> list[Point]:
-    """From edge to edge; without turns of its own, a link with an offset between its ends bends where it must."""
+    """The points of a link from edge to edge. A corner is added if the last two points aren't aligned."""
     start, end = areas[link.source].port(*link.leaves), areas[link.target].port(*link.arrives)
     points = [start]
     for axis, value in link.via:
@@ -128,7 +128,7 @@ def _arrow_between(before: Area, after: Area) -> str:
 
 
 def _task(name: str, area: Area, machine: Machine) -> list[str]:
-    """A task of the workflow: those that only an error leads to are plain."""
+    """A task of the workflow. Tasks that only an error leads to have a plain style."""
     path = main_path(machine)
     branches = [branch for step in path for branch in machine.states[step].branches]
     normal = set(path) | {inner for branch in branches for inner in branch.states}
@@ -152,6 +152,6 @@ def _place(place: Place, area: Area, resources: dict[str, Json], words: dict[str
 
 
 def _name(logical_id: str) -> str:
-    """A logical id in words, without the kind of resource that it ends in: IntakeQueue -> Intake."""
+    """A logical id as words, without the resource kind at its end: IntakeQueue -> Intake."""
     bare = re.sub(SUFFIXES, "", logical_id).removesuffix("StateMachine")
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", bare)

@@ -1,4 +1,4 @@
-"""What the picture of the whole system shows and where: a table by hand, every line of which the template must confirm."""
+"""The content of the system picture: boxes and arrows with their positions. system_facts checks it against the template."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ STATE_MACHINE, RULE = "AnalyzeImageStateMachine", "RecordInterruptionFunctionExe
 
 @dataclass(frozen=True)
 class Place:
-    """A box: the template's logical id (or one of the names above) in a column and row; words that replace the derived ones."""
+    """A box for a logical id or one of the names above, in a column and row. `name` and `note` replace the derived texts."""
 
     id: str
     column: int
@@ -21,11 +21,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Link:
-    """An arrow between two boxes: the sides at which it leaves and arrives, and the words on it.
+    """An arrow between two boxes, with its label.
 
-    A side is an edge (t, b, l, r), with a shift in pixels along it; `via` are the turns between, as ("x" or "y", pixels).
-    Words stand beside the arrow's end, or where `at` says. An arrow from a task speaks for its whole column in TASKS, one
-    to a group for all in it.
+    `leaves` and `arrives` are an edge (t, b, l, r) and a shift in pixels along it. `via` lists the corners between, as ("x" or
+    "y", pixels). The label is beside the arrow's end, or at the point `at`. An arrow from a task stands for its column in
+    TASKS, an arrow to a group for all boxes of the group.
     """
 
     source: str
@@ -39,7 +39,7 @@ class Link:
     kind: str = "next"
 
 
-# The workflow's tasks, column by column; the first of each column stand on the main path.
+# The workflow's tasks by column. The first task of each column is on the main path.
 TASKS = (
     ("Validate Image",),
     ("Detect Labels", "Detect Moderation", "Detect Text"),
@@ -57,7 +57,7 @@ PLACES = (
     Place("IntakeRateLimiterTable", 4, 0),
     Place("DeadLetterQueue", 2, 1),
     Place("RenditionsBucket", 0, 2),
-    Place(REKOGNITION, 1, 2, "Rekognition", "asked once"),
+    Place(REKOGNITION, 1, 2, "Rekognition", "one request per image"),
     Place("ImagesTable", 2, 2),
     Place("WatchlistTable", 3, 2),
     Place("AlertsTopic", 4, 2),
@@ -71,7 +71,7 @@ PLACES = (
     Place("OperationsEmailSubscription", 4, 4, "An e-mail", "to the operators"),
 )
 
-# Boxes that an arrow reaches together.
+# Boxes that share their arrows.
 GROUPS = {RECORDS: ("ImagesTable", "LabelIndexTable")}
 
 RIGHT, LEFT = ("r", 0.0), ("l", 0.0)
@@ -84,10 +84,10 @@ LINKS = (
     Link("IntakeQueue", "DeadLetterQueue", label="after {tries} tries", kind="catch"),
     Link("StartAnalysisFunction", "Validate Image", via=(("y", 224),), label=EXECUTION, at=(240, 215), anchor="middle"),
     Link("Validate Image", "RenditionsBucket", label="thumbnail"),
-    Link("Detect Text", REKOGNITION, label="what is in it?"),
+    Link("Detect Text", REKOGNITION, label="image"),
     Link("Record Failure", RECORDS, label="findings"),
-    Link("Evaluate Watchlist", "WatchlistTable", label="rules?"),
-    Link("Send Alert", "AlertsTopic", label="match!"),
+    Link("Evaluate Watchlist", "WatchlistTable", label="rules"),
+    Link("Send Alert", "AlertsTopic", label="match"),
     Link("Send Alert", "AlertsTable", ("b", -52), RIGHT, (("y", 438), ("x", 699.5))),
     Link("AlertsTopic", "AlertEmailSubscription"),
     Link(STATE_MACHINE, RULE, ("b", -253.5), ("t", 0), (("y", 668),), "{ends}", (183, 578), "end", "catch"),

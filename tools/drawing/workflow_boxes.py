@@ -1,4 +1,4 @@
-"""How large each state of a workflow is drawn, and how the branches inside a frame are stacked."""
+"""The size of each state's box, and the arrangement of branches inside a frame."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOTE_LINES, NOTE_LEADING = 3, 15
 
 @dataclass
 class Box:
-    """A state with its place in the picture; `notes` are the lines under its name."""
+    """A state with its position. `notes` are the lines below its name."""
 
     state: State
     width: float
@@ -44,7 +44,7 @@ class Box:
         return self.y + self.height / 2
 
     def move(self, dx: float, dy: float) -> None:
-        """Shifts the box with everything in it."""
+        """Move the box with its content."""
         self.x += dx
         self.y += dy
         for box in self.inner:
@@ -58,7 +58,7 @@ class Box:
 
 @dataclass
 class Wire:
-    """A drawn arrow; `labels` are lines of text, the last of which has its baseline at `at`."""
+    """A drawn arrow. `labels` are lines of text; the last one has its baseline at `at`."""
 
     points: list[Point]
     kind: str
@@ -66,7 +66,7 @@ class Wire:
     at: Point = (0, 0)
     anchor: str = "start"
     head: bool = True
-    bundle: str = ""  # lines of one bundle flow together; other lines cross them like a bridge
+    bundle: str = ""  # lines of one bundle join; other lines cross over them
 
     def move(self, dx: float, dy: float) -> None:
         self.points = [(x + dx, y + dy) for x, y in self.points]
@@ -74,14 +74,14 @@ class Wire:
 
 
 def downwards(start: Point, end: Point, arrow: Arrow) -> Wire:
-    """From a bottom edge to a top edge, with an elbow half-way where one is needed; the label stands to the right."""
+    """An arrow from a bottom edge to a top edge, with two corners half-way if needed. The label is on the right."""
     middle = (start[1] + end[1]) / 2
     points = [start, end] if start[0] == end[0] else [start, (start[0], middle), (end[0], middle), end]
     return Wire(points, arrow.kind, [arrow.label] if arrow.label else [], (end[0] + 10, middle + 2))
 
 
 def box_of(state: State, width: float = TASK_WIDTH) -> Box:
-    """The state's shape at the origin: a frame for what has branches, a pill for an end, a diamond for a question."""
+    """The state's box at the origin: a frame for branches, a pill for an end, a diamond for a choice."""
     if state.branches:
         return _frame(state)
     if state.type in ("Succeed", "Fail"):
@@ -95,9 +95,9 @@ def box_of(state: State, width: float = TASK_WIDTH) -> Box:
 
 
 def _notes(state: State, width: float) -> list[str]:
-    """The comment's first sentence where it fits; else the tooltip alone tells it."""
-    said = wrap(first_sentence(state.comment), NOTE, width) if state.comment else []
-    return ["optional"] * state.optional + (said if len(said) <= NOTE_LINES else [])
+    """The first sentence of the comment, if it fits. The tooltip has the whole comment."""
+    lines = wrap(first_sentence(state.comment), NOTE, width) if state.comment else []
+    return ["optional"] * state.optional + (lines if len(lines) <= NOTE_LINES else [])
 
 
 def _frame(state: State) -> Box:
@@ -118,7 +118,7 @@ def _frame(state: State) -> Box:
 
 
 def _column(branch: Machine) -> tuple[list[Box], list[Wire], float]:
-    """A branch's states one below the other, what follows never above what it follows."""
+    """The states of a branch from top to bottom, in the order of the arrows, with the arrows and the width."""
     boxes = {name: box_of(branch.states[name], BRANCH_WIDTH) for name in layered(branch)}
     width = max(box.width for box in boxes.values())
     y: float = 0
@@ -130,18 +130,18 @@ def _column(branch: Machine) -> tuple[list[Box], list[Wire], float]:
     for arrow in branch.arrows:
         source, target = boxes[arrow.source], boxes[arrow.target]
         if order.index(arrow.target) != order.index(arrow.source) + 1:
-            raise DrawingError(f'inside a branch, "{arrow.source}" leads past other states to "{arrow.target}": draw that first')
+            raise DrawingError(f'inside a branch, "{arrow.source}" skips states before "{arrow.target}": this is not supported')
         wires.append(downwards((source.cx, source.bottom), (target.cx, target.y), arrow))
     return list(boxes.values()), wires, width
 
 
 def layered(machine: Machine) -> list[str]:
-    """The states so that every arrow leads forwards; raises DrawingError where they go round in a circle."""
+    """The states in topological order. Raises DrawingError for a loop."""
     done: dict[str, None] = {}
 
     def visit(name: str, path: tuple[str, ...]) -> None:
         if name in path:
-            raise DrawingError(f'"{path[-1]}" leads back to "{name}": loops can\'t be drawn')
+            raise DrawingError(f'"{path[-1]}" leads back to "{name}": loops are not supported')
         for arrow in reversed(machine.leaving(name)):
             if arrow.target not in done:
                 visit(arrow.target, (*path, name))

@@ -1,4 +1,4 @@
-"""A workflow's definition as a graph: its states, and the arrows between them with the words that stand on them."""
+"""Reads a workflow's definition as a graph: states, and labelled arrows between them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ COMPARISONS = {
 
 
 class DrawingError(Exception):
-    """What is to be drawn and what is there don't agree; the message says where."""
+    """The picture can't be drawn: it contradicts its source, or the source has an unsupported structure."""
 
 
 @dataclass
 class Arrow:
-    """From one state to another: `kind` is "next" (what normally follows) or "catch" (what follows an error)."""
+    """An arrow between two states. `kind` is "next", or "catch" for an arrow after an error."""
 
     source: str
     target: str
@@ -37,7 +37,7 @@ class Arrow:
 
 @dataclass
 class State:
-    """One state. `retries` says in words what is tried again; `branches` are the workflows inside a Parallel or Map."""
+    """A state. `retries` describes its Retry entries. `branches` are the workflows inside a Parallel or Map."""
 
     name: str
     type: str
@@ -64,16 +64,16 @@ class Machine:
 
 
 def read_machine(definition: Json, options: Options) -> Machine:
-    """The graph of an ASL definition. `options` says where each ${Substitution} may lead: [(state, label), ...].
+    """The graph of an ASL definition. `options` lists the possible targets of each ${Substitution}: [(state, label), ...].
 
-    Raises DrawingError for a state that something leads to and that isn't there.
+    Raises DrawingError for an arrow to a missing state.
     """
     states = {name: _state(name, body, options) for name, body in definition["States"].items()}
     arrows = [arrow for name, body in definition["States"].items() for arrow in _arrows(name, body, options)]
     machine = Machine(definition["StartAt"], definition.get("Comment", ""), states, arrows)
     for arrow in arrows:
         if arrow.target not in states:
-            raise DrawingError(f'"{arrow.source}" leads to "{arrow.target}", which is no state beside it')
+            raise DrawingError(f'"{arrow.source}" leads to "{arrow.target}", which is not a state of the same workflow')
     for name, state in states.items():
         reaching = machine.reaching(name)
         state.optional = bool(reaching) and all(arrow.optional for arrow in reaching)
@@ -107,7 +107,7 @@ def _arrows(name: str, body: Json, options: Options) -> list[Arrow]:
         label = _caught(entry, others=bool(caught))
         if not known:
             caught.append(Arrow(name, entry["Next"], "catch", label))
-        elif not known[0].optional:  # where it goes anyhow; one arrow for both
+        elif not known[0].optional:  # the same target as the normal path: one arrow for both
             known[0].label = f"also after {label}"
     return arrows + caught
 
@@ -116,7 +116,7 @@ def _following(name: str, target: str, options: Options) -> list[Arrow]:
     if not target.startswith("${"):
         return [Arrow(name, target, "next")]
     if target[2:-1] not in options:
-        raise DrawingError(f'"{name}" leads to {target}: the template doesn\'t say where that is')
+        raise DrawingError(f'"{name}" leads to {target}: the template has no such substitution')
     return [Arrow(name, state, "next", label, optional=True) for state, label in options[target[2:-1]]]
 
 
@@ -127,7 +127,7 @@ def _caught(entry: Json, others: bool) -> str:
 
 
 def _condition(rule: Json) -> str:
-    """A choice rule in words: $.verdict.MatchCount NumericGreaterThan 0 -> "match count > 0"."""
+    """A choice rule as text: $.verdict.MatchCount NumericGreaterThan 0 -> "match count > 0"."""
     for word, key in ((" and ", "And"), (" or ", "Or")):
         if key in rule:
             return word.join(_condition(part) for part in rule[key])
@@ -148,7 +148,7 @@ def _words(name: str) -> str:
 
 
 def options_of(template: Json, state_machine: str) -> dict[str, list[tuple[str, str]]]:
-    """Where the template's DefinitionSubstitutions with an If may lead, with the parameter's value as label."""
+    """The possible values of the state machine's DefinitionSubstitutions, labelled with the parameter's value."""
     substitutions = template["Resources"][state_machine]["Properties"]["DefinitionSubstitutions"]
     options = {}
     for name, value in substitutions.items():

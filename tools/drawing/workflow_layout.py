@@ -1,4 +1,4 @@
-"""Where each state stands: the main path in one column, detours beside it, recordings and endings to the right."""
+"""The position of each state: the main path in one column, detours beside it, recording states and ends on the right."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tools.drawing.workflow_boxes import GAP, LABEL, Box, Wire, box_of, layered
 from tools.drawing.workflow_graph import Arrow, DrawingError, Machine
 
 MARGIN, TOP = 26, 92
-TRUNK = 18  # between the lines that gather the arrows to two recordings
-PORT, DETOUR_PORT = 24, 36  # between arrows that leave the same side of a box
+TRUNK = 18  # pixels between the lines that lead to two blocks
+PORT, DETOUR_PORT = 24, 36  # pixels between arrows at the same side of a box
 
 
 @dataclass
 class Block:
-    """A recording state of the right column with what follows it, layer by layer; `trunk` is its gathering line's x."""
+    """A recording state in the right column with the states after it, by layer. `trunk` is the x of the line that leads to it."""
 
     head: str
     layers: list[list[str]]
@@ -29,7 +29,7 @@ class Block:
 
 @dataclass
 class Plan:
-    """An arrangement. Until the last step its main column's axis is x = 0."""
+    """An arrangement. The main column's axis is x = 0 until the last step."""
 
     machine: Machine
     boxes: dict[str, Box]
@@ -48,7 +48,7 @@ class Plan:
 
 
 def arrange(machine: Machine) -> Plan:
-    """Places every state; raises DrawingError for a graph that this arrangement can't show."""
+    """Place all states. Raises DrawingError for an unsupported graph."""
     main = main_path(machine)
     plan = Plan(machine, {name: box_of(machine.states[name]) for name in layered(machine)}, main)
     plan.detours = [name for name in plan.boxes if name not in main and _rejoins(plan, name)]
@@ -60,7 +60,7 @@ def arrange(machine: Machine) -> Plan:
 
 
 def main_path(machine: Machine) -> list[str]:
-    """The longest way from the start to an end without an error."""
+    """The longest path from the start to an end without errors."""
     longest: dict[str, list[str]] = {}
     for name in reversed(layered(machine)):
         ways = [longest[arrow.target] for arrow in machine.leaving(name, "next")]
@@ -103,7 +103,7 @@ def _stack_main(plan: Plan) -> None:
 
 
 def _port_offsets(plan: Plan, name: str) -> dict[str, float]:
-    """Where the arrows to the right leave, from top to bottom: to the blocks in their order, then to a detour."""
+    """The heights at which arrows leave to the right: first those to the blocks, in their order, then those to detours."""
     targets = {arrow.target for arrow in plan.machine.leaving(name)}
     heads = [block.head for block in plan.blocks if block.head in targets]
     detours = [detour for detour in plan.detours if detour in targets]
@@ -118,7 +118,7 @@ def _place_detours(plan: Plan) -> None:
     for name in plan.detours:
         reaching = plan.machine.reaching(name)
         if len(reaching) != 1 or reaching[0].source not in plan.main:
-            raise DrawingError(f'"{name}" is a detour of more than one step or from more than one state: draw that first')
+            raise DrawingError(f'"{name}" is a detour with several steps or sources: this is not supported')
         source, box = plan.boxes[reaching[0].source], plan.boxes[name]
         box.place(source.right + label_width(reaching) + 26, plan.ports[source.state.name, name] - box.height / 2)
 
@@ -137,7 +137,7 @@ def _place_blocks(plan: Plan) -> None:
     for block in plan.blocks:
         head = plan.boxes[block.head]
         head.width = width
-        beside = plan.sources(block)[-1 if block is plan.blocks[-1] else 0]  # the last one stands low: errors fall down to it
+        beside = plan.sources(block)[-1 if block is plan.blocks[-1] else 0]  # the last block is at the height of its last source
         head.place(left, max(plan.ports[beside.source, block.head] - head.height / 2, free))
         free = _place_layers(plan, block, head) + GAP
 

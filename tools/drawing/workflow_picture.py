@@ -1,4 +1,4 @@
-"""docs/workflow.svg: the workflow's definition, drawn."""
+"""Draws docs/workflow.svg from the workflow's definition."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHAPES = {"Choice": "choice", "Succeed": "good", "Fail": "bad", "Task": "task"}
 
 
 def draw_workflow(machine: Machine) -> str:
-    """The whole picture as SVG; raises DrawingError for a graph that can't be shown."""
+    """The picture as SVG. Raises DrawingError for an unsupported graph."""
     plan = arrange(machine)
     connect(plan)
     boxes = list(plan.boxes.values())
@@ -52,7 +52,7 @@ def _start(plan: Plan) -> list[str]:
 
 
 def _lines(wires: list[Wire]) -> list[str]:
-    """Bundle by bundle: first what clears the ground, then the lines."""
+    """The lines by bundle, with the halos of a bundle first."""
     parts = []
     for _, bundle in groupby(wires, key=lambda wire: wire.bundle or id(wire)):
         together = list(bundle)
@@ -68,10 +68,10 @@ def _label(wire: Wire, css: str = "label") -> list[str]:
 
 
 def _state(box: Box) -> list[str]:
-    """A state's group: its comment and retries are the tooltip."""
+    """A state with its comment and retries as tooltip."""
     state = box.state
-    told = ". ".join(part for part in (state.comment.rstrip("."), f"Retried {state.retries}" if state.retries else "") if part)
-    tooltip = [f"<title>{escape(told + '.', quote=False)}</title>"] if told else []
+    details = ". ".join(part for part in (state.comment.rstrip("."), f"Retried {state.retries}" if state.retries else "") if part)
+    tooltip = [f"<title>{escape(details + '.', quote=False)}</title>"] if details else []
     return [f'<g class="state" data-state="{escape(state.name)}">', *tooltip, *_shape(box), "</g>"]
 
 
@@ -120,7 +120,7 @@ def retry_mark(centre: Point) -> str:
 
 
 def _legend(plan: Plan, y: float) -> list[str]:
-    """What the signs mean."""
+    """The legend."""
     samples: list[tuple[str, float, str]] = [
         (line([(0, 0), (30, 0)], "next"), 30, "next"),
         (line([(0, 0), (30, 0)], "catch"), 30, "after an error"),

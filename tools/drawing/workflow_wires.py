@@ -1,4 +1,4 @@
-"""The arrows of the workflow's picture: down the main path, round what is skipped, and gathered towards the recordings."""
+"""The arrows of the workflow picture."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tools.drawing.workflow_boxes import GAP, LABEL, Box, Wire, downwards
 from tools.drawing.workflow_graph import Arrow, DrawingError
 from tools.drawing.workflow_layout import MARGIN, Block, Plan
 
-LANE = 34  # from the boxes to the line that passes them on the left
+LANE = 34  # pixels between the boxes and the line that passes them
 CORNER = 8
 
 
 def connect(plan: Plan) -> None:
-    """Draws every arrow of the graph into `plan`, and then moves the whole to the picture's left margin."""
+    """Add all arrows to `plan`, then move everything to the left margin."""
     lanes = 0
     for arrow in plan.machine.arrows:
         if arrow.source in plan.main and arrow.target in plan.main:
@@ -46,14 +46,14 @@ def _straight(plan: Plan, arrow: Arrow) -> Wire:
 
 
 def _bypass(plan: Plan, arrow: Arrow, lanes: int) -> Wire:
-    """Past the boxes between, on their left."""
+    """An arrow that passes the boxes between its ends on the left."""
     first, last = plan.main.index(arrow.source), plan.main.index(arrow.target)
     if last < first:
         raise DrawingError(f'"{arrow.source}" leads back to "{arrow.target}": loops can\'t be drawn')
     source, target = plan.boxes[arrow.source], plan.boxes[arrow.target]
     x = min(plan.boxes[name].x for name in plan.main[first + 1 : last]) - LANE
     entry: list[Point] = [(x, target.cy), (target.x, target.cy)]
-    if source.x < x - CORNER:  # a wide box stands over the lane: leave by its lower edge
+    if source.x < x - CORNER:  # a wide box covers the lane: the arrow leaves at its lower edge
         labels = wrap(arrow.label, LABEL, 80)
         between = plan.boxes[plan.main[first + 1]]
         middle = between.cy + 15 * (len(labels) - 1) / 2 + 4
@@ -69,12 +69,12 @@ def _detour(plan: Plan, arrow: Arrow) -> Wire:
     turn, entry = target.y - GAP / 2, target.cx + target.width / 4
     points = [(source.cx, source.bottom), (source.cx, turn), (entry, turn), (entry, target.y)]
     if target.y < source.bottom:
-        raise DrawingError(f'"{arrow.source}" leads back up to "{arrow.target}": draw that first')
+        raise DrawingError(f'"{arrow.source}" leads upwards to "{arrow.target}": this is not supported')
     return Wire(points, arrow.kind, [arrow.label] if arrow.label else [], (source.cx + 10, turn - 4))
 
 
 def _gather(plan: Plan, block: Block) -> Iterator[Wire]:
-    """The arrows to one recording: a line from each source to the block's trunk, and from there one into the head."""
+    """The arrows to a block: a line from each source to the trunk, and one from the trunk to the head."""
     head, trunk, arrows = plan.boxes[block.head], block.trunk, plan.sources(block)
     kind = "catch" if all(arrow.kind == "catch" for arrow in arrows) else "next"
     heights = [plan.ports[arrow.source, block.head] for arrow in arrows]
@@ -95,7 +95,7 @@ def _gather(plan: Plan, block: Block) -> Iterator[Wire]:
 
 
 def _inside(plan: Plan, block: Block) -> Iterator[Wire]:
-    """From the head to what follows it, and to the next block."""
+    """The arrows from the head to the states after it, and to the next block."""
     for name in sorted(block.names, key=list(plan.boxes).index):
         source = plan.boxes[name]
         for arrow in plan.machine.leaving(name):
@@ -108,9 +108,9 @@ def _inside(plan: Plan, block: Block) -> Iterator[Wire]:
 
 
 def _onwards(plan: Plan, source: Box, target: Box, arrow: Arrow) -> Wire:
-    """Down the right edge of the column to the block below."""
+    """An arrow at the right edge of the column to the block below."""
     order = [block.head for block in plan.blocks]
     if arrow.source not in order or order.index(arrow.source) + 1 != order.index(arrow.target):
-        raise DrawingError(f'"{arrow.source}" leads to "{arrow.target}", which isn\'t the next recording: draw that first')
+        raise DrawingError(f'"{arrow.source}" leads to "{arrow.target}", which is not the next recording state: draw that first')
     x = source.right - 16
     return Wire([(x, source.bottom), (x, target.y)], arrow.kind, [arrow.label], (x - 9, target.y - 16), "end")

@@ -1,6 +1,6 @@
-"""Reads template.yaml as CloudFormation would see it: SAM expanded, parameters filled in, conditions decided.
+"""Reads a SAM template as CloudFormation does: with SAM expanded and parameters filled in.
 
-Nothing is restated here. Code and definition URIs stay the template's own, marked as local paths.
+Code and definition URIs stay paths relative to the template, in the bucket LOCAL_BUCKET.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ Json = dict[str, Any]
 
 
 class TemplateError(Exception):
-    """The template asks for something that the emulator doesn't support; the message names it."""
+    """The template is invalid or contains something unsupported; the message names it."""
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms, and without YAML 1.1 dates ("2012-10-17" is a string)."""
+    """YAML with CloudFormation's short forms. Dates stay strings, such as "2012-10-17"."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -49,7 +49,7 @@ _Loader.add_multi_constructor("!", _short_form)
 
 @dataclass(frozen=True)
 class Template:
-    """An expanded template. `body` is plain CloudFormation; `source` the text as the user wrote it."""
+    """An expanded template. `body` is plain CloudFormation, `source` the original text, `folder` the template's folder."""
 
     source: str
     folder: Path
@@ -63,7 +63,7 @@ class Template:
 
 
 def load_template(path: Path, parameters: dict[str, str]) -> Template:
-    """Expand the SAM template at `path`; raises TemplateError for an unknown parameter or a failed expansion."""
+    """Expand the SAM template at `path`. Raises TemplateError for an invalid parameter or template."""
     source = path.read_text(encoding="utf-8")
     raw: Json = yaml.load(source, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
     values = _parameter_values(raw.get("Parameters", {}), parameters)
@@ -77,7 +77,7 @@ def _parameter_values(declared: Json, given: dict[str, str]) -> dict[str, str]:
     values: dict[str, str] = {}
     for name, declaration in declared.items():
         if name not in given and "Default" not in declaration:
-            raise TemplateError(f"parameter {name} has no default: give it with --parameter {name}=Value")
+            raise TemplateError(f"parameter {name} has no default; set it with --parameter {name}=Value")
         values[name] = str(given.get(name, declaration.get("Default")))
         _check_parameter(name, values[name], declaration)
     return values
@@ -100,7 +100,7 @@ def _check_parameter(name: str, value: str, declaration: Json) -> None:
 
 
 def _with_local_uris(raw: Json) -> Json:
-    """SAM wants code in S3: give it S3 addresses that carry the local path, to be found again after expansion."""
+    """The template with S3 URIs that contain the local paths. SAM's translator accepts only S3 URIs."""
     template: Json = json.loads(json.dumps(raw))
     sections = list(template.get("Globals", {}).values())
     sections += [resource.get("Properties", {}) for resource in template["Resources"].values()]
@@ -111,13 +111,6 @@ def _with_local_uris(raw: Json) -> Json:
     return template
 
 
-class _NoManagedPolicies:
-    """SAM asks AWS for its managed policies; those that the template may name are resolved by ARN when deployed."""
-
-    def load(self) -> dict[str, str]:
-        return {}
-
-
 def _expand(template: Json, parameters: dict[str, str]) -> Json:
     import boto3
     from samtranslator.model.exceptions import InvalidDocumentException
@@ -125,7 +118,8 @@ def _expand(template: Json, parameters: dict[str, str]) -> Json:
     from samtranslator.translator.translator import Translator
 
     session = boto3.Session(region_name="us-east-1")
-    translator = Translator(_NoManagedPolicies().load(), Parser(), boto_session=session)
+    managed_policies: dict[str, str] = {}  # SAM would load them from AWS; the deployment resolves them by ARN
+    translator = Translator(managed_policies, Parser(), boto_session=session)
     try:
         expanded: Json = translator.translate(template, dict(parameters), feature_toggle=None)
     except InvalidDocumentException as error:
