@@ -20,17 +20,17 @@ from imagewatch.rules.model import Rule
 from local.samples_report import document, log_groups, say_all
 from local.viewer.records import ImageRecords
 from local.viewer.stack import Stack, StackNotReadyError
+from uploader.aws.dynamodb import to_item
 from uploader.errors import CommandError
-from uploader.files import find_files
-from uploader.identity import image_id
-from uploader.items import to_item
-from uploader.plan import PlannedUpload, plan_uploads
-from uploader.pool import Uploads
-from uploader.records import ImageRecords as UploadedRecords
 from uploader.rules.files import read_files
-from uploader.screen import Screen
-from uploader.upload import Uploaded, Uploader
-from uploader.wait import Analysis, Follower, current_version, still_running
+from uploader.terminal import Screen
+from uploader.upload.discovery import find_files
+from uploader.upload.follow import Analysis, Follower, current_version, still_running
+from uploader.upload.image_records import ImageRecords as UploadedRecords
+from uploader.upload.keys import image_id
+from uploader.upload.plan import PlannedUpload, plan_uploads
+from uploader.upload.transfer import Uploaded, Uploader
+from uploader.upload.workers import Uploads
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 SOURCE = "samples"

@@ -10,13 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from local.viewer.stack import Stack
-from uploader.findings import label_words, moderation_words, rule_words, status_words
-from uploader.report import analysis_lines, printable
+from uploader.upload.render import analysis_lines, printable
+from uploader.upload.render_findings import label_words, moderation_words, rule_words, status_words
 
 if TYPE_CHECKING:
     from local.samples import Loaded
-    from uploader.screen import Screen
-    from uploader.wait import Analysis
+    from uploader.terminal import Screen
+    from uploader.upload.follow import Analysis
 
 _MARGIN = ("  │ ", "cyan")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from uploader.aws.session import LOCAL_ENDPOINT, Connection
+from uploader.aws.stack import DEFAULT_STACK
 from uploader.errors import UsageError
-from uploader.session import LOCAL_ENDPOINT, Connection
-from uploader.stack import DEFAULT_STACK
 
 
 def add_connection_arguments(parser: argparse.ArgumentParser) -> None:

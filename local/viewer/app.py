@@ -18,7 +18,7 @@ from werkzeug.wrappers import Request, Response
 from local.viewer import history, pictures
 from local.viewer.records import ImageRecords, Position
 from local.viewer.stack import Stack, StackNotReadyError
-from uploader.identity import image_id as id_of
+from uploader.upload.keys import image_id as id_of
 
 STATIC = Path(__file__).parent / "static"
 STATIC_FILES = {

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from boto3.dynamodb.types import TypeDeserializer
 
 from local.viewer.stack import Stack
-from uploader.records import plain
+from uploader.upload.image_records import plain
 
 LONGEST_PAGE = 300
 SECONDS_BETWEEN_LOOKS_AT_OWNERS = 4

@@ -10,7 +10,7 @@ import pytest
 
 from imagewatch.images import version as images
 from tools.sam_template import Template
-from uploader import identity as client_identity
+from uploader.upload import keys as client_identity
 
 from .conftest import ROOT, State, functions, pascal, snake, tasks
 

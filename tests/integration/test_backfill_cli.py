@@ -13,12 +13,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from imagewatch.images.version import ImageVersion
-from uploader import stored_images
-from uploader.backfill import runs
+from uploader.aws.session import Aws
+from uploader.backfill import runs, stored_images
 from uploader.backfill.runs import estimate
+from uploader.backfill.stored_images import Size
 from uploader.cli import main
-from uploader.session import Aws
-from uploader.stored_images import Size
 
 from .conftest import Stack
 from .test_rules_cli import at_a_terminal, document

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from imagewatch.aws import secrets
+from uploader.aws.session import Aws
 from uploader.cli import main
-from uploader.session import Aws
 
 from .conftest import Stack
 from .receiver import Receiver, listening

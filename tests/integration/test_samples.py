@@ -20,7 +20,7 @@ from local.samples import SAMPLES, Loaded, add_rules, load_samples
 from local.samples_report import document, newest_mail, say_all
 from local.viewer.stack import Stack
 from uploader.rules.files import read_files
-from uploader.screen import Screen
+from uploader.terminal import Screen
 
 BUCKET, IMAGES, WATCHLIST = "images-bucket", "images-table", "watchlist-table"
 MODERATION = {"Status": "NOT_CHECKED", "Reason": "No model looks at moderation on this machine.", "Labels": []}

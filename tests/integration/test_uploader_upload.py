@@ -21,13 +21,13 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
-from uploader import pool
-from uploader import upload as upload_module
 from uploader.cli import main
-from uploader.identity import image_id
-from uploader.plan import PlannedUpload
-from uploader.pool import Uploads
-from uploader.upload import NotUploaded, Outcome, Uploader
+from uploader.upload import transfer as upload_module
+from uploader.upload import workers as pool
+from uploader.upload.keys import image_id
+from uploader.upload.plan import PlannedUpload
+from uploader.upload.transfer import NotUploaded, Outcome, Uploader
+from uploader.upload.workers import Uploads
 
 JPEG = b"\xff\xd8\xff\xe0 a picture, as far as its first bytes go"
 BUCKET, TABLE = "imagewatch-test-images", "imagewatch-test-table"

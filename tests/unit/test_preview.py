@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from imagewatch.alerts.cooldown import window_of
 from imagewatch.rules.model import Cooldown, Rule, Term
 from imagewatch.rules.schedule import ActiveHours, Window
+from uploader.backfill.stored_images import Page
 from uploader.rules.preview import HELD_BACK, MUTED, RUN_SECONDS, SENT, Preview, messages_at_most, messages_at_once, preview
 from uploader.rules.render_preview import comparison_lines, preview_document, preview_lines
-from uploader.stored_images import Page
 
 START = datetime(2026, 11, 2, 12, tzinfo=UTC)
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 
-from uploader.content import HEAD_BYTES, content_type, image_type
+from uploader.upload.content_type import HEAD_BYTES, content_type, image_type
 
 
 def picture(kind: str) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from uploader.files import (
+from uploader.upload.discovery import (
     BROKEN_LINK,
     EMPTY,
     HIDDEN,

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from imagewatch.rules.model import Rule
-from uploader.alert_words import alerts_table
+from uploader.alerts.render import alerts_table
 from uploader.rules.render import rules_table
 from uploader.rules.rule_store import Stored
 

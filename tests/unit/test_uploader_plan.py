@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from uploader import identity
 from uploader.errors import UsageError
-from uploader.files import FoundFile
-from uploader.identity import image_id, object_key, source_name
-from uploader.plan import plan_uploads
+from uploader.upload import keys as identity
+from uploader.upload.discovery import FoundFile
+from uploader.upload.keys import image_id, object_key, source_name
+from uploader.upload.plan import plan_uploads
 
 
 def found(path: Path, relative: str | None = None) -> FoundFile:
@@ -83,12 +83,12 @@ def test_makes_a_source_of_what_the_user_chose(chosen: str, expected: str | None
 
 
 def test_the_source_is_the_hosts_name_when_none_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("uploader.identity.socket.gethostname", lambda: "Cam_7.example.net")
+    monkeypatch.setattr("uploader.upload.keys.socket.gethostname", lambda: "Cam_7.example.net")
     assert source_name(None) == "cam_7"
 
 
 def test_a_host_without_a_usable_name_still_has_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("uploader.identity.socket.gethostname", lambda: "")
+    monkeypatch.setattr("uploader.upload.keys.socket.gethostname", lambda: "")
     assert source_name(None) == "unnamed-host"
 
 

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from uploader.files import NOT_AN_IMAGE, LeftOut
-from uploader.findings import label_words, moderation_words, most_specific, rule_words
-from uploader.plan import PlannedUpload
-from uploader.records import plain
-from uploader.report import analysis_lines, analysis_table, failure_line, printable, summary_lines
-from uploader.results import Results
-from uploader.upload import NotUploaded, Uploaded, ascii_metadata
-from uploader.wait import REPLACED, Analysis
+from uploader.upload.discovery import NOT_AN_IMAGE, LeftOut
+from uploader.upload.follow import REPLACED, Analysis
+from uploader.upload.image_records import plain
+from uploader.upload.plan import PlannedUpload
+from uploader.upload.render import analysis_lines, analysis_table, failure_line, printable, summary_lines
+from uploader.upload.render_findings import label_words, moderation_words, most_specific, rule_words
+from uploader.upload.summary import Results
+from uploader.upload.transfer import NotUploaded, Uploaded, ascii_metadata
 
 CAT = {"Name": "Cat", "Confidence": 98.7, "Parents": ["Animal", "Pet"]}
 RECORD: dict[str, Any] = {

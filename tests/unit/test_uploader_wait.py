@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from uploader.errors import CommandError
-from uploader.upload import Uploaded
-from uploader.wait import LONGEST_INTERVAL, REMOVED, REPLACED, Analysis, Follower
+from uploader.upload.follow import LONGEST_INTERVAL, REMOVED, REPLACED, Analysis, Follower
+from uploader.upload.transfer import Uploaded
 
 
 def upload(name: str = "a", version: str | None = "v2") -> Uploaded:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from uploader.aws.errors import asking
+from uploader.aws.session import Aws
+from uploader.aws.stack import find_outputs
+from uploader.backfill.stored_images import Size
 from uploader.errors import CommandError, UsageError
-from uploader.moments import now
-from uploader.reasons import asking
-from uploader.session import Aws
-from uploader.stack import find_outputs
-from uploader.stored_images import Size
+from uploader.times import now
 
 RUNNING = ("RUNNING", "PENDING_REDRIVE")
 CUT_OFF = ("ABORTED", "TIMED_OUT")  # from outside: a function that was at work isn't told, and goes on to its page's end

@@ -7,16 +7,16 @@ import argparse
 from rich.text import Text
 
 from uploader.actions import add_action
-from uploader.alert_words import alert_lines, alerts_table, plain_alert, precision_lines, precision_numbers
-from uploader.alerts import Alerts, confirm
+from uploader.alerts.alert_store import Alerts, confirm
+from uploader.alerts.render import alert_lines, alerts_table, plain_alert, precision_lines, precision_numbers
 from uploader.arguments import connection, connection_options, number_between
-from uploader.channels import EMAIL, Channels
+from uploader.aws.session import Aws
+from uploader.channels.channel_store import EMAIL, Channels
 from uploader.errors import CommandError, UsageError
-from uploader.moments import since
-from uploader.report import printable
 from uploader.rules.precision import judged, measure
-from uploader.screen import Screen
-from uploader.session import Aws
+from uploader.terminal import Screen
+from uploader.times import since
+from uploader.upload.render import printable
 
 SUMMARY = "Look at alerts, mark wrong ones, and test the channels."
 DESCRIPTION = """\

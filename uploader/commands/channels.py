@@ -17,11 +17,11 @@ from rich.text import Text
 from imagewatch.alerts.channel_health import UNCHECKED
 from uploader.actions import add_action
 from uploader.arguments import connection, connection_options
-from uploader.channels import EMAIL, KINDS, MIN_SECRET, Channels, Subscription, refuse_id, refuse_url
+from uploader.aws.session import Aws
+from uploader.channels.channel_store import EMAIL, KINDS, MIN_SECRET, Channels, Subscription, refuse_id, refuse_url
 from uploader.errors import CommandError, UsageError
-from uploader.report import printable
-from uploader.screen import Screen
-from uploader.session import Aws
+from uploader.terminal import Screen
+from uploader.upload.render import printable
 
 SUMMARY = "Say where alerts go: e-mail, Slack, webhooks."
 DESCRIPTION = """\

@@ -9,18 +9,18 @@ from typing import Any
 from rich.text import Text
 
 from uploader.actions import add_action
-from uploader.alert_words import precision_lines, precision_numbers
-from uploader.alerts import Alerts
+from uploader.alerts.alert_store import Alerts
+from uploader.alerts.render import precision_lines, precision_numbers
 from uploader.arguments import connection, connection_options, number_between
+from uploader.aws.session import Aws
 from uploader.commands import rules_files, rules_history, rules_writing
 from uploader.errors import CommandError
-from uploader.moments import duration, moment, now, since
 from uploader.rules.flags import add_flags
 from uploader.rules.precision import judged, measure
 from uploader.rules.render import rule_lines, rules_table, state_of
 from uploader.rules.rule_store import Rules, Stored
-from uploader.screen import Screen
-from uploader.session import Aws
+from uploader.terminal import Screen
+from uploader.times import duration, moment, now, since
 
 SUMMARY = "Say what to watch for: write rules, try them on past images, apply them to those."
 DESCRIPTION = """\

@@ -6,13 +6,13 @@ import argparse
 import sys
 
 from uploader.arguments import connection
+from uploader.aws.session import Aws
 from uploader.errors import CommandError, UsageError
 from uploader.rules.changes import DELETED, UNCHANGED, plan
 from uploader.rules.files import document, read_files, to_yaml
 from uploader.rules.rule_store import Rules
 from uploader.rules.session import RuleSession
-from uploader.screen import Screen
-from uploader.session import Aws
+from uploader.terminal import Screen
 
 
 def import_(args: argparse.Namespace) -> int:

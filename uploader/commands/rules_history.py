@@ -15,12 +15,12 @@ from imagewatch.rules.model import Rule
 from imagewatch.rules.schedule import snoozed
 from imagewatch.timestamps import iso_utc
 from uploader.arguments import connection, connection_options
+from uploader.aws.session import Aws
+from uploader.aws.stack import find_parameter
 from uploader.backfill.render import doing, ending_lines, how_to_go_on, run_document
 from uploader.backfill.runs import SUCCEEDED, Runs, RunState, estimate
+from uploader.backfill.stored_images import SEGMENTS, StoredImages
 from uploader.errors import CommandError, UsageError
-from uploader.moments import minute, now
-from uploader.report import printable
-from uploader.results import INTERRUPTED_EXIT_CODE
 from uploader.rules.advice import advice
 from uploader.rules.files import is_file, read_files
 from uploader.rules.preview import Preview, messages_at_most, messages_at_once
@@ -33,10 +33,10 @@ from uploader.rules.render_preview import (
     preview_lines,
 )
 from uploader.rules.rule_store import Rules
-from uploader.screen import Screen
-from uploader.session import Aws
-from uploader.stack import find_parameter
-from uploader.stored_images import SEGMENTS, StoredImages
+from uploader.terminal import Screen
+from uploader.times import minute, now
+from uploader.upload.render import printable
+from uploader.upload.summary import INTERRUPTED_EXIT_CODE
 
 EXAMPLES = 5
 _SILENT = "A snooze is left out of this: it is snoozed until {}, and sends nothing before."

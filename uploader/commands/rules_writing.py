@@ -11,11 +11,9 @@ from pathlib import Path
 from rich.text import Text
 
 from imagewatch.timestamps import iso_utc
-from uploader.alerts import Alerts
+from uploader.alerts.alert_store import Alerts
 from uploader.arguments import connection_options
 from uploader.errors import CommandError, UsageError
-from uploader.moments import minute, now
-from uploader.report import printable
 from uploader.rules.changes import Change, change
 from uploader.rules.editor import Draft
 from uploader.rules.files import STDIN, document, is_file, read_files, read_one, read_source
@@ -23,6 +21,8 @@ from uploader.rules.flags import changed_by, has_flags, rule_from
 from uploader.rules.rule_store import Stored
 from uploader.rules.session import RuleSession
 from uploader.rules.yaml_document import dump
+from uploader.times import minute, now
+from uploader.upload.render import printable
 
 _HEAD = """\
 # The rule {rule_id}, version {version}. Save it and close the editor: it is checked, then written. As it was: nothing changes.

@@ -6,19 +6,19 @@ import argparse
 import time
 
 from uploader.arguments import add_connection_arguments, connection, number_between
+from uploader.aws.session import Aws
+from uploader.aws.stack import Stack, find_stack
 from uploader.errors import CommandError, UsageError
-from uploader.files import find_files
-from uploader.identity import UPLOADS_PREFIX, source_name
-from uploader.plan import plan_uploads
-from uploader.pool import Uploads, on_interrupt
-from uploader.records import ImageRecords
-from uploader.report import analysis_lines, analysis_table, failure_line, summary_lines
-from uploader.results import Results
-from uploader.screen import Screen
-from uploader.session import Aws
-from uploader.stack import Stack, find_stack
-from uploader.upload import NotUploaded, Outcome, Uploader
-from uploader.wait import Follower, current_version, still_running
+from uploader.terminal import Screen
+from uploader.upload.discovery import find_files
+from uploader.upload.follow import Follower, current_version, still_running
+from uploader.upload.image_records import ImageRecords
+from uploader.upload.keys import UPLOADS_PREFIX, source_name
+from uploader.upload.plan import plan_uploads
+from uploader.upload.render import analysis_lines, analysis_table, failure_line, summary_lines
+from uploader.upload.summary import Results
+from uploader.upload.transfer import NotUploaded, Outcome, Uploader
+from uploader.upload.workers import Uploads, on_interrupt
 
 SUMMARY = "Upload images, and with --wait show what was found in them."
 DESCRIPTION = """\

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from imagewatch.rules.model import Rule, Term
 from imagewatch.rules.vocabulary import suggestions
-from uploader.channels import EMAIL, Channels
+from uploader.aws.dynamodb import from_item
+from uploader.aws.errors import asking
+from uploader.aws.session import Aws
+from uploader.aws.stack import find_outputs, find_parameters
+from uploader.channels.channel_store import EMAIL, Channels
 from uploader.errors import CommandError
-from uploader.items import from_item
-from uploader.reasons import asking
-from uploader.session import Aws
-from uploader.stack import find_outputs, find_parameters
 
 SAMPLE = 200  # images; one request, and at most 1 MB of it
 _FLOORS = {

@@ -12,8 +12,8 @@ from imagewatch.rules.model import DEFAULT_CONFIDENCE, PLACES, SEVERITIES, Rule
 from imagewatch.rules.schedule import DAYS
 from imagewatch.text import words_of
 from uploader.errors import UsageError
-from uploader.moments import duration
 from uploader.rules.files import slug_of
+from uploader.times import duration
 
 _LISTS = {"any": "AnyOf", "all": "AllOf", "none": "NoneOf"}
 _TEXTS = {"source": "Sources", "key_prefix": "KeyPrefixes", "channel": "Channels"}

@@ -16,7 +16,7 @@ from imagewatch.alerts.cooldown import Window, window_of
 from imagewatch.images.version import ImageVersion
 from imagewatch.rules.matching import Watchlist
 from imagewatch.rules.model import Rule
-from uploader.stored_images import Page, image_of
+from uploader.backfill.stored_images import Page, image_of
 
 SENT, HELD_BACK, MUTED = "sent", "held back", "muted"
 RUN_SECONDS = 7 * 86_400

@@ -12,12 +12,12 @@ from rich.text import Text
 from imagewatch.alerts.cooldown import in_words
 from imagewatch.rules.model import DEFAULT_CONFIDENCE, Rule, Term
 from imagewatch.rules.schedule import snoozed
-from uploader.layouts import TableOrLines
-from uploader.moments import minute
-from uploader.report import printable
 from uploader.rules.changes import CHANGED, DELETED, NEW, Change, field_lines
 from uploader.rules.files import to_yaml
 from uploader.rules.rule_store import Stored
+from uploader.tables import TableOrLines
+from uploader.times import minute
+from uploader.upload.render import printable
 
 _STATES = {"on": "green", "off": "dim", "invalid": "red"}
 _KINDS = {NEW: "green", CHANGED: "yellow", DELETED: "red"}

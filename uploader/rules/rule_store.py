@@ -12,12 +12,12 @@ from botocore.exceptions import ClientError
 from imagewatch.errors import InvalidRule
 from imagewatch.rules.model import Rule
 from imagewatch.timestamps import iso_utc
+from uploader.aws.dynamodb import from_item, scan, to_item
+from uploader.aws.errors import asking
+from uploader.aws.session import Aws
+from uploader.aws.stack import find_outputs
 from uploader.errors import CommandError
-from uploader.items import from_item, scan, to_item
-from uploader.moments import now
-from uploader.reasons import asking
-from uploader.session import Aws
-from uploader.stack import find_outputs
+from uploader.times import now
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ from rich.text import Text
 
 from imagewatch.rules.model import Rule
 from uploader.arguments import connection
+from uploader.aws.session import Aws
 from uploader.errors import CommandError
-from uploader.report import printable
 from uploader.rules.advice import advice
 from uploader.rules.changes import CHANGED, DELETED, NEW, Change, change, change_document
 from uploader.rules.render import change_lines, counts
 from uploader.rules.rule_store import LostRaceError, Rules, Stored
-from uploader.screen import Screen
-from uploader.session import Aws
+from uploader.terminal import Screen
+from uploader.upload.render import printable
 
 
 class RuleSession:

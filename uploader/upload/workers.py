@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from uploader.plan import PlannedUpload
-from uploader.upload import NotUploaded, Outcome
+from uploader.upload.plan import PlannedUpload
+from uploader.upload.transfer import NotUploaded, Outcome
 
 INTERRUPT_GRACE = 5.0
 """Seconds that uploads under way get to end after Ctrl-C."""

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagewatch.images.version import ImageVersion
+from uploader.aws.errors import AWS_ERRORS, asking, explain
+from uploader.aws.session import Aws
+from uploader.aws.stack import find_outputs
 from uploader.errors import CommandError
-from uploader.reasons import AWS_ERRORS, asking, explain
-from uploader.session import Aws
-from uploader.stack import find_outputs
 
 SEGMENTS = 4  # read at the same time: there is always a page at hand while the next ones are under way
 _FIELDS = ("Bucket", "Key", "VersionId", "UploadedAt", "Labels", "Moderation", "Text")

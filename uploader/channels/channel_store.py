@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 
 from imagewatch.alerts.channel_health import UNCHECKED
+from uploader.aws.dynamodb import scan, to_item
+from uploader.aws.errors import AWS_ERRORS, asking
+from uploader.aws.session import Aws, is_this_machine
+from uploader.aws.stack import find_outputs
 from uploader.errors import CommandError, UsageError
-from uploader.items import scan, to_item
-from uploader.reasons import AWS_ERRORS, asking
-from uploader.session import Aws, is_this_machine
-from uploader.stack import find_outputs
 
 EMAIL = "email"
 KINDS = ("slack", "webhook")

@@ -9,10 +9,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from uploader.files import EMPTY, HIDDEN, NOT_AN_IMAGE, LeftOut
-from uploader.findings import label_words, moderation_words, rule_words, status_words
-from uploader.results import Results
-from uploader.wait import Analysis
+from uploader.upload.discovery import EMPTY, HIDDEN, NOT_AN_IMAGE, LeftOut
+from uploader.upload.follow import Analysis
+from uploader.upload.render_findings import label_words, moderation_words, rule_words, status_words
+from uploader.upload.summary import Results
 
 NAMES_SHOWN = 5
 ROWS_SHOWN = 500

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from uploader.aws.errors import AWS_ERRORS, explain
 from uploader.errors import CommandError
-from uploader.reasons import AWS_ERRORS, explain
-from uploader.records import Record
-from uploader.upload import Uploaded
+from uploader.upload.image_records import Record
+from uploader.upload.transfer import Uploaded
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from botocore.exceptions import ClientError
 
+from uploader.aws.dynamodb import fetch, from_item, scan, to_item
+from uploader.aws.errors import AWS_ERRORS, asking
+from uploader.aws.session import Aws
+from uploader.aws.stack import find_outputs
 from uploader.errors import CommandError, UsageError
-from uploader.items import fetch, from_item, scan, to_item
-from uploader.reasons import AWS_ERRORS, asking
-from uploader.session import Aws
-from uploader.stack import find_outputs
 
 _ALERT_ID = re.compile(r"[0-9a-f]{32}")
 _NO_ALERT = "there is no alert {}. `imagewatch alerts list` shows those that there are."

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from uploader.files import LeftOut
-from uploader.plan import PlannedUpload
-from uploader.upload import Outcome, Uploaded
-from uploader.wait import Analysis
+from uploader.upload.discovery import LeftOut
+from uploader.upload.follow import Analysis
+from uploader.upload.plan import PlannedUpload
+from uploader.upload.transfer import Outcome, Uploaded
 
 INTERRUPTED_EXIT_CODE = 130
 """What a shell reports for a command that ended by Ctrl-C (128 + SIGINT)."""

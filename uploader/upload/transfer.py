@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.s3.transfer import TransferConfig
 
-from uploader.identity import image_id
-from uploader.plan import PlannedUpload
-from uploader.reasons import AWS_ERRORS, explain
+from uploader.aws.errors import AWS_ERRORS, explain
+from uploader.upload.keys import image_id
+from uploader.upload.plan import PlannedUpload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

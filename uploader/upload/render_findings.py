@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from uploader.records import Record
-from uploader.wait import REMOVED, REPLACED, Analysis
+from uploader.upload.follow import REMOVED, REPLACED, Analysis
+from uploader.upload.image_records import Record
 
 LABELS_SHOWN = 4
 

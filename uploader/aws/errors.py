@@ -10,8 +10,8 @@ from boto3.exceptions import S3UploadFailedError
 from botocore import exceptions as aws
 from botocore.exceptions import BotoCoreError, ClientError
 
+from uploader.aws.session import LOCAL_ENDPOINT, is_this_machine
 from uploader.errors import CommandError
-from uploader.session import LOCAL_ENDPOINT, is_this_machine
 
 AWS_ERRORS = (ClientError, BotoCoreError, S3UploadFailedError)
 """Everything that a call through boto3 raises on purpose."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uploader.errors import UsageError
-from uploader.files import FoundFile, LeftOut
-from uploader.identity import object_key
+from uploader.upload.discovery import FoundFile, LeftOut
+from uploader.upload.keys import object_key
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from uploader.content import HEAD_BYTES, content_type, image_type
+from uploader.upload.content_type import HEAD_BYTES, content_type, image_type
 
 MAX_FILE_BYTES = 100 * 1024**2
 """100 MiB: what the pipeline reads of one file (functions/imagewatch/images/decoding.py); more would travel for nothing."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from uploader.aws.errors import AWS_ERRORS, explain
+from uploader.aws.session import LOCAL_ENDPOINT, Aws
 from uploader.errors import CommandError
-from uploader.reasons import AWS_ERRORS, explain
-from uploader.session import LOCAL_ENDPOINT, Aws
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackTypeDef

@@ -1,0 +1,1 @@
+"""Reads alerts, marks wrong ones, and renders them."""

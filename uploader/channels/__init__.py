@@ -1,0 +1,1 @@
+"""Reads and writes channels and e-mail subscriptions."""

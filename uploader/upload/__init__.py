@@ -1,0 +1,1 @@
+"""Finds image files, uploads them, and follows their analysis."""
