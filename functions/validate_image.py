@@ -17,13 +17,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     pictures.refuse_size(image.size)
     picture = pictures.examine(objects.read(image))
     objects.write_rendition(image.thumbnail_key, picture.thumbnail)
-    record = {
+    record: dict[str, Any] = {
         "Format": picture.format,
         "Width": picture.width,
         "Height": picture.height,
         "Sha256": picture.sha256,
         "Thumbnail": image.thumbnail_key,
     }
+    if picture.coverage:
+        record |= {"Frames": picture.frames, "Coverage": picture.coverage}
     to_analyze = {"Bucket": image.bucket, "Key": image.key, "VersionId": image.version_id}
     if picture.converted:
         to_analyze = objects.write_rendition(image.analysis_key, picture.converted)

@@ -267,9 +267,9 @@ NO_IMAGES = {
     "text with a mark": (b"\xef\xbb\xbfhello", "It is text, not an image"),
     "MP4": (
         b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41" + bytes(500),
-        "It is a video or an image of an unknown kind, not an image",
+        "It is an MP4 video, not an image. Send single frames",
     ),
-    "Matroska": (b"\x1aE\xdf\xa3" + bytes(100), "It is a Matroska video, not an image"),
+    "Matroska": (b"\x1aE\xdf\xa3" + bytes(100), "It is a Matroska or WebM video, not an image. Send single frames"),
     "noise": (random.Random(1).randbytes(5000), "This is not an image that can be read, or it is damaged from the start"),
     "zeros": (bytes(5000), "This is not an image that can be read, or it is damaged from the start"),
     "one byte": (b"\xff", "This is not an image that can be read, or it is damaged from the start"),

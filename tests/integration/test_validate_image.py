@@ -6,8 +6,10 @@ import io
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from PIL import Image
 
+from imagewatch.aws import s3
 from imagewatch.errors import ImageGone, ImageRejected
 from imagewatch.images.version import ImageVersion
 
@@ -70,6 +72,64 @@ def test_a_file_too_large_to_decode_is_rejected_without_being_read(stack: Stack,
     stack.client("s3").delete_object(Bucket=uploaded["Bucket"], Key=uploaded["Key"])  # reading it would say "gone"
     with pytest.raises(ImageRejected, match="reads files up to 100 MB"):
         validate(stack, {**uploaded, "Size": 101 * 1024 * 1024})
+
+
+def test_an_archived_object_is_rejected_with_advice(stack: Stack, uploaded: Event) -> None:
+    body = (ROOT / "samples" / "astronaut-portrait.jpg").read_bytes()
+    answer = stack.client("s3").put_object(Bucket=uploaded["Bucket"], Key=uploaded["Key"], Body=body, StorageClass="GLACIER")
+    with pytest.raises(ImageRejected, match=r"^The object is archived .* Restore it"):
+        validate(stack, {**uploaded, "VersionId": answer["VersionId"]})
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "message", "reason"),
+    [
+        ("head_object", "400", "Bad Request", "encrypted with a key that only its uploader has"),
+        (
+            "get_object",
+            "InvalidRequest",
+            "The object was stored using a form of Server Side Encryption. The correct parameters must be provided.",
+            "encrypted with a key that only its uploader has",
+        ),
+        ("get_object", "KMS.DisabledException", "arn:aws:kms:eu-west-1:1:key/1 is disabled.", "encrypted with a KMS key"),
+        ("get_object", "AccessDenied", "User: x is not authorized to perform: kms:Decrypt on resource: y", "KMS key"),
+        ("get_object", "InvalidObjectState", "The operation is not valid for the object's access tier", "archived"),
+    ],
+)
+def test_an_object_that_s3_does_not_give_out_is_rejected_with_advice(
+    stack: Stack, uploaded: Event, monkeypatch: pytest.MonkeyPatch, operation: str, code: str, message: str, reason: str
+) -> None:
+    error = ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 403}}, operation)
+
+    def refuse(**_: Any) -> None:
+        raise error
+
+    stack.handler("ValidateImage")
+    monkeypatch.setattr(s3.client("s3"), operation, refuse)
+    with pytest.raises(ImageRejected, match=reason):
+        validate(stack, uploaded)
+
+
+def test_a_read_that_the_role_does_not_allow_stays_a_failure(
+    stack: Stack, uploaded: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized to perform: s3:GetObjectVersion"}}, "x")
+
+    def refuse(**_: Any) -> None:
+        raise denied
+
+    stack.handler("ValidateImage")
+    monkeypatch.setattr(s3.client("s3"), "get_object", refuse)
+    with pytest.raises(ClientError):
+        validate(stack, uploaded)
+
+
+def test_the_record_says_how_much_of_a_file_was_analysed(stack: Stack, uploaded: Event) -> None:
+    buffer = io.BytesIO()
+    frames = [Image.new("RGB", (120, 90), colour) for colour in ("black", "red", "green")]
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    record = validate(stack, upload(stack, uploaded, buffer.getvalue()))["Record"]
+    assert (record["Frames"], record["Coverage"]) == (3, "Only the first of 3 pictures in the file was analysed.")
 
 
 def test_a_repeated_validation_writes_the_same_renditions(stack: Stack, uploaded: Event) -> None:

@@ -8,13 +8,22 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from imagewatch.aws.clients import client, error_code, translated
+from imagewatch.aws.clients import client, error_code, error_message, translated
 from imagewatch.aws.settings import setting
-from imagewatch.errors import ImageGone, Unavailable
+from imagewatch.errors import ImageGone, ImageRejected, Unavailable
 from imagewatch.images.version import ImageVersion, comparable_sequencer
 
 # 412: the object is not the one that the event announced (a bucket without versions); 405: the version is a delete marker.
 _GONE = {"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404", "405", "412", "PreconditionFailed", "MethodNotAllowed"}
+_ARCHIVED = (
+    "The object is archived (S3 Glacier or an archive tier of Intelligent-Tiering), so it can't be read."
+    " Restore it, then copy it to the same key, or upload it again in the storage class STANDARD."
+)
+_CUSTOMER_KEY = "The object is encrypted with a key that only its uploader has (SSE-C), so it can't be read. Upload it again without that key."
+_KMS_KEY = (
+    "The object is encrypted with a KMS key that Imagewatch may not use. Upload it again with the bucket's default encryption,"
+    " or allow the role of ValidateImageFunction and Rekognition to use the key (kms:Decrypt)."
+)
 _GONE_REASON = "The image was removed or replaced before it could be analysed."
 
 
@@ -65,12 +74,18 @@ def version_of(found: CurrentObject, like: ImageVersion, uploaded_at: str) -> Im
 
 
 def read(image: ImageVersion) -> bytes:
-    """All bytes of exactly this version. Raises ImageGone when it isn't there any more, or the key has been emptied since.
+    """All bytes of exactly this version. Raises ImageGone when it isn't there any more, or the key has been emptied since, and
+    ImageRejected when S3 has it and does not give it out (archived, or encrypted with a key that is not ours).
 
     The key is looked at once the record is claimed: a removal after this look finds the record by its own event.
     """
-    if current(image.bucket, image.key) is None:
-        raise ImageGone(_GONE_REASON)
+    try:
+        if current(image.bucket, image.key) is None:
+            raise ImageGone(_GONE_REASON)
+    except ClientError as error:
+        if error_code(error) == "400":  # a HEAD carries no message; S3 answers so where the customer's key is missing
+            raise ImageRejected(_CUSTOMER_KEY) from error
+        raise
     which = {"VersionId": image.version_id} if image.version_id else {"IfMatch": image.etag}
     try:
         with translated():
@@ -78,9 +93,26 @@ def read(image: ImageVersion) -> bytes:
     except ClientError as error:
         if error_code(error) in _GONE:
             raise ImageGone(_GONE_REASON) from error
+        if reason := _unreadable(error):
+            raise ImageRejected(reason) from error
         raise
     with translated():
         return _all_of(body)
+
+
+def _unreadable(error: ClientError) -> str | None:
+    """Why S3 has the object and does not give it out, with what to do; None for every other error.
+
+    Source: S3's API reference, "Error responses" (InvalidObjectState, InvalidRequest, KMS.*), and "Protecting data with SSE-C".
+    """
+    code, message = error_code(error), error_message(error)
+    if code == "InvalidObjectState":
+        return _ARCHIVED
+    if code == "InvalidRequest" and "Server Side Encryption" in message:
+        return _CUSTOMER_KEY
+    if code.startswith("KMS.") or (code == "AccessDenied" and "kms:" in message):
+        return _KMS_KEY
+    return None
 
 
 def write_rendition(key: str, data: bytes) -> dict[str, str]:

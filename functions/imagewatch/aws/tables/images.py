@@ -27,7 +27,8 @@ MAX_RENDITIONS = 200  # a record has room for 400 KB in all
 
 _FROM_THE_LAST_VERSION = (
     "Reason", "Labels", "LabelsOmitted", "Moderation", "Text", "TextOmitted", "TextUnavailable", "ModelVersions",
-    "MatchedRules", "Format", "Width", "Height", "Sha256", "Thumbnail", "AnalysisCopy", "Conversion", "AnalyzedAt",
+    "MatchedRules", "Format", "Width", "Height", "Sha256", "Thumbnail", "AnalysisCopy", "Conversion", "Frames", "Coverage",
+    "AnalyzedAt",
 )  # fmt: skip
 _OURS = "#Version = :our_version AND #Lease = :our_lease"
 Record = dict[str, Any]
