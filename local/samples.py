@@ -23,7 +23,7 @@ from local.viewer.stack import Stack, StackNotReadyError
 from uploader.aws.dynamodb import to_item
 from uploader.errors import CommandError
 from uploader.rules.files import read_files
-from uploader.terminal import Screen
+from uploader.terminal import Terminal
 from uploader.upload.discovery import find_files
 from uploader.upload.follow import Analysis, Follower, current_version, still_running
 from uploader.upload.image_records import ImageRecords as UploadedRecords
@@ -57,19 +57,19 @@ class Loaded:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Load the samples and print the report. Returns 1 if a sample has neither status ANALYZED nor REJECTED."""
     args = _parser().parse_args(arguments)
-    screen = Screen(quiet=args.json)
+    terminal = Terminal(quiet=args.json)
     stack = Stack(args.endpoint_url)
     try:
-        loaded = load_samples(stack, screen)
+        loaded = load_samples(stack, terminal)
         mails = stack.mailbox()
         groups = [] if args.json else log_groups(stack)
     except (StackNotReadyError, CommandError, BotoCoreError, ClientError) as error:
         sys.stderr.write(f"The samples couldn't be loaded: {error}\n")
         return 1
     if args.json:
-        screen.document(document(loaded, mails))
+        terminal.print_json(document(loaded, mails))
     else:
-        print_report(screen, loaded, mails, args.endpoint_url, args.web_url, groups)
+        print_report(terminal, loaded, mails, args.endpoint_url, args.web_url, groups)
     for message in loaded.errors:
         sys.stderr.write(message + "\n")
     return loaded.exit_code
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def load_samples(
     stack: Stack,
-    screen: Screen,
+    terminal: Terminal,
     *,
     folder: Path = SAMPLES,
     timeout: float = TIMEOUT_SECONDS,
@@ -87,9 +87,9 @@ def load_samples(
     deadline = time.monotonic() + timeout
     rules = add_rules(stack, [one.rule for one in read_files([str(folder / "watchlist.yaml")])])
     stored, missing = _split(stack, _planned(folder))
-    sent, errors = _send(stack, screen, missing)
+    sent, errors = _send(stack, terminal, missing)
     uploads = sorted([*stored, *sent], key=lambda upload: upload.key)
-    analyses = _follow(stack, screen, uploads, deadline - time.monotonic(), sleep)
+    analyses = _follow(stack, terminal, uploads, deadline - time.monotonic(), sleep)
     errors += [f"{one.upload.path.name}: {one.reason}." for one in analyses if not one.ended]
     return Loaded(rules, [_with_whole_record(stack, one) for one in analyses], len(sent), errors)
 
@@ -146,11 +146,11 @@ def _stored(stack: Stack, bucket: str, item: PlannedUpload) -> Uploaded | None:
     return Uploaded(item.path, bucket, item.key, head.get("VersionId"), image_id(bucket, item.key), item.size, digest)
 
 
-def _send(stack: Stack, screen: Screen, planned: list[PlannedUpload]) -> tuple[list[Uploaded], list[str]]:
+def _send(stack: Stack, terminal: Terminal, planned: list[PlannedUpload]) -> tuple[list[Uploaded], list[str]]:
     if not planned:
-        screen.warn("All samples are already uploaded.")
+        terminal.note("All samples are already uploaded.")
         return [], []
-    screen.warn(f"Uploading {len(planned)} sample images ...")
+    terminal.note(f"Uploading {len(planned)} sample images ...")
     uploader = Uploader(stack.client("s3"), stack.outputs["ImagesBucketName"], SOURCE, lambda _count: None)
     outcomes = list(Uploads(planned, uploader.upload, min(UPLOADS_AT_ONCE, len(planned))))
     sent = [outcome for outcome in outcomes if isinstance(outcome, Uploaded)]
@@ -159,7 +159,7 @@ def _send(stack: Stack, screen: Screen, planned: list[PlannedUpload]) -> tuple[l
 
 
 def _follow(
-    stack: Stack, screen: Screen, uploads: list[Uploaded], timeout: float, sleep: Callable[[float], None]
+    stack: Stack, terminal: Terminal, uploads: list[Uploaded], timeout: float, sleep: Callable[[float], None]
 ) -> list[Analysis]:
     if not uploads:
         return []
@@ -171,7 +171,7 @@ def _follow(
         sleep=sleep,
     )
     analyses = []
-    with screen.waiting_bar(len(uploads)) as bar:
+    with terminal.waiting_bar(len(uploads)) as bar:
         for analysis in follower.follow(uploads, max(timeout, 0.0)):
             analyses.append(analysis)
             bar.image_ended()

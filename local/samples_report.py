@@ -11,25 +11,26 @@ from rich.text import Text
 
 from local import STACK_NAME
 from local.viewer.stack import Stack
-from uploader.upload.render import analysis_lines, printable
+from uploader.terminal import printable
+from uploader.upload.render import analysis_lines
 from uploader.upload.render_findings import label_words, moderation_words, rule_words, status_words
 
 if TYPE_CHECKING:
     from local.samples import Loaded
-    from uploader.terminal import Screen
+    from uploader.terminal import Terminal
     from uploader.upload.follow import Analysis
 
 _MARGIN = ("  │ ", "cyan")
 
 
 def print_report(
-    screen: Screen, loaded: Loaded, mails: list[dict[str, Any]], endpoint_url: str, web_url: str, groups: list[str]
+    terminal: Terminal, loaded: Loaded, mails: list[dict[str, Any]], endpoint_url: str, web_url: str, groups: list[str]
 ) -> None:
     """Print the whole report on stdout."""
-    screen.say("", findings_table(loaded.analyses), "")
-    screen.say(*reasons(loaded.analyses), *analysis_lines(loaded.analyses), "")
-    screen.say(*newest_mail(mails), "")
-    screen.say(*where_next(loaded, endpoint_url, web_url, groups))
+    terminal.print("", findings_table(loaded.analyses), "")
+    terminal.print(*reasons(loaded.analyses), *analysis_lines(loaded.analyses), "")
+    terminal.print(*newest_mail(mails), "")
+    terminal.print(*where_next(loaded, endpoint_url, web_url, groups))
 
 
 def findings_table(analyses: Sequence[Analysis]) -> Table:

@@ -20,7 +20,7 @@ from local.samples import SAMPLES, Loaded, add_rules, load_samples
 from local.samples_report import document, newest_mail, print_report
 from local.viewer.stack import Stack
 from uploader.rules.files import read_files
-from uploader.terminal import Screen
+from uploader.terminal import Terminal
 
 BUCKET, IMAGES, WATCHLIST = "images-bucket", "images-table", "watchlist-table"
 MODERATION = {"Status": "NOT_CHECKED", "Reason": "No model looks at moderation on this machine.", "Labels": []}
@@ -108,7 +108,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def load(stack: Stack, folder: Path, **arguments: Any) -> Loaded:
-    return load_samples(stack, Screen(quiet=True), folder=folder, **arguments)
+    return load_samples(stack, Terminal(quiet=True), folder=folder, **arguments)
 
 
 def statuses(loaded: Loaded) -> dict[str, str | None]:
@@ -213,7 +213,7 @@ def test_what_is_printed_shows_the_findings_and_fits_the_terminal(
     loaded = load(stack, SAMPLES)
     monkeypatch.setenv("COLUMNS", str(columns))
 
-    print_report(Screen(quiet=False), loaded, [MAIL, SECOND_MAIL], "http://localhost:4566", "http://localhost:8080", [])
+    print_report(Terminal(quiet=False), loaded, [MAIL, SECOND_MAIL], "http://localhost:4566", "http://localhost:8080", [])
 
     printed = capsys.readouterr().out
     table, _, rest = printed.partition("Moderation was not checked")
