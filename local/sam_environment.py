@@ -1,10 +1,10 @@
-"""Tells `sam local invoke` about the running stack: each function's real environment, with this machine's endpoint for AWS.
+"""Writes the files with which `sam local invoke` runs functions against the local stack.
 
     python -m local.sam_environment > .aws-sam/env.json
     python -m local.sam_environment --template .aws-sam/build/template.yaml > .aws-sam/build/local.yaml
 
-The first is SAM's --env-vars file. The second is needed because SAM hands on only variables that its template declares, and
-the endpoint and the credentials aren't declared in a template that is made for AWS. docs/sam-local.md shows both at work.
+The first file is for --env-vars: each function's environment with the local endpoint. The second is a copy of the built template
+that declares the variables for endpoint and credentials, because SAM passes on only declared variables. See docs/sam-local.md.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from urllib.parse import urlsplit
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.viewer.stack import STACK_NAME, Stack
+from local import STACK_NAME
+from local.viewer.stack import Stack
 
 REGION = "us-east-1"
 LINUX_BRIDGE = "172.17.0.1"
@@ -29,11 +30,11 @@ DESKTOP_NAME = "host.docker.internal"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the environments, or with --template that template; 1 when the stack doesn't answer or the file isn't one."""
+    """Print the environments, or the template of --template. Returns 1 if the stack doesn't answer or the file is invalid."""
     args = _parser().parse_args(arguments)
     try:
         if args.template:
-            sys.stdout.write(declared(args.template.read_text(encoding="utf-8")))
+            sys.stdout.write(with_declared_variables(args.template.read_text(encoding="utf-8")))
         else:
             found = environments(Stack(args.endpoint_url, REGION), endpoint_from_container(args.endpoint_url, args.host))
             sys.stdout.write(json.dumps(found, indent=2) + "\n")
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def environments(stack: Stack, endpoint: str) -> dict[str, dict[str, str]]:
-    """SAM's --env-vars: logical id -> the variables that the function was deployed with, and AWS at `endpoint`."""
+    """For --env-vars: each function's logical id with its deployed variables and those for the endpoint."""
     names = _functions(stack)
     found = {}
     for page in stack.client("lambda").get_paginator("list_functions").paginate():
@@ -59,7 +60,7 @@ def environments(stack: Stack, endpoint: str) -> dict[str, dict[str, str]]:
 
 
 def aws_variables(endpoint: str) -> dict[str, str]:
-    """What makes a function in a container talk to the local stack as the account's owner, whatever the shell is set to."""
+    """The variables with which a function in a container calls the local stack as the root user."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": REGION,
@@ -71,17 +72,17 @@ def aws_variables(endpoint: str) -> dict[str, str]:
 
 
 def endpoint_from_container(endpoint: str, host: str) -> str:
-    """The same endpoint as a container sees it: `localhost` would be the container itself."""
+    """The endpoint as a container reaches it. `localhost` would be the container itself."""
     parts = urlsplit(endpoint)
     if parts.hostname not in ("localhost", "127.0.0.1", "0.0.0.0"):  # noqa: S104 - compared, not bound
         return endpoint
     return f"{parts.scheme}://{host}:{parts.port or 80}"
 
 
-def declared(built: str) -> str:
-    """The template that `sam build` wrote, with the variables of `aws_variables` declared for every function.
+def with_declared_variables(built: str) -> str:
+    """The template written by `sam build`, with the variables of `aws_variables` declared for all functions.
 
-    Raises ValueError when it isn't such a template: `sam build` writes plain YAML, without short forms.
+    Raises ValueError for another template. `sam build` writes plain YAML without short forms.
     """
     try:
         template = yaml.safe_load(built)
@@ -93,7 +94,7 @@ def declared(built: str) -> str:
 
 
 def _functions(stack: Stack) -> Mapping[str, str]:
-    """The stack's functions: deployed name -> logical id."""
+    """The stack's functions, as a map from deployed name to logical id."""
     resources: list[dict[str, Any]] = stack.client("cloudformation").describe_stack_resources(StackName=STACK_NAME)[
         "StackResources"
     ]
@@ -109,14 +110,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--endpoint-url",
         default=f"http://localhost:{os.environ.get('PORT', '4566')}",
-        help="Where the local stack answers. %(default)s if not given.",
+        help="The endpoint of the local stack. Default: %(default)s.",
     )
     parser.add_argument(
         "--host",
         default=LINUX_BRIDGE if sys.platform == "linux" else DESKTOP_NAME,
-        help="What a container calls this machine. %(default)s if not given.",
+        help="This machine's address as seen from a container. Default: %(default)s.",
     )
-    parser.add_argument("--template", type=Path, help="Print this built template with the variables declared, instead.")
+    parser.add_argument("--template", type=Path, help="Print this built template with declared variables instead.")
     return parser
 
 

@@ -1,6 +1,6 @@
-"""Sends the sample photos through the local stack and shows what became of them: the last thing `make up` does.
+"""Uploads the sample photos and shows the results. `make up` runs it at its end.
 
-Doing it again is harmless: rules that are there stay as they are, and samples that were analysed aren't sent again.
+It is idempotent: existing rules stay unchanged, and analyzed samples aren't uploaded again.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from imagewatch.rules.model import Rule
-from local.samples_report import document, log_groups, say_all
+from local.samples_report import document, log_groups, print_report
 from local.viewer.records import ImageRecords
 from local.viewer.stack import Stack, StackNotReadyError
 from uploader.aws.dynamodb import to_item
 from uploader.errors import CommandError
 from uploader.rules.files import read_files
-from uploader.terminal import Screen
+from uploader.terminal import Terminal
 from uploader.upload.discovery import find_files
 from uploader.upload.follow import Analysis, Follower, current_version, still_running
 from uploader.upload.image_records import ImageRecords as UploadedRecords
@@ -35,67 +35,67 @@ from uploader.upload.workers import Uploads
 SAMPLES = Path(__file__).parent.parent / "samples"
 SOURCE = "samples"
 NOT_SAMPLES = {"PROVENANCE.md", "watchlist.yaml"}
-SECONDS_TO_WAIT = 120.0
+TIMEOUT_SECONDS = 120.0
 UPLOADS_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a run did: the rules it added, and each sample's analysis; `sent` counts those uploaded this time."""
+    """The result of a run: the added rules, the analysis of each sample, the number of uploads, and error messages."""
 
     rules_added: list[str]
     analyses: list[Analysis]
     sent: int
-    trouble: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
-        """0 when each sample was analyzed or rejected: some samples are there to be rejected."""
-        return 0 if not self.trouble and all(one.status in ("ANALYZED", "REJECTED") for one in self.analyses) else 1
+        """0 if each sample was analyzed or rejected. Some samples are meant to be rejected."""
+        return 0 if not self.errors and all(one.status in ("ANALYZED", "REJECTED") for one in self.analyses) else 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Loads the samples and prints what `make up` ends with; 1 when one of them didn't end as it should."""
+    """Load the samples and print the report. Returns 1 if a sample has neither status ANALYZED nor REJECTED."""
     args = _parser().parse_args(arguments)
-    screen = Screen(quiet=args.json)
+    terminal = Terminal(quiet=args.json)
     stack = Stack(args.endpoint_url)
     try:
-        loaded = load_samples(stack, screen)
+        loaded = load_samples(stack, terminal)
         mails = stack.mailbox()
         groups = [] if args.json else log_groups(stack)
     except (StackNotReadyError, CommandError, BotoCoreError, ClientError) as error:
         sys.stderr.write(f"The samples couldn't be loaded: {error}\n")
         return 1
     if args.json:
-        screen.document(document(loaded, mails))
+        terminal.print_json(document(loaded, mails))
     else:
-        say_all(screen, loaded, mails, args.endpoint_url, args.web_url, groups)
-    for trouble in loaded.trouble:
-        sys.stderr.write(trouble + "\n")
+        print_report(terminal, loaded, mails, args.endpoint_url, args.web_url, groups)
+    for message in loaded.errors:
+        sys.stderr.write(message + "\n")
     return loaded.exit_code
 
 
 def load_samples(
     stack: Stack,
-    screen: Screen,
+    terminal: Terminal,
     *,
     folder: Path = SAMPLES,
-    timeout: float = SECONDS_TO_WAIT,
+    timeout: float = TIMEOUT_SECONDS,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Loaded:
-    """Adds the rules, uploads what isn't there yet, and waits up to `timeout` seconds for each one's end."""
+    """Add the rules, upload the missing samples, and wait up to `timeout` seconds until all are finished."""
     deadline = time.monotonic() + timeout
     rules = add_rules(stack, [one.rule for one in read_files([str(folder / "watchlist.yaml")])])
-    there, missing = _split(stack, _planned(folder))
-    sent, trouble = _send(stack, screen, missing)
-    uploads = sorted([*there, *sent], key=lambda upload: upload.key)
-    analyses = _follow(stack, screen, uploads, deadline - time.monotonic(), sleep)
-    trouble += [f"{one.upload.path.name}: {one.reason}." for one in analyses if not one.ended]
-    return Loaded(rules, [_with_whole_record(stack, one) for one in analyses], len(sent), trouble)
+    stored, missing = _split(stack, _planned(folder))
+    sent, errors = _send(stack, terminal, missing)
+    uploads = sorted([*stored, *sent], key=lambda upload: upload.key)
+    analyses = _follow(stack, terminal, uploads, deadline - time.monotonic(), sleep)
+    errors += [f"{one.upload.path.name}: {one.reason}." for one in analyses if not one.ended]
+    return Loaded(rules, [_with_whole_record(stack, one) for one in analyses], len(sent), errors)
 
 
 def add_rules(stack: Stack, rules: list[Rule]) -> list[str]:
-    """Puts the rules that aren't in the watchlist; gives the names of those it put. A changed rule is never undone."""
+    """Add the rules that the watchlist lacks, and return their names. Existing rules stay unchanged."""
     added = []
     for rule in rules:
         try:
@@ -118,22 +118,22 @@ def _planned(folder: Path) -> list[PlannedUpload]:
 
 
 def _split(stack: Stack, planned: list[PlannedUpload]) -> tuple[list[Uploaded], list[PlannedUpload]]:
-    """Which samples are in the bucket with the same content and a record that hasn't failed, and which must be sent."""
-    there, missing = [], []
+    """The samples that are stored with the same content and haven't failed, and the samples to upload."""
+    stored, missing = [], []
     records = ImageRecords(stack)
     bucket = stack.outputs["ImagesBucketName"]
     for item in planned:
         upload = _stored(stack, bucket, item)
         record = records.one(upload.image_id) if upload else None
         if upload and record and record.get("VersionId") == upload.version_id and record.get("Status") != "FAILED":
-            there.append(upload)
+            stored.append(upload)
         else:
             missing.append(item)
-    return there, missing
+    return stored, missing
 
 
 def _stored(stack: Stack, bucket: str, item: PlannedUpload) -> Uploaded | None:
-    """The object of this sample, if the bucket holds it with the content that the file has now."""
+    """The sample's object, if it has the content of the file."""
     try:
         head = stack.client("s3").head_object(Bucket=bucket, Key=item.key)
     except ClientError as error:
@@ -146,20 +146,20 @@ def _stored(stack: Stack, bucket: str, item: PlannedUpload) -> Uploaded | None:
     return Uploaded(item.path, bucket, item.key, head.get("VersionId"), image_id(bucket, item.key), item.size, digest)
 
 
-def _send(stack: Stack, screen: Screen, planned: list[PlannedUpload]) -> tuple[list[Uploaded], list[str]]:
+def _send(stack: Stack, terminal: Terminal, planned: list[PlannedUpload]) -> tuple[list[Uploaded], list[str]]:
     if not planned:
-        screen.warn("The samples are in the bucket already.")
+        terminal.note("All samples are already uploaded.")
         return [], []
-    screen.warn(f"Uploading {len(planned)} sample images ...")
+    terminal.note(f"Uploading {len(planned)} sample images ...")
     uploader = Uploader(stack.client("s3"), stack.outputs["ImagesBucketName"], SOURCE, lambda _count: None)
     outcomes = list(Uploads(planned, uploader.upload, min(UPLOADS_AT_ONCE, len(planned))))
     sent = [outcome for outcome in outcomes if isinstance(outcome, Uploaded)]
-    failed = [f"{one.path.name} wasn't uploaded: {one.reason}" for one in outcomes if not isinstance(one, Uploaded)]
+    failed = [f"{one.path.name} was not uploaded: {one.reason}" for one in outcomes if not isinstance(one, Uploaded)]
     return sent, failed
 
 
 def _follow(
-    stack: Stack, screen: Screen, uploads: list[Uploaded], timeout: float, sleep: Callable[[float], None]
+    stack: Stack, terminal: Terminal, uploads: list[Uploaded], timeout: float, sleep: Callable[[float], None]
 ) -> list[Analysis]:
     if not uploads:
         return []
@@ -171,7 +171,7 @@ def _follow(
         sleep=sleep,
     )
     analyses = []
-    with screen.waiting_bar(len(uploads)) as bar:
+    with terminal.waiting_bar(len(uploads)) as bar:
         for analysis in follower.follow(uploads, max(timeout, 0.0)):
             analyses.append(analysis)
             bar.image_ended()
@@ -179,18 +179,18 @@ def _follow(
 
 
 def _with_whole_record(stack: Stack, analysis: Analysis) -> Analysis:
-    """The analysis with all that its record says now: rules, and the execution's ARN."""
+    """The analysis with the complete current record, which includes matched rules and the execution's ARN."""
     record = ImageRecords(stack).one(analysis.upload.image_id)
     return replace(analysis, record=record) if record and analysis.ended else analysis
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m local.samples", description="Sends the sample photos.")
+    parser = argparse.ArgumentParser(prog="python -m local.samples", description="Upload the sample photos and show the results.")
     endpoint = f"http://localhost:{os.environ.get('PORT', '4566')}"
     web = f"http://localhost:{os.environ.get('WEB_PORT', '8080')}"
-    parser.add_argument("--endpoint-url", default=endpoint, help="Where the local stack answers. %(default)s if not given.")
-    parser.add_argument("--web-url", default=web, help="Where its page is. %(default)s if not given.")
-    parser.add_argument("--json", action="store_true", help="Print one JSON document on stdout, and nothing else.")
+    parser.add_argument("--endpoint-url", default=endpoint, help="The endpoint of the local stack. Default: %(default)s.")
+    parser.add_argument("--web-url", default=web, help="The address of the viewer. Default: %(default)s.")
+    parser.add_argument("--json", action="store_true", help="Print only a JSON document.")
     return parser
 
 

@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from uploader.commands import COMMANDS
 from uploader.errors import CommandError
-from uploader.upload.render import printable
+from uploader.terminal import printable
 from uploader.upload.summary import INTERRUPTED_EXIT_CODE
 
 DESCRIPTION = "Imagewatch watches images as they land in S3: it labels and moderates them, and alerts you on a match."

@@ -26,7 +26,7 @@ _PIPE_WIDTH = 160
 """Columns when nobody says how wide the output is; rich would take 80 and fold every table."""
 
 
-class Screen:
+class Terminal:
     """Where a command speaks. With `quiet` (--json) only a document goes out, and what is fatal."""
 
     def __init__(self, *, quiet: bool) -> None:
@@ -34,13 +34,13 @@ class Screen:
         self._out = _console(stderr=False)
         self._err = _console(stderr=True)
 
-    def say(self, *parts: RenderableType) -> None:
+    def print(self, *parts: RenderableType) -> None:
         """For stdout: what the command was asked for."""
         if not self.quiet:
             for part in parts:
                 self._out.print(part, soft_wrap=isinstance(part, str | Text))
 
-    def warn(self, part: RenderableType) -> None:
+    def note(self, part: RenderableType) -> None:
         """For stderr, above a running progress bar: a failure, or a word about what goes on."""
         if not self.quiet:
             self._err.print(part, soft_wrap=True)
@@ -50,7 +50,7 @@ class Screen:
         self._err.print(f"{question} [y/N] ", end="", soft_wrap=True)
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
-    def document(self, content: dict[str, Any]) -> None:
+    def print_json(self, content: dict[str, Any]) -> None:
         """The one JSON document of --json. ASCII, so that it survives every terminal and pipe."""
         sys.stdout.write(json.dumps(content, indent=2) + "\n")
         sys.stdout.flush()
@@ -121,6 +121,11 @@ class WaitingBar:
 
     def image_ended(self) -> None:
         self._progress.advance(self._task)
+
+
+def printable(text: str) -> str:
+    """The text with control characters spelled out, so that no file name can command the terminal."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _console(*, stderr: bool) -> Console:

@@ -1,4 +1,4 @@
-"""The page on http://localhost:8080: a window into the local stack's tables, executions and mailbox."""
+"""The viewer: a web page that shows the local stack's images, executions and e-mails."""
 
 from local.viewer.app import make_app
 

@@ -1,4 +1,4 @@
-"""The viewer's WSGI app: one page, a few JSON answers, pictures, and an upload; everything else is read-only."""
+"""The viewer's WSGI application: a page, a JSON API, pictures, and uploads. All else is read-only."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STATIC_FILES = {
     "viewer.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
-LARGEST_UPLOAD = 60 * 1024 * 1024
+MAX_UPLOAD_BYTES = 60 * 1024 * 1024
 UPLOAD_FOLDER = "uploads/browser/"
 PAGE_POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -37,13 +37,13 @@ PICTURE_POLICY = "default-src 'none'; sandbox"
 
 
 class Mailbox(Protocol):
-    """What holds the captured e-mails, oldest first, each {to, subject, body, at}."""
+    """The received e-mails, oldest first: {to, subject, body, at}."""
 
     def list(self) -> Sequence[Mapping[str, Any]]: ...
 
 
 def make_app(endpoint_url: str | None, *, mailbox: Mailbox | None = None) -> WSGIApplication:
-    """The page for the stack at `endpoint_url`; without a `mailbox`, the endpoint is asked for its e-mails."""
+    """The application for the stack at `endpoint_url`. Without `mailbox`, e-mails are read from the endpoint."""
     return _Viewer(Stack(endpoint_url), mailbox)
 
 
@@ -82,7 +82,7 @@ class _Viewer:
         except HTTPException as error:
             response = _answer({"error": error.description}, error.code or 500)
         except ClientError as error:
-            response = _answer({"error": f"The local stack refused: {error}"}, 502)
+            response = _answer({"error": f"The local stack returned an error: {error}"}, 502)
         except BotoCoreError as error:
             response = _answer({"error": f"The local stack doesn't answer. Is it running? ({error})"}, 503)
         response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
@@ -95,7 +95,7 @@ class _Viewer:
         return self.static(request, "index.html")
 
     def image_page(self, request: Request, image_id: str) -> Response:
-        """The page itself, also for an image that isn't there: it then says so, and the status does too."""
+        """The page. For an unknown image the status is 404, and the page shows a message."""
         response = self.static(request, "index.html")
         if self.images.one(image_id) is None:
             response.status_code = 404
@@ -123,23 +123,23 @@ class _Viewer:
         return _answer(self._record(image_id))
 
     def show_execution(self, _request: Request, arn: str) -> Response:
-        told = history.execution(self.stack, arn)
-        if told is None:
-            raise NotFound(f"There is no execution {arn}; its history may be from before the stack was started anew.")
-        return _answer(told)
+        found = history.execution(self.stack, arn)
+        if found is None:
+            raise NotFound(f"There is no execution {arn}. Executions are lost when the stack restarts.")
+        return _answer(found)
 
     def list_mail(self, _request: Request) -> Response:
         mails = [{"number": number, **mail} for number, mail in enumerate(self.read_mailbox(), start=1)]
         return _answer({"mails": mails[::-1]})
 
     def upload(self, request: Request, name: str) -> Response:
-        """Stores the request's body under uploads/browser/. The header keeps other sites' pages from doing it."""
+        """Store the request's body under uploads/browser/. The required header prevents uploads from pages of other sites."""
         if request.headers.get("X-Imagewatch") != "upload":
             raise Forbidden("An upload must come from this page (the header X-Imagewatch: upload is missing).")
         if not request.content_length:
             raise BadRequest(f"{name} is empty.")
-        if request.content_length > LARGEST_UPLOAD:
-            raise RequestEntityTooLarge(f"{name} is larger than {LARGEST_UPLOAD // 2**20} MB.")
+        if request.content_length > MAX_UPLOAD_BYTES:
+            raise RequestEntityTooLarge(f"{name} is larger than {MAX_UPLOAD_BYTES // 2**20} MB.")
         bucket, key = self.stack.outputs["ImagesBucketName"], UPLOAD_FOLDER + _file_name(name)
         content_type = mimetypes.guess_type(key)[0] or "application/octet-stream"
         self.stack.client("s3").put_object(Bucket=bucket, Key=key, Body=request.get_data(), ContentType=content_type)
@@ -154,7 +154,7 @@ class _Viewer:
     def _record(self, image_id: str) -> dict[str, Any]:
         record = self.images.one(image_id)
         if record is None:
-            raise NotFound(f"There is no image {image_id}. It may have been deleted, or the stack was started anew.")
+            raise NotFound(f"There is no image {image_id}. It may have been deleted, or the stack restarted.")
         return record
 
     def _shown(self, request: Request, shown: pictures.Picture | None) -> Response:
@@ -162,7 +162,7 @@ class _Viewer:
             raise NotFound("There is no picture to show for this image.")
         response = Response(shown.body, content_type=shown.content_type)
         response.headers["Content-Security-Policy"] = PICTURE_POLICY
-        # The page asks for ?v=<version>, so that what it names never changes.
+        # With ?v=<version> the picture at a URL never changes.
         response.headers["Cache-Control"] = "private, max-age=86400" if request.args.get("v") else "no-cache"
         return response
 
@@ -180,16 +180,16 @@ def _after(request: Request) -> Position | None:
         return None
     uploaded_at, dot, image_id = given.rpartition(".")
     if not dot:
-        raise BadRequest("after must be what an earlier answer gave as next.")
+        raise BadRequest("after must be the value of next in an earlier response.")
     return Position(uploaded_at, image_id)
 
 
 def _file_name(name: str) -> str:
-    """The last part of a path, in one Unicode form, without control characters; the rest is the user's own business."""
+    """The last part of a path in Unicode form NFC, without control characters. Other characters stay."""
     last = unicodedata.normalize("NFC", name.replace("\\", "/").rsplit("/", 1)[-1])
     kept = "".join(c for c in last if unicodedata.category(c) not in ("Cc", "Cf", "Cs")).strip()
     if not kept or set(kept) == {"."}:
-        raise BadRequest("That file has no name.")
+        raise BadRequest("The file has no name.")
     return kept[-200:]
 
 

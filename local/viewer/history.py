@@ -1,4 +1,4 @@
-"""An execution told as a story: its states in order with durations, attempts and errors, out of its history."""
+"""An execution's history as steps: its states in order, with durations, attempts and errors."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from botocore.exceptions import ClientError
 
 from local.viewer.stack import Stack
 
-MOST_EVENTS = 3000
+MAX_EVENTS = 3000
 _FAILED = ("TaskFailed", "TaskTimedOut", "LambdaFunctionFailed", "LambdaFunctionTimedOut", "TaskStartFailed")
 _ATTEMPT = ("TaskScheduled", "LambdaFunctionScheduled")
 
 
 def execution(stack: Stack, arn: str) -> dict[str, Any] | None:
-    """The execution with its `Steps` (states) and `Events`, or None where it isn't known.
+    """The execution with its `Steps` (states) and `Events`, or None if it doesn't exist.
 
-    Times are ISO 8601, names ending in Ms are milliseconds.
+    Times are in ISO 8601. Names that end in Ms are in milliseconds.
     """
     client = stack.client("stepfunctions")
     try:
@@ -28,7 +28,7 @@ def execution(stack: Stack, arn: str) -> dict[str, Any] | None:
         if error.response["Error"]["Code"] in ("ExecutionDoesNotExist", "InvalidArn", "ValidationException"):
             return None
         raise
-    told = {
+    found = {
         "Arn": arn,
         "EndpointUrl": stack.endpoint_url,
         "Name": described["name"],
@@ -40,20 +40,20 @@ def execution(stack: Stack, arn: str) -> dict[str, Any] | None:
         "Cause": _cause(described.get("cause")),
         "ImageId": _image_id(described.get("input")),
         "Steps": steps(events),
-        "Events": [_told(event, events[0]["timestamp"]) for event in events],
+        "Events": [_shown(event, events[0]["timestamp"]) for event in events],
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _events(client: Any, arn: str) -> list[dict[str, Any]]:
     pages = client.get_paginator("get_execution_history").paginate(
-        executionArn=arn, PaginationConfig={"PageSize": 1000, "MaxItems": MOST_EVENTS}
+        executionArn=arn, PaginationConfig={"PageSize": 1000, "MaxItems": MAX_EVENTS}
     )
     return [event for page in pages for event in page["events"]]
 
 
 def steps(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One entry for each state entered: State, Type, Within (names of open branches), times, Attempts with errors."""
+    """One entry for each entered state: State, Type, Within (the enclosing states), times, Attempts with errors."""
     found: dict[int, dict[str, Any]] = {}
     state_of_event: dict[int, int] = {}
     for event in events:
@@ -79,7 +79,7 @@ def _entered(event: dict[str, Any], before: dict[str, Any] | None) -> dict[str, 
 
 
 def _within(before: dict[str, Any] | None) -> list[str]:
-    """Inside the state before when that is a Parallel or Map still open, else beside it."""
+    """The enclosing states: the previous state is one of them if it is a Parallel or Map that hasn't exited."""
     if before is None:
         return []
     inside = before["Type"] in ("Parallel", "Map") and "ExitedAt" not in before
@@ -87,7 +87,7 @@ def _within(before: dict[str, Any] | None) -> list[str]:
 
 
 def _left(event: dict[str, Any], found: dict[int, dict[str, Any]]) -> int | None:
-    """Which state an exit event closes: branches run side by side, so the name decides and not the order."""
+    """The id of the state that an exit event closes, found by name: branches run in parallel."""
     if not event["type"].endswith("StateExited"):
         return None
     name = event["stateExitedEventDetails"]["name"]
@@ -114,7 +114,7 @@ def _details(event: dict[str, Any]) -> dict[str, Any]:
     return next((value for name, value in event.items() if name.endswith("EventDetails")), {})
 
 
-def _told(event: dict[str, Any], start: datetime) -> dict[str, Any]:
+def _shown(event: dict[str, Any], start: datetime) -> dict[str, Any]:
     details = _details(event)
     return {
         "Id": event["id"],
@@ -127,14 +127,14 @@ def _told(event: dict[str, Any], start: datetime) -> dict[str, Any]:
 
 
 def _cause(cause: str | None) -> str | None:
-    """A Lambda's cause is JSON with an errorMessage and a stack trace; the message is what a reader wants."""
+    """The errorMessage of a cause that is JSON, as Lambda's causes are, or the cause itself."""
     if not cause:
         return None
     try:
-        told = json.loads(cause)
+        parsed = json.loads(cause)
     except ValueError:
         return cause
-    return str(told["errorMessage"]) if isinstance(told, dict) and told.get("errorMessage") else cause
+    return str(parsed["errorMessage"]) if isinstance(parsed, dict) and parsed.get("errorMessage") else cause
 
 
 def _image_id(given: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The bytes of an image as a browser can show them: its thumbnail, and the upright picture that the boxes refer to."""
+"""Images in formats that browsers support: the thumbnail, and the picture that the bounding boxes refer to."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _GONE = {"NoSuchKey", "NoSuchVersion", "404", "NoSuchBucket"}
 
 
 class Picture(NamedTuple):
-    """An image's bytes with a type that we chose: what a stranger uploaded never says what it is."""
+    """An image with its content type, which is derived from the detected format and not from the upload."""
 
     body: bytes
     content_type: str
 
 
 def thumbnail(stack: Stack, record: dict[str, Any]) -> Picture | None:
-    """The small picture from the renditions bucket, if there is one."""
+    """The thumbnail from the renditions bucket, or None."""
     return _rendition(stack, record["Thumbnail"]) if record.get("Thumbnail") else None
 
 
 def picture(stack: Stack, record: dict[str, Any]) -> Picture | None:
-    """What was analysed: the converted copy where there is one, else the upload itself, else the thumbnail.
+    """The analyzed picture: the converted copy, or else the upload, or else the thumbnail.
 
-    Browsers turn a JPEG by its EXIF orientation themselves: the upload is seen upright, as its boxes were measured.
+    Browsers apply a JPEG's EXIF orientation, so the upload is shown upright, as the boxes were measured.
     """
     if record.get("Conversion"):
         usual = f"analysis/{record['ImageId']}/{record.get('Version', '')}.jpg"

@@ -1,7 +1,7 @@
-"""What the tables say about images, as plain JSON: the newest first, and one in full.
+"""Reads the image records as JSON: pages of cards with the newest first, and complete records.
 
-Newest first over all owners, without reading the whole table: the owners are the folders below `uploads/`, and the
-index ByOwner is asked for the newest of each. A page costs one query for each owner, however many images there are.
+The owners are the folders below `uploads/`. A page merges the newest images of each owner, with one query of the index ByOwner
+for each owner, and doesn't read the whole table.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from boto3.dynamodb.types import TypeDeserializer
 from local.viewer.stack import Stack
 from uploader.upload.image_records import plain
 
-LONGEST_PAGE = 300
-SECONDS_BETWEEN_LOOKS_AT_OWNERS = 4
+MAX_PAGE_SIZE = 300
+OWNERS_CACHE_SECONDS = 4
 UPLOADS = "uploads/"
 DIRECTLY_UNDER_UPLOADS = "uploads"
 BEST_LABELS = 5
@@ -38,7 +38,7 @@ _FOR_A_CARD = (*_IN_A_CARD, "Labels", "Moderation", "MatchedRules")
 
 
 class Position(NamedTuple):
-    """Where a page ends: images are ordered by upload time and then by id, both descending."""
+    """The position of an image in the order by upload time and id, both descending."""
 
     uploaded_at: str
     image_id: str
@@ -54,8 +54,8 @@ class ImageRecords:
         self._owners_read_at = float("-inf")
 
     def page(self, limit: int, after: Position | None = None) -> tuple[list[dict[str, Any]], Position | None]:
-        """At most `limit` cards, newest first, and the position to go on from (None: that was all)."""
-        limit = max(1, min(limit, LONGEST_PAGE))
+        """At most `limit` cards, newest first, and the position of the last one, or None if no more follow."""
+        limit = max(1, min(limit, MAX_PAGE_SIZE))
         positions = sorted((p for owner in self._all_owners() for p in self._newest(owner, limit + 1, after)), reverse=True)
         wanted = positions[:limit]
         records = self._read([position.image_id for position in wanted])
@@ -63,14 +63,14 @@ class ImageRecords:
         return cards, wanted[-1] if len(positions) > limit else None
 
     def one(self, image_id: str) -> dict[str, Any] | None:
-        """The whole record as JSON values, or None where there is no such image."""
+        """The complete record as JSON values, or None if there is no such image."""
         answer = self._stack.client("dynamodb").get_item(
             TableName=self._table, Key={"ImageId": {"S": image_id}}, ConsistentRead=True
         )
         return _record(answer["Item"]) if "Item" in answer else None
 
     def total(self) -> int:
-        """How many images the table says it holds; on AWS that count is up to six hours old."""
+        """The table's item count. On AWS it is up to six hours old."""
         return int(self._stack.client("dynamodb").describe_table(TableName=self._table)["Table"].get("ItemCount", 0))
 
     @property
@@ -78,7 +78,7 @@ class ImageRecords:
         return self._stack.outputs["ImagesTableName"]
 
     def _all_owners(self) -> list[str]:
-        if self._clock() - self._owners_read_at >= SECONDS_BETWEEN_LOOKS_AT_OWNERS:
+        if self._clock() - self._owners_read_at >= OWNERS_CACHE_SECONDS:
             pages = self._stack.client("s3").get_paginator("list_objects_v2")
             found = [DIRECTLY_UNDER_UPLOADS]
             for page in pages.paginate(Bucket=self._stack.outputs["ImagesBucketName"], Prefix=UPLOADS, Delimiter="/"):
@@ -88,7 +88,7 @@ class ImageRecords:
         return self._owners
 
     def _newest(self, owner: str, limit: int, after: Position | None) -> list[Position]:
-        """The newest `limit` of one owner, and with them all that share the last one's time, whose order is open."""
+        """The newest `limit` images of one owner, and all with the upload time of the last one: their order is undefined."""
         found: list[Position] = []
         for position in self._descending(owner, after):
             if len(found) >= limit and position.uploaded_at != found[-1].uploaded_at:

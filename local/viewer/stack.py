@@ -1,4 +1,4 @@
-"""The viewer's way to the stack: its outputs, and one boto3 client for each service, made on first use."""
+"""Access to the local stack: its outputs, its mailbox, and one boto3 client for each service."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-STACK_NAME = "imagewatch"
-SECONDS_TO_ANSWER = 10
+from local import STACK_NAME
+
+ANSWER_SECONDS = 10
 
 
 class StackNotReadyError(Exception):
-    """The stack isn't there (yet), or the endpoint doesn't answer; the message says so in a sentence."""
+    """The stack isn't deployed, or the endpoint doesn't answer. The message is a sentence."""
 
 
 class Stack:
-    """Everything the viewer asks of AWS. `endpoint_url` None means wherever boto3 would go by itself."""
+    """The stack at `endpoint_url`. With None, boto3's default endpoints are used."""
 
     def __init__(self, endpoint_url: str | None, region: str = "us-east-1") -> None:
         self.endpoint_url = endpoint_url
@@ -35,7 +36,7 @@ class Stack:
         self._lock = threading.Lock()
 
     def client(self, service: str) -> Any:
-        """A client, shared by all threads; making one isn't thread-safe, using it is."""
+        """The client of a service. Threads share it: using a client is thread-safe, creating one isn't."""
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self._session.client(
@@ -43,7 +44,7 @@ class Stack:
                     endpoint_url=self.endpoint_url,
                     config=Config(
                         connect_timeout=3,
-                        read_timeout=SECONDS_TO_ANSWER,
+                        read_timeout=ANSWER_SECONDS,
                         retries={"total_max_attempts": 2},
                         s3={"addressing_style": "path"} if self.endpoint_url else {},
                     ),
@@ -52,7 +53,7 @@ class Stack:
 
     @cached_property
     def outputs(self) -> dict[str, str]:
-        """The stack's outputs by name; kept only once they could be read."""
+        """The stack's outputs by name. They are cached when they have been read."""
         try:
             stacks = self.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"]
         except ClientError as error:
@@ -63,12 +64,12 @@ class Stack:
         return found
 
     def mailbox(self) -> list[dict[str, Any]]:
-        """The captured e-mails, oldest first, each {to, subject, body, at}."""
+        """The received e-mails, oldest first: {to, subject, body, at}."""
         if not self.endpoint_url:
             return []
         address = self.endpoint_url.rstrip("/") + "/_local/mailbox"
         try:
-            with urllib.request.urlopen(address, timeout=SECONDS_TO_ANSWER) as answer:  # noqa: S310 (our own endpoint)
+            with urllib.request.urlopen(address, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 (our own endpoint)
                 mails: list[dict[str, Any]] = json.load(answer)
         except (urllib.error.URLError, TimeoutError, ValueError) as error:
             raise StackNotReadyError(f"The mailbox at {address} doesn't answer.") from error

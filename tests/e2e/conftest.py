@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from local.sam_environment import declared, endpoint_from_container, environments
+from local.sam_environment import endpoint_from_container, environments, with_declared_variables
 from local.viewer.stack import Stack
 from tests.local.running_stack import RunningStack, started
 from tools.sam_template import load_template
@@ -122,7 +122,7 @@ def sam(
     variables = tmp_path_factory.mktemp("environment") / "env.json"
     variables.write_text(json.dumps(environments(Stack(reachable_stack.endpoint), endpoint)))
     declaring = build.folder / "local.yaml"
-    declaring.write_text(declared(build.template.read_text()))
+    declaring.write_text(with_declared_variables(build.template.read_text()))
     return SamLocal(sam_command, declaring, variables)
 
 

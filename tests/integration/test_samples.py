@@ -17,10 +17,10 @@ from PIL import Image
 
 from local import samples
 from local.samples import SAMPLES, Loaded, add_rules, load_samples
-from local.samples_report import document, newest_mail, say_all
+from local.samples_report import document, newest_mail, print_report
 from local.viewer.stack import Stack
 from uploader.rules.files import read_files
-from uploader.terminal import Screen
+from uploader.terminal import Terminal
 
 BUCKET, IMAGES, WATCHLIST = "images-bucket", "images-table", "watchlist-table"
 MODERATION = {"Status": "NOT_CHECKED", "Reason": "No model looks at moderation on this machine.", "Labels": []}
@@ -108,7 +108,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def load(stack: Stack, folder: Path, **arguments: Any) -> Loaded:
-    return load_samples(stack, Screen(quiet=True), folder=folder, **arguments)
+    return load_samples(stack, Terminal(quiet=True), folder=folder, **arguments)
 
 
 def statuses(loaded: Loaded) -> dict[str, str | None]:
@@ -162,8 +162,8 @@ def test_says_which_sample_was_not_analysed_in_time(stack: Stack, pipeline: Pipe
     loaded = load(stack, folder, timeout=0.1)
 
     assert loaded.exit_code == 1
-    assert len(loaded.trouble) == 2
-    assert loaded.trouble[0].startswith("coffee-cup.webp: the pipeline has no record of it yet after 0")
+    assert len(loaded.errors) == 2
+    assert loaded.errors[0].startswith("coffee-cup.webp: the pipeline has no record of it yet after 0")
 
 
 def test_waits_for_the_end_of_the_execution_so_that_matched_rules_are_shown(
@@ -213,7 +213,7 @@ def test_what_is_printed_shows_the_findings_and_fits_the_terminal(
     loaded = load(stack, SAMPLES)
     monkeypatch.setenv("COLUMNS", str(columns))
 
-    say_all(Screen(quiet=False), loaded, [MAIL, SECOND_MAIL], "http://localhost:4566", "http://localhost:8080", [])
+    print_report(Terminal(quiet=False), loaded, [MAIL, SECOND_MAIL], "http://localhost:4566", "http://localhost:8080", [])
 
     printed = capsys.readouterr().out
     table, _, rest = printed.partition("Moderation was not checked")

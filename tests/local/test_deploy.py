@@ -31,19 +31,19 @@ def test_an_unknown_resource_type_is_refused_by_name() -> None:
         handler_for("Thing", {"Type": "AWS::Neptune::DBCluster"})
 
 
-def test_an_unclaimed_property_is_refused_by_name() -> None:
+def test_an_unsupported_property_is_refused_by_name() -> None:
     with pytest.raises(TemplateError, match=r"Images: .* property WebsiteConfiguration of AWS::S3::Bucket"):
         handler_for("Images", bucket(BucketName="a", WebsiteConfiguration={}))
 
 
-def test_an_unclaimed_property_is_found_deep_inside_lists_and_conditions() -> None:
+def test_an_unsupported_property_is_found_deep_inside_lists_and_conditions() -> None:
     entry = {"Queue": "q", "Event": "e", "Filter": {"S3Key": {"Rules": []}}, "Mystery": 1}
     conditional = {"Fn::If": ["Some", {"QueueConfigurations": [entry]}, {"Ref": "AWS::NoValue"}]}
     with pytest.raises(TemplateError, match=r"NotificationConfiguration\.QueueConfigurations\.Mystery"):
         handler_for("Images", bucket(NotificationConfiguration=conditional))
 
 
-def test_everything_in_the_real_template_is_claimed() -> None:
+def test_everything_in_the_real_template_is_supported() -> None:
     template = load_template(ROOT / "template.yaml", {})
     handlers = [handler_for(name, resource) for name, resource in template.resources.items()]
     assert len(handlers) > 40

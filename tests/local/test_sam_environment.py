@@ -10,7 +10,7 @@ import sys
 import pytest
 import yaml
 
-from local.sam_environment import aws_variables, declared, endpoint_from_container, environments
+from local.sam_environment import aws_variables, endpoint_from_container, environments, with_declared_variables
 from local.viewer.stack import Stack
 
 from .pipeline import Pipeline
@@ -84,7 +84,7 @@ def test_a_stack_that_does_not_run_is_named() -> None:
 
 
 def test_declares_what_sam_would_drop_and_changes_nothing_else() -> None:
-    before, after = yaml.safe_load(BUILT), yaml.safe_load(declared(BUILT))
+    before, after = yaml.safe_load(BUILT), yaml.safe_load(with_declared_variables(BUILT))
 
     variables = after["Globals"]["Function"]["Environment"]["Variables"]
     assert set(variables) == {"POWERTOOLS_SERVICE_NAME", *aws_variables("")}

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from uploader.terminal import printable
 from uploader.upload.discovery import NOT_AN_IMAGE, LeftOut
 from uploader.upload.follow import REPLACED, Analysis
 from uploader.upload.image_records import plain
 from uploader.upload.plan import PlannedUpload
-from uploader.upload.render import analysis_lines, analysis_table, failure_line, printable, summary_lines
+from uploader.upload.render import analysis_lines, analysis_table, failure_line, summary_lines
 from uploader.upload.render_findings import label_words, moderation_words, most_specific, rule_words
 from uploader.upload.summary import Results
 from uploader.upload.transfer import NotUploaded, Uploaded, ascii_metadata

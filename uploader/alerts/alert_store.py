@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from botocore.exceptions import ClientError
 
 from uploader.aws.dynamodb import fetch, from_item, scan, to_item
-from uploader.aws.errors import AWS_ERRORS, asking
+from uploader.aws.errors import AWS_ERRORS, aws_call
 from uploader.aws.session import Aws
 from uploader.aws.stack import find_outputs
 from uploader.errors import CommandError, UsageError
@@ -23,7 +23,7 @@ _SHOWN = "AlertId, RuleId, RuleName, #Status, CreatedAt, Subject, #Source, #Key,
 _SHOWN_NAMES = {"#Status": "Status", "#Source": "Source", "#Key": "Key"}
 
 
-class Alerts:
+class AlertStore:
     """Reads and marks alerts. Everything raises CommandError with what to do."""
 
     def __init__(self, aws: Aws, stack: str) -> None:
@@ -32,7 +32,7 @@ class Alerts:
 
     def newest(self, since: str, limit: int) -> list[dict[str, Any]]:
         """Alerts created since then (ISO 8601), the newest first. Reads the whole table: alerts have no order across rules."""
-        with asking("read the alerts (dynamodb:Scan)"):
+        with aws_call("read the alerts (dynamodb:Scan)"):
             found = scan(
                 self._aws.dynamodb,
                 self._table,
@@ -46,7 +46,7 @@ class Alerts:
     def of_rule(self, rule_id: str, since: str, limit: int | None = None) -> list[dict[str, Any]]:
         """One rule's alerts created since then, the newest first, as they are recorded."""
         keys: list[dict[str, str]] = []
-        with asking("read the rule's alerts (dynamodb:Query on the index ByRule)"):
+        with aws_call("read the rule's alerts (dynamodb:Query on the index ByRule)"):
             pages = self._aws.dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
                 IndexName="ByRule",
@@ -63,7 +63,7 @@ class Alerts:
 
     def count_of_rule(self, rule_id: str) -> int:
         """How many alerts a rule has had, ever."""
-        with asking("count the rule's alerts (dynamodb:Query on the index ByRule)"):
+        with aws_call("count the rule's alerts (dynamodb:Query on the index ByRule)"):
             pages = self._aws.dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
                 IndexName="ByRule",
@@ -76,7 +76,7 @@ class Alerts:
     def one(self, alert_id: str) -> dict[str, Any]:
         """An alert's record."""
         _refuse_no_id(alert_id)
-        with asking("read the alert (dynamodb:GetItem)"):
+        with aws_call("read the alert (dynamodb:GetItem)"):
             answer = self._aws.dynamodb.get_item(TableName=self._table, Key={"AlertId": {"S": alert_id}})
         if "Item" not in answer:
             raise CommandError(_NO_ALERT.format(alert_id))
@@ -84,7 +84,7 @@ class Alerts:
 
     def rule(self, rule_id: str) -> dict[str, Any] | None:
         """The rule as it is now, or None when it was deleted."""
-        with asking("read the rule (dynamodb:GetItem)"):
+        with aws_call("read the rule (dynamodb:GetItem)"):
             answer = self._aws.dynamodb.get_item(TableName=self._watchlist, Key={"RuleId": {"S": rule_id}})
         return from_item(answer["Item"]) if "Item" in answer else None
 
@@ -103,7 +103,7 @@ class Alerts:
         Gives {ChannelId, Kind, Outcome: SENT | FAILED, Id | Reason} for each.
         """
         (function,) = find_outputs(self._aws, self._stack, "CheckChannelsFunctionName")
-        with asking(f"send a test (lambda:InvokeFunction on {function})"):
+        with aws_call(f"send a test (lambda:InvokeFunction on {function})"):
             answer = self._aws.functions.invoke(FunctionName=function, Payload=json.dumps({"Test": list(channel_ids)}).encode())
             payload = json.loads(answer["Payload"].read())
         if answer.get("FunctionError"):
@@ -114,7 +114,7 @@ class Alerts:
     def _change(self, alert_id: str, update: str, values: Mapping[str, Any]) -> dict[str, Any]:
         _refuse_no_id(alert_id)
         try:
-            with asking("mark the alert (dynamodb:UpdateItem)"):
+            with aws_call("mark the alert (dynamodb:UpdateItem)"):
                 answer = self._aws.dynamodb.update_item(
                     TableName=self._table,
                     Key={"AlertId": {"S": alert_id}},
@@ -152,7 +152,7 @@ def confirm(aws: Aws, stack: str, given: str, topic: str) -> tuple[str, str]:
     if named and named not in arns.values():
         raise UsageError(f"the link is for the topic {named}, which isn't one of the stack {stack}. Name its stack with --stack.")
     arn = named or arns[topic]
-    with asking(f"confirm a subscription (sns:ConfirmSubscription on {arn})"):
+    with aws_call(f"confirm a subscription (sns:ConfirmSubscription on {arn})"):
         answer = aws.sns.confirm_subscription(TopicArn=arn, Token=token, AuthenticateOnUnsubscribe="true")
     return arn, str(answer["SubscriptionArn"])
 

@@ -15,8 +15,8 @@ from uploader.rules.files import document
 from uploader.rules.precision import FEW, Precision, Proposal
 from uploader.rules.yaml_document import dump
 from uploader.tables import TableOrLines
+from uploader.terminal import printable
 from uploader.times import minute
-from uploader.upload.render import printable
 
 _STYLES = {"SENT": "green", "DIGESTED": "green", "FAILED": "red", "PENDING": "yellow", "QUEUED": "yellow", "SUPPRESSED": "dim"}
 _LEAST_WIDTH = 125  # 75 columns are taken by times, states and ids; in what is left a subject can still be read

@@ -40,7 +40,7 @@ class Reason:
 
 
 @contextmanager
-def asking(doing: str) -> Iterator[None]:
+def aws_call(doing: str) -> Iterator[None]:
     """Turns what a call through boto3 raises into a CommandError; `doing` as for `explain`."""
     try:
         yield

@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from uploader.backfill.runs import CUT_OFF, SUCCEEDED, RunState
-from uploader.upload.render import printable
+from uploader.terminal import printable
 
 _ALERTS = {
     "Sent": "sent", "SentBefore": "sent before", "Suppressed": "held back by the cooldown", "Queued": "waiting for a digest",

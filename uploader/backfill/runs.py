@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from uploader.aws.errors import asking
+from uploader.aws.errors import aws_call
 from uploader.aws.session import Aws
 from uploader.aws.stack import find_outputs
 from uploader.backfill.stored_images import Size
@@ -57,7 +57,7 @@ class Runs:
         """Starts a run and returns its ARN; without `until`, it covers what was uploaded before its start."""
         name = f"{rule_id[:40]}-{now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         run = {"RuleId": rule_id, "Since": since, "Alert": alert, **({"Until": until} if until else {})}
-        with asking(f"start a run (states:StartExecution on {self._machine})"):
+        with aws_call(f"start a run (states:StartExecution on {self._machine})"):
             answer = self._aws.stepfunctions.start_execution(
                 stateMachineArn=self._machine, name=name, input=json.dumps({"run": run})
             )
@@ -66,7 +66,7 @@ class Runs:
     def state(self, arn: str) -> RunState:
         """How the run stands now."""
         self._must_be_ours(arn)
-        with asking("look at the run (states:DescribeExecution, states:GetExecutionHistory)"):
+        with aws_call("look at the run (states:DescribeExecution, states:GetExecutionHistory)"):
             described = self._aws.stepfunctions.describe_execution(executionArn=arn)
             history = self._aws.stepfunctions.get_execution_history(
                 executionArn=arn, reverseOrder=True, maxResults=_EVENTS, includeExecutionData=True
@@ -79,7 +79,7 @@ class Runs:
     def stop(self, arn: str) -> None:
         """Stops the run after what it is doing at the moment; what it has written stays."""
         self._must_be_ours(arn)
-        with asking("stop the run (states:StopExecution)"):
+        with aws_call("stop the run (states:StopExecution)"):
             self._aws.stepfunctions.stop_execution(executionArn=arn, error="Stopped", cause="By `imagewatch rules apply --stop`.")
 
     def resume(self, arn: str) -> None:
@@ -87,7 +87,7 @@ class Runs:
         state = self.state(arn)
         if state.is_running or state.status == SUCCEEDED:
             raise CommandError(f"there is nothing to resume: the run is {state.status.lower()}.")
-        with asking("resume the run (states:RedriveExecution)"):
+        with aws_call("resume the run (states:RedriveExecution)"):
             self._aws.stepfunctions.redrive_execution(executionArn=arn)
 
     def follow(self, arn: str, sleep: Callable[[float], None] = time.sleep) -> Iterator[RunState]:

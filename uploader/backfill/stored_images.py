@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagewatch.images.version import ImageVersion
-from uploader.aws.errors import AWS_ERRORS, asking, explain
+from uploader.aws.errors import AWS_ERRORS, aws_call, explain
 from uploader.aws.session import Aws
 from uploader.aws.stack import find_outputs
 from uploader.errors import CommandError
@@ -55,7 +55,7 @@ class StoredImages:
         (self._table,) = find_outputs(aws, stack, "ImagesTableName")
 
     def size(self) -> Size:
-        with asking("ask for the table's size (dynamodb:DescribeTable)"):
+        with aws_call("ask for the table's size (dynamodb:DescribeTable)"):
             table = self._aws.dynamodb.describe_table(TableName=self._table)["Table"]
         return Size(int(table.get("ItemCount", 0)), int(table.get("TableSizeBytes", 0)))
 

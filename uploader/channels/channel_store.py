@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from imagewatch.alerts.channel_health import UNCHECKED
 from uploader.aws.dynamodb import scan, to_item
-from uploader.aws.errors import AWS_ERRORS, asking
+from uploader.aws.errors import AWS_ERRORS, aws_call
 from uploader.aws.session import Aws, is_this_machine
 from uploader.aws.stack import find_outputs
 from uploader.errors import CommandError, UsageError
@@ -41,7 +41,7 @@ class Subscription:
     """Whether unsubscribing takes AWS credentials, and not only the link in each mail; None when that can't be known."""
 
 
-class Channels:
+class ChannelStore:
     """Reads and writes channels. Everything raises CommandError with what to do."""
 
     def __init__(self, aws: Aws, stack: str) -> None:
@@ -52,7 +52,7 @@ class Channels:
 
     def all(self) -> list[dict[str, Any]]:
         """Every channel by its id; "email" is there without a record."""
-        with asking("read the channels (dynamodb:Scan)"):
+        with aws_call("read the channels (dynamodb:Scan)"):
             found = {record["ChannelId"]: record for record in scan(self._aws.dynamodb, self._table, ConsistentRead=True)}
         email = {"ChannelId": EMAIL, **found.pop(EMAIL, {}), "Kind": "email"}
         # A record without a kind is a clock that outlived its channel.
@@ -61,7 +61,7 @@ class Channels:
     def add(self, channel_id: str, kind: str, url: str | None, name: str | None, secret: str) -> bool:
         """Stores the secret, then the record that names it; True when the channel is new. What it replaces is forgotten."""
         parameter = self._parameter(channel_id)
-        with asking(f"store a secret (ssm:PutParameter on {parameter})"):
+        with aws_call(f"store a secret (ssm:PutParameter on {parameter})"):
             self._aws.ssm.put_parameter(
                 Name=parameter, Value=secret, Type="SecureString", Overwrite=True,
                 Description=f"Imagewatch: the secret of the alert channel {channel_id}",
@@ -76,7 +76,7 @@ class Channels:
             "UpdatedAt": _now(),
             **({"Url": url} if url else {}),
         }
-        with asking("write the channel (dynamodb:UpdateItem)"):
+        with aws_call("write the channel (dynamodb:UpdateItem)"):
             answer = self._update(channel_id, record, removed=[*_OF_BEFORE, *([] if url else ["Url"])])
         return "Kind" not in answer.get("Attributes", {})
 
@@ -86,25 +86,25 @@ class Channels:
         if on:
             changed |= {"Status": UNCHECKED, "StatusReason": "Not checked since it was switched on"}
         condition = "" if channel_id == EMAIL else "attribute_exists(Kind)"
-        with asking("change the channel (dynamodb:UpdateItem)"), _must_exist(channel_id):
+        with aws_call("change the channel (dynamodb:UpdateItem)"), _must_exist(channel_id):
             self._update(channel_id, changed, removed=[*_OF_BEFORE] if on else [], condition=condition)
 
     def remove(self, channel_id: str) -> None:
         """Deletes the record first, so that nothing is sent any more, and then the secret."""
-        with asking("remove the channel (dynamodb:DeleteItem)"), _must_exist(channel_id):
+        with aws_call("remove the channel (dynamodb:DeleteItem)"), _must_exist(channel_id):
             self._aws.dynamodb.delete_item(
                 TableName=self._table,
                 Key={"ChannelId": {"S": channel_id}},
                 ConditionExpression="attribute_exists(ChannelId)",
             )
-        with asking("remove the channel's secret (ssm:DeleteParameter)"):
+        with aws_call("remove the channel's secret (ssm:DeleteParameter)"):
             # Unlike DeleteParameter, it doesn't mind when there is none.
             self._aws.ssm.delete_parameters(Names=[self._parameter(channel_id)])
 
     def rules(self) -> dict[str, list[str]]:
         """channel id -> the ids of the rules that send there."""
         found: dict[str, list[str]] = {}
-        with asking("read the rules (dynamodb:Scan)"):
+        with aws_call("read the rules (dynamodb:Scan)"):
             for rule in scan(self._aws.dynamodb, self._watchlist, ProjectionExpression="RuleId, Channels"):
                 for channel_id in rule.get("Channels", [EMAIL]):
                     found.setdefault(channel_id, []).append(rule["RuleId"])
@@ -113,7 +113,7 @@ class Channels:
     def subscriptions(self) -> list[Subscription]:
         """Who is subscribed to the alerts and the operations topic."""
         found = []
-        with asking("read the subscriptions (sns:ListSubscriptionsByTopic)"):
+        with aws_call("read the subscriptions (sns:ListSubscriptionsByTopic)"):
             for topic, arn in self.topics.items():
                 for page in self._aws.sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn):
                     found += [self._subscription(topic, entry) for entry in page["Subscriptions"]]

@@ -7,16 +7,15 @@ import argparse
 from rich.text import Text
 
 from uploader.actions import add_action
-from uploader.alerts.alert_store import Alerts, confirm
+from uploader.alerts.alert_store import AlertStore, confirm
 from uploader.alerts.render import alert_lines, alerts_table, plain_alert, precision_lines, precision_numbers
 from uploader.arguments import connection, connection_options, number_between
 from uploader.aws.session import Aws
-from uploader.channels.channel_store import EMAIL, Channels
+from uploader.channels.channel_store import EMAIL, ChannelStore
 from uploader.errors import CommandError, UsageError
 from uploader.rules.precision import judged, measure
-from uploader.terminal import Screen
+from uploader.terminal import Terminal, printable
 from uploader.times import since
-from uploader.upload.render import printable
 
 SUMMARY = "Look at alerts, mark wrong ones, and test the channels."
 DESCRIPTION = """\
@@ -64,27 +63,27 @@ def _aws(args: argparse.Namespace) -> Aws:
 
 
 def _list(args: argparse.Namespace) -> int:
-    alerts = Alerts(_aws(args), args.stack)
+    alerts = AlertStore(_aws(args), args.stack)
     found = alerts.of_rule(args.rule, args.since, args.limit) if args.rule else alerts.newest(args.since, args.limit)
     if args.rule and not found:
         _must_have_been(alerts, args.rule)
-    screen = Screen(quiet=args.json)
+    terminal = Terminal(quiet=args.json)
     if args.json:
-        screen.document({"alerts": [plain_alert(alert) for alert in found]})
+        terminal.print_json({"alerts": [plain_alert(alert) for alert in found]})
     elif found:
-        screen.say(alerts_table(found))
+        terminal.print(alerts_table(found))
     else:
-        screen.say(f"No alerts since {args.since[:16].replace('T', ' ')} UTC.")
+        terminal.print(f"No alerts since {args.since[:16].replace('T', ' ')} UTC.")
     return 0
 
 
 def _show(args: argparse.Namespace) -> int:
-    alert = Alerts(_aws(args), args.stack).one(args.alert)
-    screen = Screen(quiet=args.json)
+    alert = AlertStore(_aws(args), args.stack).one(args.alert)
+    terminal = Terminal(quiet=args.json)
     if args.json:
-        screen.document(alert)
+        terminal.print_json(alert)
     else:
-        screen.say(*alert_lines(alert))
+        terminal.print(*alert_lines(alert))
     return 0
 
 
@@ -94,42 +93,42 @@ def _show(args: argparse.Namespace) -> int:
 def _test(args: argparse.Namespace) -> int:
     aws = _aws(args)
     channels = args.channel or [
-        record["ChannelId"] for record in Channels(aws, args.stack).all() if record.get("Enabled") is not False
+        record["ChannelId"] for record in ChannelStore(aws, args.stack).all() if record.get("Enabled") is not False
     ]
-    outcomes = Alerts(aws, args.stack).test(channels)
-    screen = Screen(quiet=args.json)
+    outcomes = AlertStore(aws, args.stack).test(channels)
+    terminal = Terminal(quiet=args.json)
     if args.json:
-        screen.document({"channels": outcomes})
+        terminal.print_json({"channels": outcomes})
     for outcome in outcomes:
         name = printable(str(outcome["ChannelId"]))
         if outcome["Outcome"] == "SENT":
             told = "SNS has taken it; who is subscribed shows `imagewatch channels list`" if name == EMAIL else outcome["Id"]
-            screen.say(Text.assemble(("sent", "bold green"), f"    {name}: {printable(str(told))}"))
+            terminal.print(Text.assemble(("sent", "bold green"), f"    {name}: {printable(str(told))}"))
         else:
-            screen.say(Text.assemble(("failed", "bold red"), f"  {name}: {printable(str(outcome['Reason']))}"))
+            terminal.print(Text.assemble(("failed", "bold red"), f"  {name}: {printable(str(outcome['Reason']))}"))
     return 0 if all(outcome["Outcome"] == "SENT" for outcome in outcomes) else 1
 
 
 def _confirm(args: argparse.Namespace) -> int:
     topic, _ = confirm(_aws(args), args.stack, args.link, args.topic)
     said = f"Confirmed for {topic.rpartition(':')[2]}. To end this subscription now takes AWS credentials; links in mails don't."
-    Screen(quiet=False).say(said)
+    Terminal(quiet=False).print(said)
     return 0
 
 
 def _not_this(args: argparse.Namespace) -> int:
     if args.undo and args.note:
         raise UsageError("--note says why an alert is wrong; it doesn't go with --undo.")
-    alerts = Alerts(_aws(args), args.stack)
+    alerts = AlertStore(_aws(args), args.stack)
     alert = alerts.unmark(args.alert) if args.undo else alerts.mark(args.alert, args.note)
     did = "No longer marked" if args.undo else "Marked as wrong"
     rule = printable(str(alert.get("RuleId", "")))
     see = f"imagewatch alerts precision {rule}{connection_options(args)}"
-    Screen(quiet=False).say(f"{did}: {printable(str(alert.get('Subject', args.alert)))}", f"See: {see}")
+    Terminal(quiet=False).print(f"{did}: {printable(str(alert.get('Subject', args.alert)))}", f"See: {see}")
     return 0
 
 
-def _must_have_been(alerts: Alerts, rule_id: str) -> None:
+def _must_have_been(alerts: AlertStore, rule_id: str) -> None:
     """A deleted rule's alerts are kept, so that only what has neither a record nor any alert was never a rule."""
     if not rule_id or (alerts.rule(rule_id) is None and not alerts.count_of_rule(rule_id)):
         raise CommandError(f"there is no rule {rule_id}, and no alert of one. `imagewatch rules list` shows the rules.")
@@ -139,15 +138,15 @@ def _must_have_been(alerts: Alerts, rule_id: str) -> None:
 
 
 def _precision(args: argparse.Namespace) -> int:
-    alerts = Alerts(_aws(args), args.stack)
+    alerts = AlertStore(_aws(args), args.stack)
     rule = alerts.rule(args.rule)
     seen = judged(alerts.of_rule(args.rule, args.since))
     if rule is None and not seen:
         _must_have_been(alerts, args.rule)
     found = measure(seen, rule)
-    screen = Screen(quiet=args.json)
+    terminal = Terminal(quiet=args.json)
     if args.json:
-        screen.document({"rule": args.rule, "since": args.since, **precision_numbers(found)})
+        terminal.print_json({"rule": args.rule, "since": args.since, **precision_numbers(found)})
     else:
-        screen.say(*precision_lines(args.rule, found))
+        terminal.print(*precision_lines(args.rule, found))
     return 0

@@ -18,10 +18,9 @@ from imagewatch.alerts.channel_health import UNCHECKED
 from uploader.actions import add_action
 from uploader.arguments import connection, connection_options
 from uploader.aws.session import Aws
-from uploader.channels.channel_store import EMAIL, KINDS, MIN_SECRET, Channels, Subscription, refuse_id, refuse_url
+from uploader.channels.channel_store import EMAIL, KINDS, MIN_SECRET, ChannelStore, Subscription, refuse_id, refuse_url
 from uploader.errors import CommandError, UsageError
-from uploader.terminal import Screen
-from uploader.upload.render import printable
+from uploader.terminal import Terminal, printable
 
 SUMMARY = "Say where alerts go: e-mail, Slack, webhooks."
 DESCRIPTION = """\
@@ -50,22 +49,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--force", action="store_true", help="Remove it although rules send there.")
 
 
-def _channels(args: argparse.Namespace) -> Channels:
-    return Channels(Aws(connection(args, pool_size=4)), args.stack)
+def _channels(args: argparse.Namespace) -> ChannelStore:
+    return ChannelStore(Aws(connection(args, pool_size=4)), args.stack)
 
 
 def _list(args: argparse.Namespace) -> int:
     channels = _channels(args)
     found, rules, subscriptions = channels.all(), channels.rules(), channels.subscriptions()
     shown = [_shown(record, rules.get(record["ChannelId"], []), subscriptions) for record in found]
-    screen = Screen(quiet=args.json)
+    terminal = Terminal(quiet=args.json)
     if args.json:
-        screen.document({"channels": shown, "subscriptions": [asdict(entry) for entry in subscriptions]})
+        terminal.print_json({"channels": shown, "subscriptions": [asdict(entry) for entry in subscriptions]})
         return 0
-    screen.say(_table(shown))
+    terminal.print(_table(shown))
     if subscriptions:
-        screen.say("", _subscription_table(subscriptions))
-    screen.say(*_advice(subscriptions))
+        terminal.print("", _subscription_table(subscriptions))
+    terminal.print(*_advice(subscriptions))
     return 0
 
 
@@ -147,7 +146,7 @@ def _add(args: argparse.Namespace) -> int:
     is_new = _channels(args).add(args.channel, args.kind, args.url, args.name, secret)
     did = "Added" if is_new else "Replaced"
     trial = f"imagewatch alerts test --channel {args.channel}{connection_options(args)}"
-    Screen(quiet=False).say(f"{did} the channel {args.channel}. Try it: {trial}")
+    Terminal(quiet=False).print(f"{did} the channel {args.channel}. Try it: {trial}")
     return 0
 
 
@@ -177,7 +176,7 @@ def _disable(args: argparse.Namespace) -> int:
 
 def _switch(args: argparse.Namespace, *, on: bool) -> int:
     _channels(args).switch(args.channel, on=on)
-    Screen(quiet=False).say(f"The channel {args.channel} is {'on' if on else 'off'}.")
+    Terminal(quiet=False).print(f"The channel {args.channel} is {'on' if on else 'off'}.")
     return 0
 
 
@@ -189,5 +188,5 @@ def _remove(args: argparse.Namespace) -> int:
     if rules and not args.force:
         raise CommandError(f"{len(rules)} rules send there ({', '.join(rules[:5])}): change them first, or use --force.")
     channels.remove(args.channel)
-    Screen(quiet=False).say(f"Removed the channel {args.channel} and its secret.")
+    Terminal(quiet=False).print(f"Removed the channel {args.channel} and its secret.")
     return 0

@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from uploader.actions import add_action
-from uploader.alerts.alert_store import Alerts
+from uploader.alerts.alert_store import AlertStore
 from uploader.alerts.render import precision_lines, precision_numbers
 from uploader.arguments import connection, connection_options, number_between
 from uploader.aws.session import Aws
@@ -19,7 +19,7 @@ from uploader.rules.flags import add_flags
 from uploader.rules.precision import judged, measure
 from uploader.rules.render import rule_lines, rules_table, state_of
 from uploader.rules.rule_store import Rules, Stored
-from uploader.terminal import Screen
+from uploader.terminal import Terminal
 from uploader.times import duration, moment, now, since
 
 SUMMARY = "Say what to watch for: write rules, try them on past images, apply them to those."
@@ -104,13 +104,13 @@ def _over_history(actions: Any) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     found = Rules(Aws(connection(args, pool_size=4)), args.stack).all()
-    screen, moment = Screen(quiet=args.json), now()
+    terminal, moment = Terminal(quiet=args.json), now()
     if args.json:
-        screen.document({"rules": [{**_plain(stored), "State": state_of(stored, moment)} for stored in found.values()]})
+        terminal.print_json({"rules": [{**_plain(stored), "State": state_of(stored, moment)} for stored in found.values()]})
     elif found:
-        screen.say(rules_table(found.values(), moment))
+        terminal.print(rules_table(found.values(), moment))
     else:
-        screen.say(
+        terminal.print(
             f'There are no rules yet. A first one: imagewatch rules add "Person seen" --any Person:90{connection_options(args)}'
         )
     return 0
@@ -119,18 +119,18 @@ def _list(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace) -> int:
     aws = Aws(connection(args, pool_size=4))
     stored = Rules(aws, args.stack).get(args.rule)
-    screen = Screen(quiet=args.json)
+    terminal = Terminal(quiet=args.json)
     try:
-        alerts, unknown = Alerts(aws, args.stack).of_rule(args.rule, since("30d"), _ALERTS_COUNTED), ""
+        alerts, unknown = AlertStore(aws, args.stack).of_rule(args.rule, since("30d"), _ALERTS_COUNTED), ""
     except CommandError as error:  # who may read rules need not be allowed to read alerts
         alerts, unknown = [], str(error)
     if args.json:
         numbers = {"counted": len(alerts), **_by_status(alerts), **precision_numbers(measure(judged(alerts), stored.record))}
-        screen.document({"rule": _plain(stored), "State": state_of(stored, now()), "alerts": None if unknown else numbers})
+        terminal.print_json({"rule": _plain(stored), "State": state_of(stored, now()), "alerts": None if unknown else numbers})
         return 0
     stored.valid()
-    screen.say(*rule_lines(stored, now()))
-    screen.say(*([Text(f"Its alerts can't be read: {unknown}", style="yellow")] if unknown else _alert_lines(stored, alerts)))
+    terminal.print(*rule_lines(stored, now()))
+    terminal.print(*([Text(f"Its alerts can't be read: {unknown}", style="yellow")] if unknown else _alert_lines(stored, alerts)))
     return 0
 
 

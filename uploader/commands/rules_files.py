@@ -12,7 +12,7 @@ from uploader.rules.changes import DELETED, UNCHANGED, plan
 from uploader.rules.files import document, read_files, to_yaml
 from uploader.rules.rule_store import Rules
 from uploader.rules.session import RuleSession
-from uploader.terminal import Screen
+from uploader.terminal import Terminal
 
 
 def import_(args: argparse.Namespace) -> int:
@@ -35,7 +35,7 @@ def export(args: argparse.Namespace) -> int:
     damaged = [stored.problem for stored in found if stored.rule is None]
     rules = [stored.rule for stored in found if stored.rule]
     if args.json:
-        Screen(quiet=True).document({"rules": [document(rule.to_record()) for rule in rules]})
+        Terminal(quiet=True).print_json({"rules": [document(rule.to_record()) for rule in rules]})
     else:
         sys.stdout.write(to_yaml(rules) or "[]\n")
     if damaged:

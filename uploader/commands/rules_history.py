@@ -33,9 +33,8 @@ from uploader.rules.render_preview import (
     preview_lines,
 )
 from uploader.rules.rule_store import Rules
-from uploader.terminal import Screen
+from uploader.terminal import Terminal, printable
 from uploader.times import minute, now
-from uploader.upload.render import printable
 from uploader.upload.summary import INTERRUPTED_EXIT_CODE
 
 EXAMPLES = 5
@@ -43,13 +42,13 @@ _SILENT = "A snooze is left out of this: it is snoozed until {}, and sends nothi
 
 
 def preview(args: argparse.Namespace) -> int:
-    aws, screen = Aws(connection(args, pool_size=SEGMENTS + 2)), Screen(quiet=args.json)
+    aws, terminal = Aws(connection(args, pool_size=SEGMENTS + 2)), Terminal(quiet=args.json)
     until = _until(args)
     wanted, present = _wanted(aws, args)
     for one in advice(aws, args.stack, wanted):
-        screen.warn(Text(printable(one.text), style="yellow"))
+        terminal.note(Text(printable(one.text), style="yellow"))
     pairs = [(rule, present.get(rule.rule_id)) for rule in wanted]
-    previews = iter(_look_back(aws, screen, args, until, [rule for pair in pairs for rule in pair if rule]))
+    previews = iter(_look_back(aws, terminal, args, until, [rule for pair in pairs for rule in pair if rule]))
     link = _link(aws, args.stack)
     documents = []
     for rule, before in pairs:
@@ -59,10 +58,10 @@ def preview(args: argparse.Namespace) -> int:
             documents.append({**preview_document(new, args.examples, link), **compared})
             continue
         examples = EXAMPLES if args.examples is None else args.examples
-        screen.say(*preview_lines(new, args.since, until, examples, link), *(comparison_lines(new, old) if old else ()), "")
-        screen.say(*_notes(rule))
+        terminal.print(*preview_lines(new, args.since, until, examples, link), *(comparison_lines(new, old) if old else ()), "")
+        terminal.print(*_notes(rule))
     if args.json:
-        screen.document({"since": args.since, "until": until, "rules": documents})
+        terminal.print_json({"since": args.since, "until": until, "rules": documents})
     return 0
 
 
@@ -70,68 +69,68 @@ def apply(args: argparse.Namespace) -> int:
     named = args.follow or args.stop or args.resume
     if bool(named) == bool(args.rule):
         raise UsageError("name the rule to apply; or a run with --follow, --stop or --resume, and no rule.")
-    aws, screen = Aws(connection(args, pool_size=SEGMENTS + 2)), Screen(quiet=args.json)
+    aws, terminal = Aws(connection(args, pool_size=SEGMENTS + 2)), Terminal(quiet=args.json)
     if not named:
-        return _start(aws, screen, args)
+        return _start(aws, terminal, args)
     runs = Runs(aws, args.stack)
     if args.dry_run:
         raise UsageError("--dry-run goes with a rule; a run has begun already.")
     if args.stop:
         runs.stop(named)
-        return _told(screen, args, runs.state(named), stopped=True)
+        return _told(terminal, args, runs.state(named), stopped=True)
     if args.resume:
         runs.resume(named)
-        screen.warn("The run goes on from where it was.")
-    return _told(screen, args, runs.state(named)) if args.detach else _follow(aws, screen, args, runs, named)
+        terminal.note("The run goes on from where it was.")
+    return _told(terminal, args, runs.state(named)) if args.detach else _follow(aws, terminal, args, runs, named)
 
 
-def _start(aws: Aws, screen: Screen, args: argparse.Namespace) -> int:
+def _start(aws: Aws, terminal: Terminal, args: argparse.Namespace) -> int:
     until = _until(args)
     rule = Rules(aws, args.stack).get(args.rule).valid()
     if not rule.enabled:
         raise CommandError(f"the rule {rule.rule_id} is disabled, so it matches nothing. `imagewatch rules enable` first.")
     runs = Runs(aws, args.stack)
     alerts = "sends alerts" if args.alert else "sends nothing"
-    screen.say(
+    terminal.print(
         f"Applies {rule.rule_id}, version {rule.version}, to images from {minute(args.since)} to {minute(until)}, and {alerts}.",
         estimate(StoredImages(aws, args.stack).size()),
     )
     if args.dry_run or (args.alert and not args.yes):
-        (seen,) = _look_back(aws, screen, args, until, [rule])
-        screen.say(*_foreseen(rule, seen, args, until))
+        (seen,) = _look_back(aws, terminal, args, until, [rule])
+        terminal.print(*_foreseen(rule, seen, args, until))
         if args.dry_run:
-            return _foretold(screen, args, rule, seen)
+            return _foretold(terminal, args, rule, seen)
         if not sys.stdin.isatty() or args.json:
             raise UsageError("--alert sends messages to people; say --yes.")
-        if not screen.confirm("Start it?"):
-            screen.say("Nothing was started.")
+        if not terminal.confirm("Start it?"):
+            terminal.print("Nothing was started.")
             return 1
     arn = runs.start(rule.rule_id, args.since, args.until, alert=args.alert)
     if args.detach:
-        return _told(screen, args, runs.state(arn))
-    screen.say(f"Started {arn}")
-    return _follow(aws, screen, args, runs, arn)
+        return _told(terminal, args, runs.state(arn))
+    terminal.print(f"Started {arn}")
+    return _follow(aws, terminal, args, runs, arn)
 
 
-def _follow(aws: Aws, screen: Screen, args: argparse.Namespace, runs: Runs, arn: str) -> int:
+def _follow(aws: Aws, terminal: Terminal, args: argparse.Namespace, runs: Runs, arn: str) -> int:
     """Shows the run's progress to its end. Ctrl-C ends the showing, and not the run."""
     state = runs.state(arn)
     total = StoredImages(aws, args.stack).size().images or None
     try:
-        with screen.counting_bar("Applying", total) as bar:
+        with terminal.counting_bar("Applying", total) as bar:
             for state in runs.follow(arn):
                 bar.at(int(state.progress.get("Examined", 0)), doing(state))
     except KeyboardInterrupt:
-        _told(screen, args, state)
+        _told(terminal, args, state)
         return INTERRUPTED_EXIT_CODE
-    return _told(screen, args, state)
+    return _told(terminal, args, state)
 
 
-def _told(screen: Screen, args: argparse.Namespace, state: RunState, *, stopped: bool = False) -> int:
+def _told(terminal: Terminal, args: argparse.Namespace, state: RunState, *, stopped: bool = False) -> int:
     """Says how the run stands; 1 when it ended otherwise than it was meant to."""
     if args.json:
-        screen.document(run_document(state))
-    screen.say(*ending_lines(state), *how_to_go_on(state, connection_options(args)))
+        terminal.print_json(run_document(state))
+    terminal.print(*ending_lines(state), *how_to_go_on(state, connection_options(args)))
     return 0 if stopped or state.is_running or state.status == SUCCEEDED else 1
 
 
@@ -149,19 +148,19 @@ def _foreseen(rule: Rule, seen: Preview, args: argparse.Namespace, until: str) -
     return [*lines, f"That is at most {most:,} {'message' if most == 1 else 'messages'}{each}{short}: {rest}{held}."]
 
 
-def _foretold(screen: Screen, args: argparse.Namespace, rule: Rule, seen: Preview) -> int:
+def _foretold(terminal: Terminal, args: argparse.Namespace, rule: Rule, seen: Preview) -> int:
     if args.json:
         alerts = args.alert and not snoozed(rule, now())
         most, few = (messages_at_most(seen), messages_at_once(seen)) if alerts else (0, 0)
         messages = {"messages_at_most": most, "messages_within_cooldown": few}
-        screen.document({"dry_run": True, "rule": rule.rule_id, "images": seen.images, "matched": len(seen.hits), **messages})
-    screen.say("Nothing was started (--dry-run).")
+        terminal.print_json({"dry_run": True, "rule": rule.rule_id, "images": seen.images, "matched": len(seen.hits), **messages})
+    terminal.print("Nothing was started (--dry-run).")
     return 0
 
 
-def _look_back(aws: Aws, screen: Screen, args: argparse.Namespace, until: str, rules: Sequence[Rule]) -> list[Preview]:
+def _look_back(aws: Aws, terminal: Terminal, args: argparse.Namespace, until: str, rules: Sequence[Rule]) -> list[Preview]:
     images = StoredImages(aws, args.stack)
-    with screen.counting_bar("Looking back", images.size().images or None) as bar:
+    with terminal.counting_bar("Looking back", images.size().images or None) as bar:
         return preview_rules(rules, images.pages(args.since, until), bar.advance)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.text import Text
 
 from imagewatch.timestamps import iso_utc
-from uploader.alerts.alert_store import Alerts
+from uploader.alerts.alert_store import AlertStore
 from uploader.arguments import connection_options
 from uploader.errors import CommandError, UsageError
 from uploader.rules.changes import Change, change
@@ -21,8 +21,8 @@ from uploader.rules.flags import changed_by, has_flags, rule_from
 from uploader.rules.rule_store import Stored
 from uploader.rules.session import RuleSession
 from uploader.rules.yaml_document import dump
+from uploader.terminal import printable
 from uploader.times import minute, now
-from uploader.upload.render import printable
 
 _HEAD = """\
 # The rule {rule_id}, version {version}. Save it and close the editor: it is checked, then written. As it was: nothing changes.
@@ -52,7 +52,7 @@ def add(args: argparse.Namespace) -> int:
     code = session.carry_out([change(rule, None) for rule in wanted], said)
     if not args.dry_run:
         trial = f"imagewatch rules preview {wanted[0].rule_id}{connection_options(args)}"
-        session.screen.say(f"What it would have done in the last 30 days: {trial}")
+        session.terminal.print(f"What it would have done in the last 30 days: {trial}")
     return code
 
 
@@ -78,8 +78,8 @@ def _in_editor(session: RuleSession, before: Stored) -> int:
     draft = Draft.of(f"{before.rule_id if before.rule else 'rule'}.yaml", head + dump(document(record)))
 
     def again(problem: str) -> bool:
-        session.screen.warn(Text(printable(problem.replace("\n", "; ")), style="red"))
-        return sys.stdin.isatty() and session.screen.confirm("Edit it again?")
+        session.terminal.note(Text(printable(problem.replace("\n", "; ")), style="red"))
+        return sys.stdin.isatty() and session.terminal.confirm("Edit it again?")
 
     written = draft.edited(lambda text: read_one(text, draft.path.name, before.rule_id), again)
     if written is None:
@@ -90,7 +90,7 @@ def _in_editor(session: RuleSession, before: Stored) -> int:
     except CommandError as error:
         raise CommandError(f"{error} {draft.kept}") from error
     if session.args.dry_run:
-        session.screen.say(draft.kept)
+        session.terminal.print(draft.kept)
     else:
         draft.discard()
     return code
@@ -115,7 +115,7 @@ def snooze(args: argparse.Namespace) -> int:
     session = RuleSession(args)
     before = session.rules.get(args.rule)
     code = session.replace(replace(before.valid(), snoozed_until=until), before)
-    session.screen.say(
+    session.terminal.print(
         f"It alerts nobody until {minute(until)}; what it matches is still recorded." if until else "It alerts again."
     )
     return code
@@ -124,13 +124,13 @@ def snooze(args: argparse.Namespace) -> int:
 def delete(args: argparse.Namespace) -> int:
     session = RuleSession(args)
     before = session.rules.get(args.rule)
-    alerts = Alerts(session.aws, args.stack).count_of_rule(args.rule)
+    alerts = AlertStore(session.aws, args.stack).count_of_rule(args.rule)
     had = f"It has had {alerts:,} {'alert' if alerts == 1 else 'alerts'}; they are kept."
-    session.screen.say(f"{printable(str(before.record.get('Name', '')))} ({before.rule_id}, version {before.version}). {had}")
+    session.terminal.print(f"{printable(str(before.record.get('Name', '')))} ({before.rule_id}, version {before.version}). {had}")
     if not args.yes and not args.dry_run:
         if not sys.stdin.isatty() or args.json:
             raise UsageError("deleting a rule can't be undone; say --yes. `imagewatch rules disable` only silences it.")
-        if not session.screen.confirm("Delete it?"):
-            session.screen.say("Nothing was deleted.")
+        if not session.terminal.confirm("Delete it?"):
+            session.terminal.print("Nothing was deleted.")
             return 1
     return session.carry_out([Change(before.rule_id, None, before)])

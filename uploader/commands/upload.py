@@ -9,7 +9,7 @@ from uploader.arguments import add_connection_arguments, connection, number_betw
 from uploader.aws.session import Aws
 from uploader.aws.stack import Stack, find_stack
 from uploader.errors import CommandError, UsageError
-from uploader.terminal import Screen
+from uploader.terminal import Terminal
 from uploader.upload.discovery import find_files
 from uploader.upload.follow import Follower, current_version, still_running
 from uploader.upload.image_records import ImageRecords
@@ -56,65 +56,65 @@ def run(args: argparse.Namespace) -> int:
     """Runs the command; raises CommandError for what ends it before anything was sent."""
     if args.timeout is not None and not args.wait:
         raise UsageError("--timeout is how long --wait waits, so it needs --wait.")
-    screen = Screen(quiet=args.json)
+    terminal = Terminal(quiet=args.json)
     source = source_name(args.source)
     findings = find_files(args.paths, recursive=args.recursive, take_all=args.all)
     plan = plan_uploads(findings.files, source)
     results = Results(plan.uploads, [*findings.failed, *plan.failed], findings.skipped, waited=args.wait)
     for failure in results.failed:
-        screen.warn(failure_line(failure))
+        terminal.note(failure_line(failure))
     try:
-        _upload_and_wait(args, screen, source, results)
+        _upload_and_wait(args, terminal, source, results)
     except CommandError as error:
         results.give_up(str(error))
         if args.json:
-            screen.document(results.document())
+            terminal.print_json(results.document())
         raise
     if args.json:
-        screen.document(results.document())
+        terminal.print_json(results.document())
     return results.exit_code
 
 
-def _upload_and_wait(args: argparse.Namespace, screen: Screen, source: str, results: Results) -> None:
+def _upload_and_wait(args: argparse.Namespace, terminal: Terminal, source: str, results: Results) -> None:
     if not results.planned:
-        screen.say(*summary_lines(results, "", 0.0))
+        terminal.print(*summary_lines(results, "", 0.0))
         return
     aws = Aws(connection(args, pool_size=args.concurrency + 2))
     stack = find_stack(aws, args.stack)
-    _upload(screen, aws, stack.images_bucket, source, results, args.concurrency)
+    _upload(terminal, aws, stack.images_bucket, source, results, args.concurrency)
     if not args.wait or results.interrupted or not results.uploaded:
         return
-    _wait(screen, aws, stack, results, args.timeout or DEFAULT_TIMEOUT)
+    _wait(terminal, aws, stack, results, args.timeout or DEFAULT_TIMEOUT)
     if results.analyses:
-        screen.say("", analysis_table(results.analyses, f"{UPLOADS_PREFIX}/{source}/"), "")
-        screen.say(*analysis_lines(results.analyses))
+        terminal.print("", analysis_table(results.analyses, f"{UPLOADS_PREFIX}/{source}/"), "")
+        terminal.print(*analysis_lines(results.analyses))
 
 
-def _upload(screen: Screen, aws: Aws, bucket: str, source: str, results: Results, concurrency: int) -> None:
+def _upload(terminal: Terminal, aws: Aws, bucket: str, source: str, results: Results, concurrency: int) -> None:
     """Sends what is planned; after it every planned file has an outcome."""
     began = time.monotonic()
     reason = ""
-    with screen.upload_bar(len(results.planned), sum(item.size for item in results.planned)) as bar:
+    with terminal.upload_bar(len(results.planned), sum(item.size for item in results.planned)) as bar:
         uploader = Uploader(aws.s3, bucket, source, bar.sent)
         uploads = Uploads(results.planned, uploader.upload, min(concurrency, len(results.planned)))
         with on_interrupt(uploads.interrupt):
             for outcome in uploads:
-                reason = _take(outcome, screen, results) or reason
+                reason = _take(outcome, terminal, results) or reason
                 bar.file_ended()
     results.interrupted = uploads.interrupted
     results.give_up(INTERRUPTED if uploads.interrupted else reason)
-    screen.say(*summary_lines(results, bucket, time.monotonic() - began))
+    terminal.print(*summary_lines(results, bucket, time.monotonic() - began))
 
 
-def _take(outcome: Outcome, screen: Screen, results: Results) -> str:
+def _take(outcome: Outcome, terminal: Terminal, results: Results) -> str:
     """Takes in one outcome; gives the reason when it is one that all other files share."""
     failure = results.add(outcome)
     if failure:
-        screen.warn(failure_line(failure))
+        terminal.note(failure_line(failure))
     return outcome.reason if isinstance(outcome, NotUploaded) and outcome.hopeless else ""
 
 
-def _wait(screen: Screen, aws: Aws, stack: Stack, results: Results, timeout: float) -> None:
+def _wait(terminal: Terminal, aws: Aws, stack: Stack, results: Results, timeout: float) -> None:
     records = ImageRecords(aws.dynamodb, stack.images_table)
     follower = Follower(
         records.read,
@@ -122,12 +122,12 @@ def _wait(screen: Screen, aws: Aws, stack: Stack, results: Results, timeout: flo
         lambda record: still_running(aws.stepfunctions, record),
     )
     try:
-        with screen.waiting_bar(len(results.uploaded)) as bar:
+        with terminal.waiting_bar(len(results.uploaded)) as bar:
             for analysis in follower.follow(results.uploaded, timeout):
                 results.add_analysis(analysis)
                 bar.image_ended()
     except KeyboardInterrupt:
         results.interrupted = True
-        screen.warn("Interrupted while waiting. All of them are uploaded, and their analysis goes on.")
+        terminal.note("Interrupted while waiting. All of them are uploaded, and their analysis goes on.")
     except CommandError as error:
         results.not_followed(str(error))

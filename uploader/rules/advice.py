@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from imagewatch.rules.model import Rule, Term
 from imagewatch.rules.vocabulary import suggestions
 from uploader.aws.dynamodb import from_item
-from uploader.aws.errors import asking
+from uploader.aws.errors import aws_call
 from uploader.aws.session import Aws
 from uploader.aws.stack import find_outputs, find_parameters
-from uploader.channels.channel_store import EMAIL, Channels
+from uploader.channels.channel_store import EMAIL, ChannelStore
 from uploader.errors import CommandError
 
 SAMPLE = 200  # images; one request, and at most 1 MB of it
@@ -56,7 +56,7 @@ def _seen(aws: Aws, stack: str) -> list[str]:
     """Names found in some of this deployment's images; empty when they can't be read, for this is only a help."""
     try:
         (table,) = find_outputs(aws, stack, "ImagesTableName")
-        with asking("read images (dynamodb:Scan)"):
+        with aws_call("read images (dynamodb:Scan)"):
             page = aws.dynamodb.scan(TableName=table, Limit=SAMPLE, ProjectionExpression="Labels, Moderation.Labels")
     except CommandError:
         return []
@@ -96,7 +96,7 @@ def _channels(aws: Aws, stack: str, rules: list[Rule]) -> Iterator[Advice]:
     if not named:
         return
     try:
-        known = {record["ChannelId"] for record in Channels(aws, stack).all()}
+        known = {record["ChannelId"] for record in ChannelStore(aws, stack).all()}
     except CommandError as error:
         yield Advice(f"Whether the channels exist can't be said: {error}")
         return

@@ -16,8 +16,8 @@ from uploader.rules.changes import CHANGED, DELETED, NEW, Change, field_lines
 from uploader.rules.files import to_yaml
 from uploader.rules.rule_store import Stored
 from uploader.tables import TableOrLines
+from uploader.terminal import printable
 from uploader.times import minute
-from uploader.upload.render import printable
 
 _STATES = {"on": "green", "off": "dim", "invalid": "red"}
 _KINDS = {NEW: "green", CHANGED: "yellow", DELETED: "red"}

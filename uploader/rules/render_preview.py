@@ -16,8 +16,8 @@ from imagewatch.alerts.cooldown import in_words
 from imagewatch.images.version import UPLOADS_PREFIX, ImageVersion
 from imagewatch.rules.model import Rule
 from uploader.rules.preview import HELD_BACK, MUTED, SENT, Hit, Preview
+from uploader.terminal import printable
 from uploader.times import minute
-from uploader.upload.render import printable
 
 WIDTH = 48  # columns of the longest bar
 BARS = 62  # at most; for more days, a bar is a week or several

@@ -13,7 +13,7 @@ from imagewatch.errors import InvalidRule
 from imagewatch.rules.model import Rule
 from imagewatch.timestamps import iso_utc
 from uploader.aws.dynamodb import from_item, scan, to_item
-from uploader.aws.errors import asking
+from uploader.aws.errors import aws_call
 from uploader.aws.session import Aws
 from uploader.aws.stack import find_outputs
 from uploader.errors import CommandError
@@ -52,13 +52,13 @@ class Rules:
 
     def all(self) -> dict[str, Stored]:
         """Every rule by its id, in the order of ids."""
-        with asking("read the rules (dynamodb:Scan)"):
+        with aws_call("read the rules (dynamodb:Scan)"):
             found = [_stored(record) for record in scan(self._aws.dynamodb, self._table, ConsistentRead=True)]
         return {stored.rule_id: stored for stored in sorted(found, key=lambda stored: stored.rule_id)}
 
     def find(self, rule_id: str) -> Stored | None:
         """The rule as it is now, or None when there is none of this id."""
-        with asking("read the rule (dynamodb:GetItem)"):
+        with aws_call("read the rule (dynamodb:GetItem)"):
             answer = self._aws.dynamodb.get_item(TableName=self._table, Key=to_item({"RuleId": rule_id}), ConsistentRead=True)
         return _stored(from_item(answer["Item"])) if "Item" in answer else None
 
@@ -92,7 +92,7 @@ class Rules:
     def delete(self, before: Stored) -> None:
         """Deletes the rule that was read."""
         condition, values = _unchanged(before)
-        with asking("delete the rule (dynamodb:DeleteItem)"), _or_else(_lost(before)):
+        with aws_call("delete the rule (dynamodb:DeleteItem)"), _or_else(_lost(before)):
             self._aws.dynamodb.delete_item(
                 TableName=self._table,
                 Key=to_item({"RuleId": before.rule_id}),
@@ -101,7 +101,7 @@ class Rules:
             )
 
     def _put(self, rule: Rule, condition: str, values: Mapping[str, Any], lost: str) -> None:
-        with asking("write the rule (dynamodb:PutItem)"), _or_else(lost):
+        with aws_call("write the rule (dynamodb:PutItem)"), _or_else(lost):
             self._aws.dynamodb.put_item(
                 TableName=self._table,
                 Item=to_item(rule.to_record()),

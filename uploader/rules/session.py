@@ -16,8 +16,7 @@ from uploader.rules.advice import advice
 from uploader.rules.changes import CHANGED, DELETED, NEW, Change, change, change_document
 from uploader.rules.render import change_lines, counts
 from uploader.rules.rule_store import LostRaceError, Rules, Stored
-from uploader.terminal import Screen
-from uploader.upload.render import printable
+from uploader.terminal import Terminal, printable
 
 
 class RuleSession:
@@ -25,7 +24,7 @@ class RuleSession:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
-        self.screen = Screen(quiet=args.json)
+        self.terminal = Terminal(quiet=args.json)
         self.aws = Aws(connection(args, pool_size=4))
         self.rules = Rules(self.aws, args.stack)
 
@@ -36,9 +35,9 @@ class RuleSession:
         """
         found = list(advice(self.aws, self.args.stack, rules))
         for one in found:
-            self.screen.warn(Text(printable(one.text), style="yellow"))
+            self.terminal.note(Text(printable(one.text), style="yellow"))
         asked = ask and any(one.doubt for one in found) and not (self.args.yes or self.args.dry_run or self.args.json)
-        if asked and sys.stdin.isatty() and not self.screen.confirm(f"{ask} all the same?"):
+        if asked and sys.stdin.isatty() and not self.terminal.confirm(f"{ask} all the same?"):
             raise CommandError("nothing was written.")
         return [one.text for one in found]
 
@@ -57,7 +56,7 @@ class RuleSession:
             except LostRaceError as error:
                 lost.append(str(error))
         if self.args.json:
-            self.screen.document(
+            self.terminal.print_json(
                 {
                     "dry_run": self.args.dry_run,
                     "rules": [change_document(one) for one in done],
@@ -67,7 +66,7 @@ class RuleSession:
             )
         did = "Nothing was written (--dry-run)" if self.args.dry_run else "Done"
         if done or not lost:
-            self.screen.say(*change_lines(done), f"{did}: {counts(done)}.")
+            self.terminal.print(*change_lines(done), f"{did}: {counts(done)}.")
         if lost:
             raise CommandError.of_several(lost, f"{len(lost)} rules were not written.")
         return 0

@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from uploader.terminal import printable
 from uploader.upload.discovery import EMPTY, HIDDEN, NOT_AN_IMAGE, LeftOut
 from uploader.upload.follow import Analysis
 from uploader.upload.render_findings import label_words, moderation_words, rule_words, status_words
@@ -67,11 +68,6 @@ def analysis_lines(analyses: Sequence[Analysis]) -> Iterator[Text]:
     for analysis in analyses[ROWS_SHOWN:]:
         if not analysis.fine:
             yield failure_line(LeftOut(analysis.upload.key, analysis.reason))
-
-
-def printable(text: str) -> str:
-    """The text with control characters spelled out, so that no file name can command the terminal."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _found_cells(analysis: Analysis) -> tuple[Text, Text, Text]:

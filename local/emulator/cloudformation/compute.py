@@ -8,12 +8,12 @@ import uuid
 from typing import Any
 
 from local.emulator.cloudformation.deployment import Deployment, Permission, QueueMapping
-from local.emulator.cloudformation.registry import Created, claims
+from local.emulator.cloudformation.registry import Created, supports
 from local.emulator.lambda_.functions import Function
 from tools.sam_template import Json, TemplateError
 
 
-@claims(
+@supports(
     "AWS::Lambda::Function",
     "FunctionName",
     "Description",
@@ -71,7 +71,7 @@ def _create_in_moto(deployment: Deployment, name: str, properties: Json) -> None
     deployment.client("lambda").create_function(FunctionName=name, Code=code, **arguments)
 
 
-@claims(
+@supports(
     "AWS::Lambda::EventSourceMapping",
     "EventSourceArn",
     "FunctionName",
@@ -100,7 +100,7 @@ def event_source_mapping(deployment: Deployment, logical_id: str, properties: Js
     return Created(mapping.uuid, {"Id": mapping.uuid})
 
 
-@claims("AWS::Lambda::Permission", "Action", "FunctionName", "Principal", "SourceArn", "SourceAccount")
+@supports("AWS::Lambda::Permission", "Action", "FunctionName", "Principal", "SourceArn", "SourceAccount")
 def permission(deployment: Deployment, logical_id: str, properties: Json) -> Created:
     name = properties["FunctionName"].split(":")[-1]
     sources = {key: properties[key] for key in ("SourceArn", "SourceAccount") if key in properties}
@@ -115,7 +115,7 @@ def permission(deployment: Deployment, logical_id: str, properties: Json) -> Cre
     return Created(logical_id)
 
 
-@claims(
+@supports(
     "AWS::StepFunctions::StateMachine",
     "StateMachineName",
     "StateMachineType",

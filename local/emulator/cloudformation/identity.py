@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.emulator.cloudformation.deployment import Deployment, RolePolicies
-from local.emulator.cloudformation.registry import Created, claims
+from local.emulator.cloudformation.registry import Created, supports
 from local.emulator.iam.evaluation import statements_of
 from tools.sam_template import ACCOUNT_ID, Json, TemplateError
 
 
-@claims("AWS::IAM::ManagedPolicy", "ManagedPolicyName", "Description", "Path", "PolicyDocument")
+@supports("AWS::IAM::ManagedPolicy", "ManagedPolicyName", "Description", "Path", "PolicyDocument")
 def managed_policy(deployment: Deployment, logical_id: str, properties: Json) -> Created:
     name = properties.get("ManagedPolicyName") or deployment.generated_name(logical_id)
     document = properties["PolicyDocument"]
@@ -27,7 +27,7 @@ def managed_policy(deployment: Deployment, logical_id: str, properties: Json) ->
     return Created(arn, {"PolicyArn": arn})
 
 
-@claims(
+@supports(
     "AWS::IAM::Role",
     "RoleName",
     "Path",

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local.emulator.cloudformation.deployment import Deployment
-from local.emulator.cloudformation.registry import Created, claims
+from local.emulator.cloudformation.registry import Created, supports
 from local.emulator.events.schedules import next_after
 from tools.sam_template import ACCOUNT_ID, Json
 
 
-@claims(
+@supports(
     "AWS::SQS::Queue",
     "QueueName",
     "VisibilityTimeout",
@@ -41,7 +41,7 @@ def _attribute(value: Any) -> str:
     return json.dumps(value) if isinstance(value, dict) else str(value)
 
 
-@claims("AWS::SQS::QueuePolicy", "Queues", "PolicyDocument")
+@supports("AWS::SQS::QueuePolicy", "Queues", "PolicyDocument")
 def queue_policy(deployment: Deployment, logical_id: str, properties: Json) -> Created:
     document = json.dumps(properties["PolicyDocument"])
     for url in properties["Queues"]:
@@ -49,7 +49,7 @@ def queue_policy(deployment: Deployment, logical_id: str, properties: Json) -> C
     return Created(deployment.generated_name(logical_id))
 
 
-@claims("AWS::SNS::Topic", "TopicName", "DisplayName", "KmsMasterKeyId", "TracingConfig", "Tags")
+@supports("AWS::SNS::Topic", "TopicName", "DisplayName", "KmsMasterKeyId", "TracingConfig", "Tags")
 def topic(deployment: Deployment, logical_id: str, properties: Json) -> Created:
     name = properties.get("TopicName") or deployment.generated_name(logical_id)
     known = ("DisplayName", "KmsMasterKeyId", "TracingConfig")
@@ -58,7 +58,7 @@ def topic(deployment: Deployment, logical_id: str, properties: Json) -> Created:
     return Created(arn, {"TopicArn": arn, "TopicName": name})
 
 
-@claims("AWS::SNS::TopicPolicy", "Topics", "PolicyDocument")
+@supports("AWS::SNS::TopicPolicy", "Topics", "PolicyDocument")
 def topic_policy(deployment: Deployment, logical_id: str, properties: Json) -> Created:
     document = json.dumps(properties["PolicyDocument"])
     for arn in properties["Topics"]:
@@ -66,13 +66,13 @@ def topic_policy(deployment: Deployment, logical_id: str, properties: Json) -> C
     return Created(deployment.generated_name(logical_id))
 
 
-@claims("AWS::SNS::Subscription", "TopicArn", "Protocol", "Endpoint")
+@supports("AWS::SNS::Subscription", "TopicArn", "Protocol", "Endpoint")
 def subscription(deployment: Deployment, logical_id: str, properties: Json) -> Created:
     answer = deployment.client("sns").subscribe(**properties, ReturnSubscriptionArn=True)
     return Created(answer["SubscriptionArn"])
 
 
-@claims(
+@supports(
     "AWS::Events::Rule",
     "Name",
     "Description",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from local.emulator.cloudformation.deployment import Deployment
-from local.emulator.cloudformation.registry import Created, claims
+from local.emulator.cloudformation.registry import Created, supports
 from tools.sam_template import Json
 
 
-@claims("AWS::Logs::LogGroup", "LogGroupName", "RetentionInDays", "Tags")
+@supports("AWS::Logs::LogGroup", "LogGroupName", "RetentionInDays", "Tags")
 def log_group(deployment: Deployment, logical_id: str, properties: Json) -> Created:
     logs = deployment.client("logs")
     name = properties.get("LogGroupName") or deployment.generated_name(logical_id)
@@ -17,7 +17,7 @@ def log_group(deployment: Deployment, logical_id: str, properties: Json) -> Crea
     return Created(name, {"Arn": deployment.arn("logs", f"log-group:{name}:*")})
 
 
-@claims(
+@supports(
     "AWS::CloudWatch::Alarm",
     "AlarmName",
     "AlarmDescription",

@@ -24,25 +24,25 @@ Handler = Callable[["Deployment", str, Json], Created]
 
 
 @dataclass(frozen=True)
-class _Claim:
+class _Support:
     handler: Handler
     properties: frozenset[str]
 
 
-_claims: dict[str, _Claim] = {}
+_types: dict[str, _Support] = {}
 _RESOURCE_KEYS = {
     "Type", "Properties", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata",
 }  # fmt: skip
 
 
-def claims(resource_type: str, *properties: str) -> Callable[[Handler], Handler]:
+def supports(resource_type: str, *properties: str) -> Callable[[Handler], Handler]:
     """Register the handler of a resource type with its supported properties.
 
     "A" stands for property A with everything below it, "A.B" for property B of A, or of A's items if A is a list.
     """
 
     def register(handler: Handler) -> Handler:
-        _claims[resource_type] = _Claim(handler, frozenset(properties))
+        _types[resource_type] = _Support(handler, frozenset(properties))
         return handler
 
     return register
@@ -50,37 +50,37 @@ def claims(resource_type: str, *properties: str) -> Callable[[Handler], Handler]
 
 def supported_types() -> list[str]:
     """The resource types that have a handler."""
-    return sorted(_claims)
+    return sorted(_types)
 
 
 def handler_for(logical_id: str, resource: Json) -> Handler:
     """The handler of a resource. Raises TemplateError for an unsupported type, attribute or property."""
-    claim = _claims.get(resource["Type"])
-    if claim is None:
+    support = _types.get(resource["Type"])
+    if support is None:
         raise TemplateError(f"{logical_id}: the emulator doesn't support the resource type {resource['Type']}")
     if unknown := sorted(resource.keys() - _RESOURCE_KEYS):
         raise TemplateError(f"{logical_id}: the emulator doesn't support the resource attribute {', '.join(unknown)}")
-    for path in _unclaimed(resource.get("Properties", {}), "", claim.properties):
+    for path in _unsupported(resource.get("Properties", {}), "", support.properties):
         raise TemplateError(f"{logical_id}: the emulator doesn't support the property {path} of {resource['Type']}")
-    return claim.handler
+    return support.handler
 
 
-def _unclaimed(value: Any, prefix: str, claimed: frozenset[str]) -> list[str]:
+def _unsupported(value: Any, prefix: str, supported: frozenset[str]) -> list[str]:
     if isinstance(value, list):
-        return [path for item in value for path in _unclaimed(item, prefix, claimed)]
+        return [path for item in value for path in _unsupported(item, prefix, supported)]
     if not isinstance(value, dict):
         return []
     if len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref")):
         argument = next(iter(value.values()))
         branches = argument[1:] if "Fn::If" in value else []
-        return _unclaimed(branches, prefix, claimed)
+        return _unsupported(branches, prefix, supported)
     found: list[str] = []
     for key, item in value.items():
         path = f"{prefix}.{key}" if prefix else key
-        if path in claimed:
+        if path in supported:
             continue
-        if any(name.startswith(f"{path}.") for name in claimed):
-            found += _unclaimed(item, path, claimed)
+        if any(name.startswith(f"{path}.") for name in supported):
+            found += _unsupported(item, path, supported)
         else:
             found.append(path)
     return found

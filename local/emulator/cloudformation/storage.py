@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 from local.emulator.cloudformation.deployment import Deployment
-from local.emulator.cloudformation.registry import Created, claims
+from local.emulator.cloudformation.registry import Created, supports
 from tools.sam_template import Json
 
 
-@claims(
+@supports(
     "AWS::S3::Bucket",
     "BucketName",
     "BucketEncryption",
@@ -104,14 +104,14 @@ def _notification(notification: Json) -> Json:
     return {"QueueConfigurations": list(queues.values())}
 
 
-@claims("AWS::S3::BucketPolicy", "Bucket", "PolicyDocument")
+@supports("AWS::S3::BucketPolicy", "Bucket", "PolicyDocument")
 def bucket_policy(deployment: Deployment, logical_id: str, properties: Json) -> Created:
     document = json.dumps(properties["PolicyDocument"])
     deployment.client("s3").put_bucket_policy(Bucket=properties["Bucket"], Policy=document)
     return Created(properties["Bucket"])
 
 
-@claims(
+@supports(
     "AWS::DynamoDB::Table",
     "TableName",
     "AttributeDefinitions",

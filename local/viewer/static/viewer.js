@@ -1,5 +1,5 @@
-// The local viewer: one page that reads JSON from its own server and draws it. Every text that comes from data goes
-// through el() as a text node or an attribute, never through markup: file names are chosen by strangers.
+// The local viewer: one page that renders JSON from its server. Text from data becomes a text node or an attribute through el(),
+// never markup: file names are untrusted.
 "use strict";
 
 const POLL_MS = 2000;
@@ -36,7 +36,7 @@ function fill(node, ...children) {
   node.replaceChildren(...children.flat(Infinity).filter(Boolean));
 }
 
-async function ask(path, options) {
+async function fetchJson(path, options) {
   const answer = await fetch(path, { headers: { Accept: "application/json" }, ...options });
   let content;
   try {
@@ -45,7 +45,7 @@ async function ask(path, options) {
     content = {};
   }
   if (!answer.ok) {
-    const error = new Error(content.error || `The local stack answered ${answer.status}.`);
+    const error = new Error(content.error || `The local stack returned status ${answer.status}.`);
     error.status = answer.status;
     throw error;
   }
@@ -92,7 +92,7 @@ function skeleton(count) {
     Array.from({ length: count }, () => el("div", { class: "card skeleton" })));
 }
 
-// Asks again and again: sooner after a quick answer, later after a slow one, and not at all in a hidden tab.
+// Polls: sooner after a fast response, later after a slow one, and not in a hidden tab.
 function poll(look) {
   let stopped = false;
   let timer = 0;
@@ -117,7 +117,7 @@ function poll(look) {
 
 function connected(error) {
   const line = document.getElementById("connection");
-  // A status in the 400s is an answer about one thing, and its view shows it; this line is about the stack.
+  // A 4xx status is about one resource, and its view shows it. This line is about the stack.
   const lost = error && !(error.status >= 400 && error.status < 500);
   const said = lost ? (error.status ? error.message : "The local stack doesn't answer. Is it running (make up)? Trying again …") : "";
   if (line.textContent !== said) line.textContent = said;
@@ -173,7 +173,7 @@ function showGallery() {
       card.node ??= galleryCard(card.record);
       return card.node;
     });
-    // Only what moved is touched, so that the focus and the scroll position stay.
+    // Only changed nodes are moved, so that focus and scroll position stay.
     nodes.forEach((node, n) => {
       if (grid.children[n] !== node) grid.insertBefore(node, grid.children[n] || null);
     });
@@ -192,7 +192,7 @@ function showGallery() {
   async function look() {
     const limit = Math.min(Math.max(PAGE_SIZE, gallery.order.length), MOST_POLLED);
     try {
-      take(await ask(`/api/images?limit=${limit}`));
+      take(await fetchJson(`/api/images?limit=${limit}`));
     } catch (error) {
       if (!gallery.loaded) fill(body, message("error", "The images can't be read.", error.message));
       throw error;
@@ -205,7 +205,7 @@ function showGallery() {
     button.disabled = true;
     button.textContent = "Loading …";
     try {
-      const page = await ask(`/api/images?limit=${PAGE_SIZE}&after=${encodeURIComponent(gallery.next)}`);
+      const page = await fetchJson(`/api/images?limit=${PAGE_SIZE}&after=${encodeURIComponent(gallery.next)}`);
       const first = page.images[0]?.ImageId;
       page.images.forEach(remember);
       gallery.next = page.next;
@@ -223,7 +223,7 @@ function showGallery() {
   return { stop: poll(look) };
 }
 
-// Merges the newest page into what is known: its records are new or changed, and what it should hold and doesn't is gone.
+// Merges the newest page into the gallery. Images that should be in the page and aren't were deleted.
 function take(page) {
   const here = new Set(page.images.map((record) => record.ImageId));
   const last = page.images.at(-1);
@@ -292,7 +292,7 @@ function dropZone() {
   fill(list, uploads.rows.slice(-12).map((row) => row.node));
   return el("section", { class: "drop", "aria-label": "Upload" },
     el("p", {}, "Drop photos here, or ", input, el("label", { for: "files", class: "button" }, "choose files")),
-    el("p", { class: "quiet" }, "They go to S3 under ", el("code", {}, "uploads/browser/"), " and through the whole workflow."),
+    el("p", { class: "quiet" }, "They are uploaded to ", el("code", {}, "uploads/browser/"), " and analyzed by the workflow."),
     list);
 }
 
@@ -322,7 +322,7 @@ function sendNext() {
 async function send(row) {
   row.said.textContent = "uploading …";
   try {
-    const stored = await ask(`/api/uploads/${encodeURIComponent(row.file.name)}`, { method: "PUT", body: row.file, headers: { "X-Imagewatch": "upload" } });
+    const stored = await fetchJson(`/api/uploads/${encodeURIComponent(row.file.name)}`, { method: "PUT", body: row.file, headers: { "X-Imagewatch": "upload" } });
     row.said.replaceChildren(el("a", { href: `/images/${stored.ImageId}` }, "uploaded"));
   } catch (error) {
     row.said.className = "bad";
@@ -357,13 +357,13 @@ function showImage(id) {
   async function look() {
     let record;
     try {
-      record = await ask(`/api/images/${encodeURIComponent(id)}`);
+      record = await fetchJson(`/api/images/${encodeURIComponent(id)}`);
     } catch (error) {
       if (!drawn || error.status === 404) {
         drawn = "";
         const missing = error.status === 404;
         fill(main, back(), message("error", missing ? "This image isn't there." : "The image can't be read.", error.message,
-          missing ? "If it was uploaded a moment ago, it appears here by itself." : ""));
+          missing ? "If it was just uploaded, it will appear here." : ""));
       }
       throw error;
     }
@@ -414,7 +414,7 @@ function stage(record, overlay) {
     src: `/pictures/${encodeURIComponent(record.ImageId)}?v=${encodeURIComponent(record.Version || "")}&at=${encodeURIComponent(record.AnalyzedAt || record.Status || "")}`,
     alt: describe(record), onerror: () => frame.replaceWith(nothing()),
   });
-  // The upright size that the boxes refer to, so that the page doesn't jump when the picture arrives.
+  // The upright size that the boxes refer to. Setting it avoids a layout shift when the picture loads.
   if (record.Width && record.Height) {
     image.width = record.Width;
     image.height = record.Height;
@@ -437,7 +437,7 @@ function drawLabels(record, list, overlay, scale) {
   const all = [...(record.Labels || [])].sort((a, b) => b.Confidence - a.Confidence);
   const shown = all.filter((label) => label.Confidence >= least);
   const hidden = all.length - shown.length;
-  const boxes = new Map(); // by place: a person and their face can share one box, which then carries both names
+  const boxes = new Map(); // by position: a person and a face can share one box, which then has both names
   const items = shown.map((label, n) => {
     const hue = (n * 67 + 210) % 360;
     const own = (label.Instances || []).filter((one) => one.BoundingBox && (one.Confidence ?? 100) >= least).map((one) => {
@@ -452,7 +452,7 @@ function drawLabels(record, list, overlay, scale) {
   fill(list,
     items.length ? el("ul", { class: "labels" }, items) : null,
     !all.length ? el("p", { class: "quiet" }, record.Status === "ANALYZED" ? "Nothing was recognised above the floor confidence." : "None yet.") : null,
-    record.LabelsOmitted ? el("p", { class: "quiet" }, `${plural(record.LabelsOmitted, "label", "labels")} more came from Rekognition and weren't kept.`) : null,
+    record.LabelsOmitted ? el("p", { class: "quiet" }, `${plural(record.LabelsOmitted, "more label", "more labels")} from Rekognition were not stored.`) : null,
     hidden ? el("p", { class: "hidden-note", role: "status" }, `${plural(hidden, "label", "labels")} hidden below ${least} %. `,
       el("button", { type: "button", class: "link", onclick: () => scale.set(0) }, "Show all")) : null);
 }
@@ -503,7 +503,7 @@ function moderationSection(record) {
   const found = moderation.Labels || [];
   const checked = moderation.Status === "CHECKED";
   let said;
-  if (!checked) said = el("p", { class: "not-checked" }, el("strong", {}, "Not checked. "), moderation.Reason || "Nobody has looked whether this image is safe.");
+  if (!checked) said = el("p", { class: "not-checked" }, el("strong", {}, "Not checked. "), moderation.Reason || "The image was not moderated.");
   else if (!found.length) said = el("p", {}, "Checked: nothing found.");
   else said = el("ul", { class: "moderation" }, found.map((label) => el("li", {},
     el("strong", {}, [...(label.Parents || [])].reverse().concat(label.Name).join(" › ")), " ", el("b", {}, percent(label.Confidence)))));
@@ -524,13 +524,13 @@ function factsSection(record) {
     ["Picture", [record.Format, record.Width && `${record.Width} × ${record.Height} px`, size(record.Size)].filter(Boolean).join(" · ")],
     ["Source", record.Source],
     ["Uploaded", moment(record.UploadedAt)],
-    ["Analyzed", record.AnalyzedAt ? `${moment(record.AnalyzedAt)} (${duration(Date.parse(record.AnalyzedAt) - Date.parse(record.ReceivedAt || record.UploadedAt))} after it was seen)` : ""],
+    ["Analyzed", record.AnalyzedAt ? `${moment(record.AnalyzedAt)} (${duration(Date.parse(record.AnalyzedAt) - Date.parse(record.ReceivedAt || record.UploadedAt))} after upload)` : ""],
     ["Models", Object.entries(record.ModelVersions || {}).map(([name, version]) => `${name} ${version}`).join(" · ")],
     ["Image id", record.ImageId],
   ].filter(([, value]) => value);
   return el("section", {}, el("h2", {}, "About"),
     el("dl", { class: "facts" }, facts.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]),
-      record.ExecutionArn ? [el("dt", {}, "Execution"), el("dd", {}, el("a", { href: `/executions/${encodeURIComponent(record.ExecutionArn)}` }, "How it was analysed, step by step"))] : null));
+      record.ExecutionArn ? [el("dt", {}, "Execution"), el("dd", {}, el("a", { href: `/executions/${encodeURIComponent(record.ExecutionArn)}` }, "Execution history"))] : null));
 }
 
 // --- an execution ---------------------------------------------------------------------------------------------------
@@ -540,56 +540,56 @@ function showExecution(arn) {
   let drawn = "";
   fill(main, message("loading", "Loading the history …"));
   async function look() {
-    let told;
+    let execution;
     try {
-      told = await ask(`/api/executions/${encodeURIComponent(arn)}`);
+      execution = await fetchJson(`/api/executions/${encodeURIComponent(arn)}`);
     } catch (error) {
       if (!drawn) fill(main, el("nav", { class: "back" }, el("a", { href: "/" }, "← All images")), message("error", "The history can't be shown.", error.message));
       throw error;
     }
-    const text = JSON.stringify(told);
+    const text = JSON.stringify(execution);
     if (text === drawn) return;
     drawn = text;
-    drawExecution(told);
+    drawExecution(execution);
   }
   return { stop: poll(look) };
 }
 
-function drawExecution(told) {
-  document.title = `${told.Name} · Imagewatch (local)`;
-  const longest = Math.max(told.DurationMs || 0, ...told.Steps.map((step) => step.DurationMs || 0), 1);
+function drawExecution(execution) {
+  document.title = `${execution.Name} · Imagewatch (local)`;
+  const longest = Math.max(execution.DurationMs || 0, ...execution.Steps.map((step) => step.DurationMs || 0), 1);
   const opened = new Set([...main.querySelectorAll("details[open]")].map((one) => one.id));
   const summary = [
-    told.DurationMs !== undefined ? `${duration(told.DurationMs)}` : "running",
-    plural(told.Steps.length, "state entered", "states entered"), plural(told.Events.length, "event", "events"), `started ${moment(told.StartedAt)}`,
+    execution.DurationMs !== undefined ? `${duration(execution.DurationMs)}` : "running",
+    plural(execution.Steps.length, "state entered", "states entered"), plural(execution.Events.length, "event", "events"), `started ${moment(execution.StartedAt)}`,
   ].join(" · ");
   fill(main,
-    el("nav", { class: "back" }, el("a", { href: told.ImageId ? `/images/${told.ImageId}` : "/" }, told.ImageId ? "← The image" : "← All images")),
-    el("div", { class: "bar" }, el("h1", { class: "break" }, told.Name), badge(told.Status)),
+    el("nav", { class: "back" }, el("a", { href: execution.ImageId ? `/images/${execution.ImageId}` : "/" }, execution.ImageId ? "← The image" : "← All images")),
+    el("div", { class: "bar" }, el("h1", { class: "break" }, execution.Name), badge(execution.Status)),
     el("p", { class: "quiet" }, summary),
-    told.Error || told.Cause ? message("error", told.Error || "The execution failed.", told.Cause || "") : null,
+    execution.Error || execution.Cause ? message("error", execution.Error || "The execution failed.", execution.Cause || "") : null,
     el("h2", {}, "What happened"),
-    el("ol", { class: "steps" }, told.Steps.map((step) => stepRow(step, told, longest))),
-    el("details", { id: "events", open: opened.has("events") }, el("summary", {}, `All ${told.Events.length} events`),
-      el("ol", { class: "events" }, told.Events.map((event) => el("li", {},
+    el("ol", { class: "steps" }, execution.Steps.map((step) => stepRow(step, execution, longest))),
+    el("details", { id: "events", open: opened.has("events") }, el("summary", {}, `All ${execution.Events.length} events`),
+      el("ol", { class: "events" }, execution.Events.map((event) => el("li", {},
         el("span", { class: "quiet" }, `${event.Id} · +${duration(event.AfterMs)}`), " ", el("strong", {}, event.Type), event.State ? ` ${event.State}` : "",
         event.Details ? el("details", { id: `event-${event.Id}`, open: opened.has(`event-${event.Id}`) }, el("summary", {}, "Details"), el("pre", {}, event.Details)) : null)))),
     el("h2", {}, "In a terminal"),
-    el("pre", {}, `aws stepfunctions get-execution-history --execution-arn '${told.Arn}'${told.EndpointUrl ? ` --endpoint-url ${told.EndpointUrl}` : ""}`));
+    el("pre", {}, `aws stepfunctions get-execution-history --execution-arn '${execution.Arn}'${execution.EndpointUrl ? ` --endpoint-url ${execution.EndpointUrl}` : ""}`));
 }
 
-function stepRow(step, told, longest) {
+function stepRow(step, execution, longest) {
   const running = step.ExitedAt === undefined;
   const errors = step.Attempts.filter((attempt) => attempt.Error);
   const failed = errors.length > 0 && (errors.length === step.Attempts.length || running);
   const bar = el("span", { class: "meter", "aria-hidden": "true" }, el("span", {}));
-  const start = Date.parse(step.EnteredAt) - Date.parse(told.StartedAt);
+  const start = Date.parse(step.EnteredAt) - Date.parse(execution.StartedAt);
   bar.firstChild.style.marginLeft = `${Math.min(start / longest, 1) * 100}%`;
   bar.firstChild.style.width = `${Math.max(((step.DurationMs || 0) / longest) * 100, 0.6)}%`;
-  const row = el("li", { class: failed ? "step step-failed" : running && told.Status === "RUNNING" ? "step step-running" : "step" },
+  const row = el("li", { class: failed ? "step step-failed" : running && execution.Status === "RUNNING" ? "step step-running" : "step" },
     el("p", { class: "step-line" }, el("strong", {}, step.State), el("span", { class: "quiet" }, step.Type),
       step.Attempts.length > 1 ? el("span", { class: "flag" }, plural(step.Attempts.length, "attempt", "attempts")) : null,
-      el("span", { class: "step-time" }, running ? (told.Status === "RUNNING" ? "running …" : "not finished") : duration(step.DurationMs))),
+      el("span", { class: "step-time" }, running ? (execution.Status === "RUNNING" ? "running …" : "not finished") : duration(step.DurationMs))),
     bar,
     step.Error ? el("p", { class: "bad" }, `${step.Error}: ${step.Cause || ""}`) : null,
     errors.map((attempt) => el("p", { class: "bad" }, `Attempt ${step.Attempts.indexOf(attempt) + 1}: ${attempt.Error}${attempt.Cause ? `: ${attempt.Cause}` : ""}`)));
@@ -602,12 +602,12 @@ function stepRow(step, told, longest) {
 function showMailbox(number) {
   document.title = "Mailbox · Imagewatch (local)";
   const body = el("div", {}, message("loading", "Loading the mailbox …"));
-  fill(main, el("div", { class: "bar" }, el("h1", {}, "Mailbox"), el("p", { class: "quiet" }, "E-mails that SNS would have sent; nothing leaves this machine.")), body);
+  fill(main, el("div", { class: "bar" }, el("h1", {}, "Mailbox"), el("p", { class: "quiet" }, "E-mails that SNS would send. They stay on this machine.")), body);
   let drawn = "";
   async function look() {
     let mails;
     try {
-      ({ mails } = await ask("/api/mailbox"));
+      ({ mails } = await fetchJson("/api/mailbox"));
     } catch (error) {
       if (!drawn) fill(body, message("error", "The mailbox can't be read.", error.message));
       throw error;
@@ -633,10 +633,10 @@ function drawMails(mails, number) {
       ? el("article", { class: "mail" },
         el("p", { class: "mail-back" }, el("a", { href: "/mailbox" }, "← All e-mails")),
         el("h2", { class: "break" }, chosen.subject || "(no subject)"), el("p", { class: "quiet" }, `To ${chosen.to} · ${moment(chosen.at)}`), el("div", { class: "mail-body" }, withLinks(chosen.body || "")))
-      : message("error", "This e-mail isn't there.", "The stack may have been started anew."));
+      : message("error", "This e-mail isn't there.", "The stack may have been restarted."));
 }
 
-// Web addresses become links and all the rest stays text; one that leads here opens without loading the page anew.
+// URLs become links, other text stays text. A link to this page opens without reloading it.
 function withLinks(text) {
   return text.split(/(https?:\/\/[^\s<>"]+)/).map((part, n) => {
     if (n % 2 === 0) return part;
@@ -694,4 +694,4 @@ addEventListener("click", (event) => {
 });
 
 route();
-poll(async () => countMails((await ask("/api/mailbox")).mails.length));
+poll(async () => countMails((await fetchJson("/api/mailbox")).mails.length));
