@@ -29,6 +29,7 @@ _IN_A_CARD = (
     "Source",
     "Thumbnail",
     "Conversion",
+    "Coverage",
     "Width",
     "Height",
     "UploadedAt",
