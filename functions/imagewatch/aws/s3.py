@@ -19,7 +19,10 @@ _ARCHIVED = (
     "The object is archived (S3 Glacier or an archive tier of Intelligent-Tiering), so it can't be read."
     " Restore it, then copy it to the same key, or upload it again in the storage class STANDARD."
 )
-_CUSTOMER_KEY = "The object is encrypted with a key that only its uploader has (SSE-C), so it can't be read. Upload it again without that key."
+_CUSTOMER_KEY = (
+    "The object is encrypted with a key that only its uploader has (SSE-C), so it can't be read."
+    " Upload it again without that key of yours."
+)
 _KMS_KEY = (
     "The object is encrypted with a KMS key that Imagewatch may not use. Upload it again with the bucket's default encryption,"
     " or allow the role of ValidateImageFunction and Rekognition to use the key (kms:Decrypt)."
