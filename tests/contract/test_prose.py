@@ -1,0 +1,98 @@
+"""The word list: what it finds, where, and that no exception is left over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tools.prose.__main__ import ROOT, tracked, unused_exemptions
+from tools.prose.checking import check, is_open
+from tools.prose.extraction import prose_of
+from tools.prose.word_list import WordList, WordListError, load_word_list
+
+GLOSSARY = """| Word | Meaning | Not |
+|---|---|---|
+| lease | Ownership. | `claim`, hold |
+"""
+WORDS = """open = ["drafts"]
+[ignored]
+"LICENSE" = "a licence"
+[mannered]
+"what of" = "name the thing"
+"""
+
+
+def word_list(folder: Path, words: str = WORDS, glossary: str = GLOSSARY) -> WordList:
+    for name, text in (("words.toml", words), ("glossary.md", glossary)):
+        (folder / name).write_text(text, encoding="utf-8")
+    return load_word_list(folder / "glossary.md", folder / "words.toml")
+
+
+def found(folder: Path, name: str, text: str, words: str = WORDS) -> list[str]:
+    (folder / name).write_text(text, encoding="utf-8")
+    return [str(finding) for finding in check(folder, [name], word_list(folder, words)).findings.get(name, [])]
+
+
+def test_a_word_of_the_glossary_and_a_mannered_one_are_found_with_their_lines(tmp_path: Path) -> None:
+    text = "A lease.\nWhat of it? A hold.\nTwo executions claim it.\n"
+    assert found(tmp_path, "page.md", text) == ["page.md:3: 'claim' -> lease", "page.md:2: 'What of' -> name the thing"]
+
+
+def test_a_phrase_that_continues_on_the_next_comment_line_is_found(tmp_path: Path) -> None:
+    assert found(tmp_path, "code.py", "x = 1\n# what\n# of it\n") == ["code.py:2: 'what of' -> name the thing"]
+    assert found(tmp_path, "code.yaml", "x: 1 # what\n  # of it\n") == ["code.yaml:1: 'what of' -> name the thing"]
+
+
+def test_texts_and_names_are_prose_and_other_code_is_not(tmp_path: Path) -> None:
+    for code in (
+        '"""A claim."""',
+        "def claim_it(): ...",
+        "class NewClaim: ...",
+        "their_claim = 1",
+        'x = f"a claim of {x}"',
+        'x["Claim"]',
+    ):
+        assert found(tmp_path, "code.py", f"{code}\n") == [f"code.py:1: '{'Claim' if 'Claim' in code else 'claim'}' -> lease"], (
+            code
+        )
+    for code in ("module.claim(1)", 'x = f"a lease of {claim}"', "disclaimer = 1", 'x = "a\\nclaims"'):
+        assert found(tmp_path, "code.py", f"{code}\n") == [], code
+
+
+def test_prose_has_as_many_lines_as_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "code.py"
+    path.write_text('"""One.\n\nTwo.\n"""\n\nx = 1  # three\n', encoding="utf-8")
+    assert [line.strip() for line in prose_of(path).split("\n")] == ["One.", "", "Two.", "", "", "x three", ""]
+
+
+def test_an_exemption_covers_one_word_in_one_place_and_must_be_needed(tmp_path: Path) -> None:
+    words = WORDS + '[[exemption]]\npath = "page.md"\nword = "claim"\nreason = "JWT claims"\n'
+    assert found(tmp_path, "page.md", "A claim. What of it?", words) == ["page.md:1: 'What of' -> name the thing"]
+    assert found(tmp_path, "other.md", "A claim.", words) == ["other.md:1: 'claim' -> lease"]
+    loaded = word_list(tmp_path, words)
+    assert unused_exemptions(check(tmp_path, ["page.md"], loaded), loaded) == []
+    assert len(unused_exemptions(check(tmp_path, ["other.md"], loaded), loaded)) == 1
+
+
+def test_an_exemption_without_a_reason_is_refused(tmp_path: Path) -> None:
+    for words in (
+        WORDS + '[[exemption]]\npath = "page.md"\nword = "claim"\nreason = " "\n',
+        WORDS.replace('"a licence"', '""'),
+        WORDS.replace('"name the thing"', '""'),
+    ):
+        with pytest.raises(WordListError):
+            word_list(tmp_path, words)
+
+
+def test_open_and_ignored_places_exist() -> None:
+    loaded = load_word_list(ROOT / "docs" / "glossary.md")
+    for path in (*loaded.open, *loaded.ignored, *(entry.path for entry in loaded.exemptions)):
+        assert (ROOT / path).exists(), f"words.toml names {path}"
+
+
+def test_no_word_that_is_ruled_out_stands_in_what_is_not_open() -> None:
+    loaded = load_word_list(ROOT / "docs" / "glossary.md")
+    result = check(ROOT, tracked(ROOT, []), loaded)
+    assert [str(f) for path, findings in result.findings.items() if not is_open(path, loaded) for f in findings] == []
+    assert unused_exemptions(result, loaded) == []
