@@ -7,6 +7,7 @@ ImagewatchError
 │   ├── AnalysisIncomplete   labels could not be had, so there is nothing worth storing
 │   ├── UnreadableMessage    a queue message that is not an S3 event; it belongs in the dead-letter queue
 │   ├── InvalidRule          a watchlist rule that can't be evaluated; the message names the field
+│   ├── InvalidQuery         a search query that can't be read; it names the character
 │   ├── InvalidRun           a run over history that can't be done as it was asked for; the message says what to change
 │   ├── UnreadableRecord     an image's record that a run over history can't judge; it is skipped and counted
 │   ├── ChannelRefused       a channel will not take this message, however often it is offered
@@ -79,3 +80,18 @@ class Throttled(ImagewatchError):
 
 class Unavailable(ImagewatchError):
     """AWS failed to serve a call, or could not be reached."""
+
+
+class InvalidQuery(ImagewatchError):
+    """A search query has a mistake at one of its characters."""
+
+    def __init__(self, message: str, position: int) -> None:
+        super().__init__(message)
+        self.position = position
+        """Characters before the mistake."""
+
+    def pointing_into(self, query: str) -> str:
+        """Three lines: the query (or the part around the mistake), a caret below the mistake, and the message."""
+        start = max(0, self.position - 60)
+        shown = query[start : start + 120].replace("\n", " ").replace("\t", " ")
+        return f"{shown}\n{' ' * (self.position - start)}^\n{self}"

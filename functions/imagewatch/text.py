@@ -17,6 +17,13 @@ def words_of(text: str) -> Words:
     return tuple(re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold()))
 
 
+def comparable(text: str) -> str:
+    """The words of a name without accents, with one space between them: two names that a search treats alike are equal in it."""
+    words = " ".join(words_of(text))
+    bare = "".join(c for c in unicodedata.normalize("NFKD", words) if not unicodedata.combining(c))
+    return " ".join(words_of(bare))
+
+
 def contains(words: Words, wanted: Words) -> bool:
     """Whether the wanted words stand in `words` side by side: "car" is in "Sports Car" and not in "Carpet"."""
     return any(words[start : start + len(wanted)] == wanted for start in range(len(words) - len(wanted) + 1))
