@@ -17,9 +17,7 @@ ROOT = Path(__file__).parents[2]
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.prose", description=__doc__)
     parser.add_argument("paths", nargs="*", help="check only these files and folders, also those that are still open")
-    parser.add_argument(
-        "--table", action="store_true", help="print the count per 10,000 words for each folder, and check nothing"
-    )
+    parser.add_argument("--table", action="store_true", help="print the count per 10,000 words for each folder instead")
     parser.add_argument("--root", type=Path, default=ROOT, help="the working tree to check (default: this one)")
     options = parser.parse_args()
     word_list = load_word_list(ROOT / "docs" / "glossary.md")

@@ -11,7 +11,7 @@ from tools.prose.extraction import prose_of
 from tools.prose.word_list import Exemption, WordList
 
 _SUFFIXES = {".py", ".md", ".yaml", ".toml", ".json", ".in", ".js", ".css", ".html", ""}
-_WORD = re.compile(r"[A-Za-z][A-Za-z'’]*")
+_WORD = re.compile(r"[A-Za-z][A-Za-z']*")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Result:
 
 
 def check(root: Path, paths: list[str], word_list: WordList) -> Result:
-    """Checks the files at `paths`, relative to `root`; those that word_list ignores, and those that hold no prose, are left out."""
+    """Checks the files at `paths`, relative to `root`, except those that word_list ignores and those without prose."""
     result = Result()
     for path in sorted(paths):
         if (root / path).suffix in _SUFFIXES and not any(_inside(path, folder) for folder in word_list.ignored):
