@@ -1,4 +1,4 @@
-"""`python -m bench [cold|warm|calls|cost|rules|throughput ...]`: what Imagewatch costs, as tables. Nothing is asserted."""
+"""`python -m bench [cold|warm|calls|cost|rules|search|throughput ...]`: what Imagewatch costs, as tables. Nothing is asserted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "functions"))
 
 from rich.console import Console
 
-from bench import calls, cases, cold, cost, months, rules, throughput, warm
+from bench import calls, cases, cold, cost, months, rules, search, throughput, warm
 from bench.tables import Table
 
 WIDTH = 150  # columns of a terminal that doesn't say how wide it is
@@ -103,6 +103,7 @@ TABLES: dict[str, Callable[[argparse.Namespace], Sequence[Table]]] = {
     "calls": _calls,
     "cost": _cost,
     "rules": _rules,
+    "search": lambda _: [search.table()],
     "throughput": _throughput,
 }
 

@@ -7,6 +7,7 @@ frequent terms that never meet), MAX_ROWS bounds it: the page is cut short, says
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,8 +18,8 @@ from imagewatch.search.query import And, Node, Or, Query, Term
 
 MAX_ROWS = 5_000
 """Index rows that one request reads."""
-PORTION = 100
-"""Rows that one read asks for."""
+MAX_PORTION = 500
+"""Rows that one read asks for at the most: about 150 KB."""
 
 Place = tuple[Any, ...]
 """A row's place in a posting: `by_time`, or `by_confidence`."""
@@ -77,7 +78,7 @@ def search(plan: Plan, postings: Postings, size: int, min_confidence: float, aft
     """The next page of up to `size` images behind the place `after`."""
     first, last = bounds(plan.query.where)
     start, stop = (last, first) if plan.order == "newest" else (first, last)
-    reader = _Reader(postings, plan.order, after or _start(plan.order, start), stop)
+    reader = _Reader(postings, plan.order, after or _start(plan.order, start), stop, size)
     found: list[Row] = []
     place: Place | None = None
     previous = None
@@ -86,6 +87,7 @@ def search(plan: Plan, postings: Postings, size: int, min_confidence: float, aft
             place = _place(row, plan.order)
             if row.image_id != previous and matches(plan.query.where, row, min_confidence):
                 found.append(row)
+                reader.found += 1
             previous = row.image_id
             if len(found) == size:
                 return Page(found, place, reader.rows_read, False)
@@ -119,21 +121,28 @@ class _LimitReached(Exception):
 class _Reader:
     """Reads postings in portions and merges them in the plan's order."""
 
-    def __init__(self, postings: Postings, order: str, after: Place | None, stop: str) -> None:
-        self._postings, self._order, self._after, self._stop = postings, order, after, stop
+    def __init__(self, postings: Postings, order: str, after: Place | None, stop: str, size: int) -> None:
+        self._postings, self._order, self._after, self._stop, self._size = postings, order, after, stop, size
         self.rows_read = 0
+        self.found = 0
+        """Matches among the rows so far; the search counts them."""
 
     def merged(self, terms: Sequence[str]) -> Iterator[Row]:
-        streams = [self._rows(term, max(10, PORTION // len(terms))) for term in terms]
+        streams = [self._rows(term, max(10, self._size // len(terms))) for term in terms]
         if len(streams) == 1:
             yield from streams[0]
             return
         yield from heapq.merge(*streams, key=lambda row: _place(row, self._order), reverse=self._order != "oldest")
 
     def _rows(self, term: str, portion: int) -> Iterator[Row]:
-        after = self._after
-        while True:
-            if self.rows_read + portion > MAX_ROWS:
+        """A posting's rows. The first read is as small as a page; later ones ask for what the matches so far suggest."""
+        after, first = self._after, portion
+        for number in itertools.count():
+            if number and self.rows_read:
+                wanted = (self._size - self.found) * self.rows_read // self.found if self.found else 2 * portion
+                portion = max(first, wanted)
+            portion = min(portion, MAX_PORTION, MAX_ROWS - self.rows_read)
+            if portion <= 0:
                 raise _LimitReached
             found = self._postings.read(term, self._order, after, self._stop, portion)
             self.rows_read += len(found)
