@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from local.rekognition.errors import ModelFileError
+from local.emulator.rekognition.errors import ModelFileError
 
 OPSET = 17
 TO_NCHW, TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]

@@ -14,8 +14,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from local.rekognition.errors import ModelFileError
-from local.rekognition.models.torch_weights import read_weights
+from local.emulator.rekognition.errors import ModelFileError
+from local.emulator.rekognition.models.torch_weights import read_weights
 
 SIDE = 260
 CLASSES = 1000

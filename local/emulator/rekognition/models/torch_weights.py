@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from local.rekognition.errors import ModelFileError
+from local.emulator.rekognition.errors import ModelFileError
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 STORAGES: dict[str, type[np.generic]] = {"FloatStorage": np.float32, "LongStorage": np.int64}
