@@ -51,7 +51,9 @@ class _Builder:
         self.initializers.append(numpy_helper.from_array(values, name))
         return name
 
-    def convolution(self, value: str, name: str, norm: str, *, stride: int = 1, relu: bool = True, depthwise: bool = False) -> str:
+    def convolution(
+        self, value: str, name: str, norm: str, *, stride: int = 1, relu: bool = True, depthwise: bool = False
+    ) -> str:
         """A convolution with its batch normalisation folded in, padded as TensorFlow's SAME does."""
         kernel = self.weight(f"{name}.weight")
         scale = self.weight(f"{norm}.weight") / np.sqrt(self.weight(f"{norm}.running_var") + EPSILON)
@@ -96,7 +98,11 @@ def build(weights_file: Path) -> onnx.ModelProto:
         value = builder.block(value, place, stride)
     value = builder.convolution(value, "_conv_head", "_bn1")
     value = builder.add("Flatten", [builder.add("GlobalAveragePool", [value], "pooled")], "features")
-    inputs = [value, builder.fixed("fc/weight", builder.weight("_fc.weight")), builder.fixed("fc/bias", builder.weight("_fc.bias"))]
+    inputs = [
+        value,
+        builder.fixed("fc/weight", builder.weight("_fc.weight")),
+        builder.fixed("fc/bias", builder.weight("_fc.bias")),
+    ]
     builder.add("Softmax", [builder.add("Gemm", inputs, "logits", transB=1)], "probabilities", axis=1)
     model = helper.make_model(
         helper.make_graph(
