@@ -204,7 +204,7 @@ def test_answers_asked_for_at_the_same_time_are_each_their_own(rekognition: Reko
 @pytest.fixture
 def command() -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "local.emulator.rekognition", "--port", "0"],
+        [sys.executable, "-m", "local.emulator.rekognition", "--port", "0", "--eyes", "small"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from local.emulator.rekognition import filtering
-from local.emulator.rekognition.labels import labels_from
 from local.emulator.rekognition.detections import Box, Detection, strongest
+from local.emulator.rekognition.labels import labels_from
 from local.emulator.rekognition.taxonomy import label_for, term
 
 PARKED = {

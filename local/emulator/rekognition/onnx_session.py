@@ -13,7 +13,7 @@ HOW_TO_INSTALL = "pip install onnxruntime"
 def load_session(path: Path) -> Any:
     """Returns an onnxruntime.InferenceSession. Raises EngineSetup without onnxruntime, ModelFileError for a bad file."""
     try:
-        import onnxruntime  # type: ignore[import-untyped]
+        import onnxruntime
     except ImportError as error:
         raise EngineSetup(f"ONNX models need onnxruntime ({error}). Install it with: {HOW_TO_INSTALL}") from error
     if not path.is_file():

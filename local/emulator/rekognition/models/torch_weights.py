@@ -26,7 +26,7 @@ class _Storage(NamedTuple):
 
     key: str
     kind: type[np.generic]
-    count: int
+    values: int
 
 
 class _Tensor(NamedTuple):
