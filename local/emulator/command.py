@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from local.emulator.background import Background, port_taken
 from local.emulator.lambda_.fork_client import ForkServerClient
+from local.emulator.rekognition.errors import EngineSetup
+from local.emulator.rekognition.options import add_engine_options, engine_options
 
 if TYPE_CHECKING:
     from local.emulator.emulator import Emulator
@@ -79,8 +81,7 @@ def command_line(program: Program) -> argparse.ArgumentParser:
     add("--port", type=int, default=port, help="The port of the endpoint for all services; 0 takes a free one. Default: 4566.")
     add("--host", default="127.0.0.1", help="The address to listen on. Default: %(default)s.")
     add("--state", type=Path, default=program.state, metavar="FOLDER", help="The folder for pid file, log and mailbox.")
-    add("--recorded", type=Path, metavar="FOLDER", help="A folder with recorded Rekognition answers, named by content hash.")
-    add("--model", type=Path, metavar="FILE", help="An ONNX model that Rekognition's labels come from.")
+    add_engine_options(parser)
     background = parser.add_mutually_exclusive_group()
     background.add_argument("--detach", action="store_true", help="Start in the background and wait until ready.")
     background.add_argument("--stop", action="store_true", help="Stop the instance that runs in the background.")
@@ -160,8 +161,7 @@ def _run(
             state=options.state,
             host=options.host,
             port=options.port,
-            recorded=options.recorded,
-            model=options.model,
+            recognition=engine_options(options),
             parameters=template_parameters(program, options),
         )
         emulator = Emulator(chosen, forks)
@@ -171,7 +171,7 @@ def _run(
         emulator.start()
         for server in servers.values():
             server.start()
-    except (TemplateError, ValueError, OSError, RuntimeError) as error:
+    except (TemplateError, EngineSetup, ValueError, OSError, RuntimeError) as error:
         print(f"{program.name} can't start: {error}", file=sys.stderr)
         return 1
     further = "".join(f", {address} ({name})" for name, address in emulator.addresses.items())

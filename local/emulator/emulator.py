@@ -34,7 +34,7 @@ from local.emulator.logs.log_store import LogStore
 from local.emulator.mailbox import Mailbox, install_sns_capture
 from local.emulator.memory import collect_less_often
 from local.emulator.moto_patches import dynamodb_items, dynamodb_speed, s3_object_files, sqs_message_moves, sqs_queues
-from local.emulator.rekognition import Engine
+from local.emulator.rekognition.options import EngineOptions
 from local.emulator.s3 import notifications
 from local.emulator.stepfunctions import interpreter
 from local.emulator.stepfunctions.executions import Executions
@@ -55,8 +55,7 @@ class Options:
     host: str = "127.0.0.1"
     port: int = 4566
     region: str = "us-east-1"
-    recorded: Path | None = None
-    model: Path | None = None
+    recognition: EngineOptions = field(default_factory=EngineOptions)
     parameters: dict[str, str] = field(default_factory=dict)
 
 
@@ -80,7 +79,7 @@ class Emulator:
         self.identities = Identities(options.region)
         archive = Archive(options.state)
         self.logs = LogCollector(LogStore(options.region, archive).deliver)
-        self.engine = Engine(options.recorded, options.model)
+        self.engine = options.recognition.engine()
         self.services = MotoServices()
         self.gateway = Gateway(
             self.services, self.identities, self.faults, self.mailbox, self.engine, self.health, options.region

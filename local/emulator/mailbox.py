@@ -6,13 +6,13 @@ import itertools
 import json
 import re
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from pathlib import Path
 from typing import Any
 
+from local.emulator.moto_patches.replacing import Restore, replace
 from local.emulator.timestamps import iso
 
 SENDER = "AWS Notifications <no-reply@sns.amazonaws.com>"
@@ -62,7 +62,7 @@ def subject_problem(subject: str | None) -> str | None:
     return None
 
 
-def install_sns_capture(mailbox: Mailbox) -> Callable[[], None]:
+def install_sns_capture(mailbox: Mailbox) -> Restore:
     """Make moto's SNS deliver to e-mail subscriptions and check subjects. Returns a function that restores moto.
 
     A subscription that is pending confirmation receives nothing, as on AWS. Subscriptions of the template count as confirmed.
@@ -87,12 +87,7 @@ def install_sns_capture(mailbox: Mailbox) -> Callable[[], None]:
         elif _receives(self, message, named.get("message_attributes")):
             _deliver(mailbox, self, message, message_id, named.get("subject"), named.get("message_structure"))
 
-    SNSBackend.publish, Subscription.publish = publish, deliver
-
-    def restore() -> None:
-        SNSBackend.publish, Subscription.publish = publish_to_topic, publish_to_subscription
-
-    return restore
+    return replace((SNSBackend, "publish", publish), (Subscription, "publish", deliver))
 
 
 def _receives(subscription: Any, message: str, attributes: dict[str, Any] | None) -> bool:

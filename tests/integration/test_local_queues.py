@@ -1,9 +1,10 @@
-"""The local stack's queues: with many threads at them, what is sent is received, and what is deleted stays away."""
+"""The emulator's queues with many threads: no message is lost, and deleted messages stay deleted."""
 
 from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,15 +16,18 @@ from local.emulator.moto_patches import sqs_queues
 MESSAGES, SENDERS = 120, 4
 
 
-def queue() -> SQSBackend:
-    sqs_queues.install()
+@pytest.fixture
+def backend() -> Iterator[SQSBackend]:
+    """moto's SQS with the replaced operations and one queue, `intake`."""
+    restore = sqs_queues.install()
     backend = SQSBackend("us-east-1", "123456789012")
     backend.create_queue("intake", {})
-    return backend
+    yield backend
+    restore()
 
 
-def test_no_message_is_lost_while_others_are_deleted() -> None:
-    backend, received, done = queue(), list[str](), threading.Event()
+def test_no_message_is_lost_while_others_are_deleted(backend: SQSBackend) -> None:
+    received, done = list[str](), threading.Event()
 
     def send(sender: int) -> None:
         for number in range(MESSAGES):
@@ -47,8 +51,7 @@ def test_no_message_is_lost_while_others_are_deleted() -> None:
     assert backend.get_queue("intake")._messages == []
 
 
-def test_a_queues_policy_outlives_a_change_of_its_timeout() -> None:
-    backend = queue()
+def test_a_change_of_the_timeout_keeps_the_queues_policy(backend: SQSBackend) -> None:
     policy = '{"Statement": [{"Effect": "Allow"}]}'
     backend.set_queue_attributes("intake", {"Policy": policy})
     backend.set_queue_attributes("intake", {"VisibilityTimeout": "2"})
@@ -56,14 +59,12 @@ def test_a_queues_policy_outlives_a_change_of_its_timeout() -> None:
     assert backend.get_queue("intake").visibility_timeout == 2
 
 
-def test_a_long_poll_ends_with_the_first_message() -> None:
-    backend = queue()
+def test_a_long_poll_ends_with_the_first_message(backend: SQSBackend) -> None:
     threading.Timer(0.2, backend.send_message, ("intake", "late")).start()
     assert [message.body for message in backend.receive_message("intake", 10, 5, 30)] == ["late"]
 
 
-def test_a_message_deleted_again_is_no_error_and_one_that_never_was_is() -> None:
-    backend = queue()
+def test_deleting_a_message_twice_succeeds_and_an_unknown_handle_is_an_error(backend: SQSBackend) -> None:
     backend.send_message("intake", "one")
     (message,) = backend.receive_message("intake", 10, 0, 30)
     backend.delete_message("intake", message.receipt_handle)
@@ -72,8 +73,7 @@ def test_a_message_deleted_again_is_no_error_and_one_that_never_was_is() -> None
         backend.delete_message("intake", "never")
 
 
-def test_a_queue_counts_what_waits_and_what_is_in_flight() -> None:
-    backend = queue()
+def test_a_queue_counts_visible_messages_and_messages_in_flight(backend: SQSBackend) -> None:
     for number in range(5):
         backend.send_message("intake", str(number))
     backend.send_message("intake", "later", delay_seconds=60)
@@ -84,8 +84,8 @@ def test_a_queue_counts_what_waits_and_what_is_in_flight() -> None:
     assert [counted[f"ApproximateNumberOfMessages{name}"] for name in names] == [3, 2, 1]
 
 
-def test_the_work_for_a_message_does_not_grow_with_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    backend, looks = queue(), itertools.count()
+def test_the_work_for_a_message_does_not_grow_with_the_queue(backend: SQSBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = itertools.count()
     visible = Message.visible.fget
     monkeypatch.setattr(Message, "visible", property(lambda message: (next(looks), visible(message))[1]))
     for number in range(500):

@@ -1,4 +1,4 @@
-"""The local viewer's answers against moto, through its WSGI app as a browser would ask."""
+"""The viewer's WSGI application against moto."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_pages_give_each_image_once_even_when_many_were_uploaded_in_the_same_mil
     assert set(seen) == names
 
 
-def test_a_card_carries_the_surest_labels_and_that_nothing_was_moderated(browser: Client) -> None:
+def test_a_card_has_the_labels_with_the_highest_confidence_and_the_moderation_status(browser: Client) -> None:
     labels = [{"Name": f"Label {n}", "Confidence": Decimal(50 + n), "Instances": []} for n in range(7)]
     store(
         "uploads/gate/a.jpg",
@@ -146,7 +146,7 @@ def test_a_card_carries_the_surest_labels_and_that_nothing_was_moderated(browser
     assert "Labels" not in card
 
 
-def test_one_image_is_given_whole_with_numbers_as_json_numbers(browser: Client) -> None:
+def test_one_image_is_returned_completely_with_numbers_as_json_numbers(browser: Client) -> None:
     box = {side: Decimal("0.25") for side in ("Left", "Top", "Width", "Height")}
     label = {"Name": "Cat", "Confidence": Decimal("91.5"), "Instances": [{"BoundingBox": box}]}
     image_id = store("uploads/gate/a.jpg", Labels=[label], Width=640)
@@ -167,7 +167,7 @@ def test_an_unknown_image_is_a_404_with_a_sentence(browser: Client, path: str) -
     assert answer.json["error"].endswith(".")
 
 
-def test_the_page_of_an_image_is_the_page_itself_and_404_where_there_is_no_such_image(browser: Client) -> None:
+def test_the_page_of_an_unknown_image_has_status_404(browser: Client) -> None:
     image_id = store("uploads/gate/a.jpg")
 
     assert browser.get(f"/images/{image_id}").status_code == 200
@@ -177,7 +177,7 @@ def test_the_page_of_an_image_is_the_page_itself_and_404_where_there_is_no_such_
 
 
 @pytest.mark.parametrize("path", ["/", "/mailbox", "/mailbox/2", "/executions/arn:aws:states:x", "/static/viewer.js"])
-def test_the_page_lets_nothing_run_or_load_that_isnt_its_own(browser: Client, path: str) -> None:
+def test_the_page_forbids_foreign_scripts_and_resources(browser: Client, path: str) -> None:
     answer = browser.get(path)
 
     assert answer.status_code == 200
@@ -188,7 +188,7 @@ def test_the_page_lets_nothing_run_or_load_that_isnt_its_own(browser: Client, pa
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_a_hard_file_name_stays_data_in_the_json_answers(browser: Client) -> None:
+def test_a_difficult_file_name_stays_data_in_the_json_responses(browser: Client) -> None:
     image_id = store(f"uploads/gate/{HARD_NAME}")
 
     answer = browser.get(f"/api/images/{image_id}")
@@ -197,7 +197,7 @@ def test_a_hard_file_name_stays_data_in_the_json_answers(browser: Client) -> Non
     assert answer.content_type == "application/json"
 
 
-def test_the_script_never_makes_markup_out_of_data(browser: Client) -> None:
+def test_the_script_never_creates_markup_from_data(browser: Client) -> None:
     script = browser.get("/static/viewer.js").text
 
     for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "srcdoc"):
@@ -257,7 +257,7 @@ def test_the_picture_of_a_jpeg_is_the_upload_with_the_type_that_its_bytes_had(br
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
 
 
-def test_what_is_no_image_is_never_served_as_it_came(browser: Client) -> None:
+def test_a_file_that_is_not_an_image_is_never_served_unchanged(browser: Client) -> None:
     image_id = store("uploads/gate/a.jpg", body=b"<script>alert(1)</script>", Status="REJECTED", Format="")
 
     answer = browser.get(f"/pictures/{image_id}")
@@ -279,7 +279,7 @@ def test_the_mailbox_is_listed_newest_first_with_numbers_that_stay(browser: Clie
     assert [(mail["number"], mail["subject"]) for mail in mails] == [(2, "<b>second</b>"), (1, "The first")]
 
 
-def test_an_execution_is_told_state_by_state_with_branches_and_errors(browser: Client) -> None:
+def test_an_execution_is_shown_state_by_state_with_branches_and_errors(browser: Client) -> None:
     failing = {"Type": "Fail", "Error": "ImageBroken", "Cause": json.dumps({"errorMessage": "It can't be read."})}
     branch = {"StartAt": "Detect Labels", "States": {"Detect Labels": {"Type": "Pass", "End": True}}}
     states = {
@@ -299,17 +299,17 @@ def test_an_execution_is_told_state_by_state_with_branches_and_errors(browser: C
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
-    told = browser.get(f"/api/executions/{quote(arn)}").json
+    shown = browser.get(f"/api/executions/{quote(arn)}").json
 
-    assert [(step["State"], step["Within"]) for step in told["Steps"]] == [
+    assert [(step["State"], step["Within"]) for step in shown["Steps"]] == [
         ("Analyze Image", []),
         ("Detect Labels", ["Analyze Image"]),
         ("Failed", []),
     ]
-    assert told["Status"] == "FAILED"
-    assert (told["Error"], told["Cause"]) == ("ImageBroken", "It can't be read.")
-    assert told["ImageId"] == "f" * 32
-    assert told["Events"][0]["Type"] == "ExecutionStarted"
+    assert shown["Status"] == "FAILED"
+    assert (shown["Error"], shown["Cause"]) == ("ImageBroken", "It can't be read.")
+    assert shown["ImageId"] == "f" * 32
+    assert shown["Events"][0]["Type"] == "ExecutionStarted"
 
 
 def test_an_unknown_execution_is_a_404_with_a_sentence(browser: Client) -> None:
@@ -328,7 +328,7 @@ def test_before_the_stack_is_deployed_the_page_says_so(aws: None) -> None:
     assert answer.json["error"] == "The stack “imagewatch” isn't deployed yet."
 
 
-def test_an_endpoint_that_doesnt_answer_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_that_doesnt_answer_is_reported_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     answer = Client(make_app("http://127.0.0.1:9")).get("/api/images")
 

@@ -21,7 +21,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 
 @pytest.fixture
 def pipeline(stack: RunningStack) -> Iterator[Pipeline]:
-    """No faults and no rules, before and after."""
+    """The pipeline without faults and rules. They are removed again after the test."""
     pipeline = Pipeline(stack)
     pipeline.clear()
     yield pipeline

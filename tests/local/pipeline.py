@@ -1,4 +1,4 @@
-"""What tests do with a running stack: upload on one side, look at records, histories and mail on the other."""
+"""Operations of tests on a running stack: upload images, read records, histories and e-mails, inject faults."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TERMINAL = ("ANALYZED", "REJECTED", "FAILED")
 
 
 class Pipeline:
-    """Uploads on one side, looks at records, histories and mail on the other."""
+    """A running stack, its outputs and its images bucket."""
 
     def __init__(self, stack: RunningStack) -> None:
         self.stack = stack
@@ -27,7 +27,7 @@ class Pipeline:
         self.bucket = self.outputs["ImagesBucketName"]
 
     def upload(self, body: bytes, name: str = "photo.jpg") -> str:
-        """Puts bytes under a key of their own; returns the key."""
+        """Upload bytes under a new key. Returns the key."""
         key = f"uploads/{uuid.uuid4().hex[:8]}/{name}"
         self.stack.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)
         return key
@@ -38,7 +38,7 @@ class Pipeline:
         return from_item(answer["Item"]) if "Item" in answer else None
 
     def ended(self, key: str, seconds: float = 60) -> dict[str, Any]:
-        """The record once its analysis has ended and its execution is over."""
+        """The record, when the analysis and the execution have ended."""
 
         def over() -> dict[str, Any] | None:
             record = self.record(key)
@@ -62,9 +62,9 @@ class Pipeline:
         return answer
 
     def states(self, record: dict[str, Any]) -> list[str]:
-        """Names of the states that the image's execution entered, in order; none before it has started.
+        """The names of the states that the image's execution entered, in order. Empty before it has started.
 
-        Start Analysis writes the record first and starts the execution second, so there can be a record alone.
+        Start Analysis writes the record before it starts the execution.
         """
         client = self.stack.client("stepfunctions")
         entered = []
@@ -85,7 +85,7 @@ class Pipeline:
             assert answer.status in (200, 201)
 
     def clear(self) -> None:
-        """No faults and no rules."""
+        """Remove all faults and rules."""
         with urlopen(Request(f"{self.stack.endpoint}/_local/faults", method="DELETE")):
             table, dynamodb = self.outputs["WatchlistTableName"], self.stack.client("dynamodb")
             for item in dynamodb.scan(TableName=table)["Items"]:

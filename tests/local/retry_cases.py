@@ -1,4 +1,4 @@
-"""The retry law as a table: which error at which call, and what the workflow must make of it."""
+"""The cases of the retry law: an error at a call, and the expected outcome."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ ALWAYS = 0
 LABELS, MODERATION, TEXT = "DetectLabels", "DetectModeration", "DetectText"
 VALIDATE, STORE, EVALUATE, ALERT = "ValidateImage", "StoreAnalysis", "EvaluateWatchlist", "SendAlert"
 REJECTION, FAILURE = "RecordRejection", "RecordFailure"
-PATIENCE = 4  # attempts of a task whose service keeps failing: the first, and three retries
+MAX_ATTEMPTS = 4  # attempts of a task whose service always fails: the first, and three retries
 
 
 @dataclass(frozen=True)
 class Case:
-    """One image that meets one error.
+    """One image with one error.
 
-    `failures` is how many attempts of the task must fail before it heals; ALWAYS is an error that never goes away, and then
-    `attempts` says how often the task may try. `calls` is how often one attempt asks (botocore tries again by itself).
+    `failures` is the number of attempts of the task that fail. With ALWAYS all fail, and `attempts` is the allowed number.
+    `calls` is the number of calls in one attempt, with botocore's retries.
     """
 
     function: str
@@ -29,28 +29,30 @@ class Case:
     attempts: int = 1
     calls: int = 1
     within: bool = False
-    """The function itself asks again until it heals, so that the workflow sees no failure. Only for an alert's record."""
+    """The function retries until it succeeds, so the workflow sees no failure. Only for the record of an alert."""
     status: str = "ANALYZED"
     reason: str = ""
-    """What the record's Reason (or Moderation.Reason, or TextUnavailable) must contain."""
+    """A text that the record's Reason, Moderation.Reason or TextUnavailable must contain."""
     alert: str = "SENT"
     alert_reason: str = ""
     body: str = ""
-    """What the request's body contains, where one function makes the same call twice."""
+    """A text in the request's body, if a function makes the same call twice."""
     text: bool = False
-    """Upload a text instead of a photo, which leads to Record Rejection."""
+    """Whether to upload a text instead of an image, which leads to Record Rejection."""
     also: tuple[dict[str, Any], ...] = field(default=())
     """Further faults, which lead to Record Failure."""
 
     @property
     def name(self) -> str:
-        stays = f"heals within, after {self.calls} calls" if self.within else f"stays, {self.attempts} attempts"
-        kind = f"heals after {self.failures}" if self.failures else stays
+        stays = (
+            f"succeeds within the attempt, after {self.calls} calls" if self.within else f"permanent, {self.attempts} attempts"
+        )
+        kind = f"succeeds after {self.failures} failures" if self.failures else stays
         return f"{self.function}: {self.service} {self.operation} {self.error} {self.body} ({kind})".replace("  ", " ")
 
     @property
     def tries(self) -> int:
-        """Attempts of the task in all."""
+        """The total number of attempts of the task."""
         return self.failures + 1 if self.failures else self.attempts
 
     @property
@@ -59,7 +61,7 @@ class Case:
 
 
 def healing(function: str, service: str, operation: str, errors: dict[str, int], **more: Any) -> Iterator[Case]:
-    """Errors that a retry heals, each with how many attempts fail first; botocore asks twice in each."""
+    """Transient errors with the number of failing attempts. botocore makes two calls in each attempt."""
     for error, failures in errors.items():
         yield Case(function, service, operation, error, failures=failures, calls=2, **more)
 
@@ -67,13 +69,13 @@ def healing(function: str, service: str, operation: str, errors: dict[str, int],
 def final(
     function: str, service: str, operation: str, errors: dict[str, str], status: str = "FAILED", **more: Any
 ) -> Iterator[Case]:
-    """Errors that no retry heals, each with what the record must say: one attempt, one call."""
+    """Permanent errors with the text that the record must contain: one attempt, one call."""
     for error, reason in errors.items():
         yield Case(function, service, operation, error, status=status, reason=reason, **{"alert": "", **more})
 
 
 def lambda_errors(function: str, **more: Any) -> Iterator[Case]:
-    """What Lambda itself can answer, and a process that dies: all of it heals."""
+    """Errors of the Lambda service, and a killed worker: all are transient."""
     for error in ("TooManyRequestsException", "ServiceException", "Crash"):
         yield Case(function, "lambda", "Invoke", error, failures=1, **more)
 
@@ -107,7 +109,7 @@ CASES = [
         },
     ),
     Case(
-        LABELS, "rekognition", "DetectLabels", "InternalServerError", attempts=PATIENCE, calls=2,
+        LABELS, "rekognition", "DetectLabels", "InternalServerError", attempts=MAX_ATTEMPTS, calls=2,
         status="FAILED", reason=f"Labels could not be detected: {KEPT_FAILING}", alert="",
     ),
     *healing(MODERATION, "rekognition", "DetectModerationLabels", {"ThrottlingException": 1, "InternalServerError": 1}),
@@ -126,7 +128,7 @@ CASES = [
         "REJECTED",
     ),
     Case(
-        MODERATION, "rekognition", "DetectModerationLabels", "InternalServerError", attempts=PATIENCE, calls=2,
+        MODERATION, "rekognition", "DetectModerationLabels", "InternalServerError", attempts=MAX_ATTEMPTS, calls=2,
         reason=f"Moderation could not be checked: {KEPT_FAILING}",
     ),
     *healing(
@@ -148,7 +150,7 @@ CASES = [
         "REJECTED",
     ),
     Case(
-        TEXT, "rekognition", "DetectText", "InternalServerError", attempts=PATIENCE, calls=2,
+        TEXT, "rekognition", "DetectText", "InternalServerError", attempts=MAX_ATTEMPTS, calls=2,
         reason=f"Text could not be read: {KEPT_FAILING}",
     ),
     # Lambda
@@ -156,15 +158,15 @@ CASES = [
     *lambda_errors(REJECTION, **REJECTED),
     *lambda_errors(FAILURE, **FAILED),
     *(
-        Case(STORE, "lambda", "Invoke", error, attempts=PATIENCE, status="FAILED", reason=reason, alert="")
+        Case(STORE, "lambda", "Invoke", error, attempts=MAX_ATTEMPTS, status="FAILED", reason=reason, alert="")
         for error, reason in {
             "ServiceException": "ServiceException: an injected fault",
             "Crash": "A function's process ended unexpectedly",
         }.items()
     ),
-    Case(STORE, "lambda", "Invoke", "TooManyRequestsException", failures=PATIENCE),  # capacity comes back later than a fault goes
-    Case(FAILURE, "lambda", "Invoke", "ServiceException", attempts=PATIENCE, **FAILED),  # EventBridge sees to the record
-    Case(ALERT, "lambda", "Invoke", "ServiceException", attempts=PATIENCE, alert=""),  # never at the image's expense
+    Case(STORE, "lambda", "Invoke", "TooManyRequestsException", failures=MAX_ATTEMPTS),  # throttles have more retries than faults
+    Case(FAILURE, "lambda", "Invoke", "ServiceException", attempts=MAX_ATTEMPTS, **FAILED),  # EventBridge triggers the record
+    Case(ALERT, "lambda", "Invoke", "ServiceException", attempts=MAX_ATTEMPTS, alert=""),  # the image is not affected
     # DynamoDB
     *healing(
         STORE, "dynamodb", "UpdateItem",
@@ -173,7 +175,7 @@ CASES = [
     *healing(STORE, "dynamodb", "BatchWriteItem", {"ProvisionedThroughputExceededException": 1, "InternalServerError": 1}),
     *healing(EVALUATE, "dynamodb", "UpdateItem", {"ThrottlingException": 1}),
     *healing(ALERT, "dynamodb", "PutItem", {"ThrottlingException": 1, "InternalServerError": 1}),
-    *(  # the record of a message that has gone out: a retry by the workflow would send it once more
+    *(  # the message is sent: a retry by the workflow would send it again
         Case(ALERT, "dynamodb", "UpdateItem", error, calls=6, within=True, body='"SENT"')
         for error in ("ProvisionedThroughputExceededException", "ThrottlingException", "InternalServerError")
     ),
@@ -186,7 +188,7 @@ CASES = [
     ),
     *final(REJECTION, "dynamodb", "UpdateItem", {"AccessDeniedException": f"{DENIED_IN_WORDS} UpdateItem"}, text=True),
     Case(
-        STORE, "dynamodb", "UpdateItem", "InternalServerError", attempts=PATIENCE, calls=2,
+        STORE, "dynamodb", "UpdateItem", "InternalServerError", attempts=MAX_ATTEMPTS, calls=2,
         status="FAILED", reason=KEPT_FAILING, alert="",
     ),
     # S3
@@ -197,13 +199,13 @@ CASES = [
     ),
     *final(VALIDATE, "s3", "GetObject", {"AccessDenied": "(AccessDenied) when calling the GetObject"}),
     *final(VALIDATE, "s3", "PutObject", {"AccessDenied": "(AccessDenied) when calling the PutObject"}),
-    *final(VALIDATE, "s3", "HeadObject", {"AccessDenied": "(403) when calling the HeadObject"}),  # HEAD has no body to say more
+    *final(VALIDATE, "s3", "HeadObject", {"AccessDenied": "(403) when calling the HeadObject"}),  # responses to HEAD have no body
     # SNS
     Case(ALERT, "sns", "Publish", "InternalError", failures=1),
-    Case(ALERT, "sns", "Publish", "Throttled", failures=2),  # a name that botocore doesn't take for a throttle; we do
+    Case(ALERT, "sns", "Publish", "Throttled", failures=2),  # the application treats this code as a throttle
     *(
         Case(ALERT, "sns", "Publish", error, alert="FAILED", alert_reason=f"Could not be sent: An error occurred ({error})")
         for error in ("AuthorizationError", "InvalidParameter")
     ),
-    Case(ALERT, "sns", "Publish", "InternalError", attempts=PATIENCE, alert="PENDING", alert_reason="Not sent yet: "),
+    Case(ALERT, "sns", "Publish", "InternalError", attempts=MAX_ATTEMPTS, alert="PENDING", alert_reason="Not sent yet: "),
 ]  # fmt: skip

@@ -53,7 +53,8 @@ def started(state: Path, *arguments: str) -> Iterator[RunningStack]:
     web_port = ("--web-port", str(free_port()))
     watchlist = ("--parameter", "WatchlistMaxAgeSeconds=0")  # a rule that a test writes applies to the next image
     digests = ("--parameter", "DigestMinutes=60")  # no digest is sent during a test
-    with started_module("local", state, *web_port, *watchlist, *digests, *arguments) as running:
+    eyes = ("--eyes", "small")  # the same answers with and without installed models; a test can pass --eyes full
+    with started_module("local", state, *web_port, *watchlist, *digests, *eyes, *arguments) as running:
         yield running
 
 

@@ -27,14 +27,14 @@ class SmallStack:
         self.states = stack.client("stepfunctions")
 
     def start(self, do: str, name: str = "", machine: str = "Machine") -> str:
-        """Starts an execution; returns its ARN."""
+        """Start an execution. Returns its ARN."""
         answer = self.states.start_execution(
             stateMachineArn=self.outputs[f"{machine}Arn"], name=name or uuid.uuid4().hex, input=json.dumps({"do": do})
         )
         return str(answer["executionArn"])
 
     def ended(self, execution: str) -> dict[str, Any]:
-        """The execution's description once it isn't running any more."""
+        """The execution's description, when it has ended."""
         eventually(lambda: self.described(execution)["status"] != "RUNNING", f"{execution} did not end")
         return self.described(execution)
 
@@ -42,7 +42,7 @@ class SmallStack:
         return dict(self.states.describe_execution(executionArn=execution))
 
     def invoke(self, do: str) -> tuple[dict[str, Any], str | None]:
-        """The function `act` through the API: its payload, and the function error."""
+        """Invoke the function `act`. Returns its payload and the function error."""
         answer = self.client("lambda").invoke(FunctionName="act", Payload=json.dumps({"do": do}))
         return json.load(answer["Payload"]), answer.get("FunctionError")
 

@@ -1,4 +1,4 @@
-"""More matches than the channel takes, on the real workflow: some alerts alone, the others in a digest, cooldowns counted."""
+"""More matches than the channel's rate limit allows, on the real workflow: single alerts, digests, suppressed counts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IMAGES = 12
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """A stack whose channels take one message in two seconds."""
+    """A stack whose channels allow one message every two seconds."""
     with started(tmp_path_factory.mktemp("state"), "--parameter", "MaxAlertsPerSecond=0.5") as stack:
         yield Pipeline(stack)
 
@@ -37,7 +37,7 @@ def mails(pipeline: Pipeline) -> list[dict[str, Any]]:
         return [mail for mail in json.load(answer) if "watchlist" in mail["body"]]
 
 
-def test_every_match_is_sent_alone_or_told_in_the_digest_or_counted(slow: Pipeline) -> None:
+def test_every_match_is_sent_alone_or_listed_in_the_digest_or_counted(slow: Pipeline) -> None:
     quiet = {"RuleId": "quiet", "Name": "One an hour", "Enabled": True, "Cooldown": {"Seconds": 3600, "PerSource": False}}
     quiet["Terms"] = [{"Term": "person", "MinConfidence": 50}]
     slow.stack.client("dynamodb").put_item(TableName=slow.outputs["WatchlistTableName"], Item=to_item(quiet))
@@ -53,9 +53,9 @@ def test_every_match_is_sent_alone_or_told_in_the_digest_or_counted(slow: Pipeli
     alerts = Counter(item["Status"] for item in items(slow, "AlertsTableName") if "RuleId" in item)
     received = mails(slow)
     alone = [mail for mail in received if mail["body"].startswith("Your rule")]
-    told = sum(int(n) for mail in received for n in re.findall(r'^(\d+) match(?:es)? of "', mail["body"], re.MULTILINE))
-    assert alerts == {"SENT": len(alone), "DIGESTED": told, "SUPPRESSED": alerts["SUPPRESSED"]}
+    listed = sum(int(n) for mail in received for n in re.findall(r'^(\d+) match(?:es)? of "', mail["body"], re.MULTILINE))
+    assert alerts == {"SENT": len(alone), "DIGESTED": listed, "SUPPRESSED": alerts["SUPPRESSED"]}
     assert sum(alerts.values()) == 2 * IMAGES
-    assert min(len(alone), told, alerts["SUPPRESSED"]) > 0
-    assert outcome["Alerts"] == told
+    assert min(len(alone), listed, alerts["SUPPRESSED"]) > 0
+    assert outcome["Alerts"] == listed
     assert len([mail for mail in received if "One an hour" in mail["subject"]]) <= 1

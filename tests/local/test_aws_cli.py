@@ -1,4 +1,4 @@
-"""`aws --endpoint-url http://localhost:4566 ...`, as a person types it: the real AWS CLI against the running stack."""
+"""The real AWS CLI against the running stack: `aws --endpoint-url http://localhost:4566 ...`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEY = "uploads/gate/portrait.jpg"
 
 
 class Aws:
-    """The AWS CLI with nobody's configuration. In a command, @NAME stands for one of `names`."""
+    """The AWS CLI without a configuration. In a command, @NAME stands for one of `names`."""
 
     def __init__(self, pipeline: Pipeline, home: Path) -> None:
         self.pipeline = pipeline
@@ -48,7 +48,7 @@ class Aws:
         return subprocess.run(full, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=60, check=False)
 
     def __call__(self, command: str) -> Any:
-        """The answer: JSON if it is, else text."""
+        """The output, parsed if it is JSON."""
         done = self.run(command)
         assert done.returncode == 0, f"aws {command}: {done.stderr}"
         try:
@@ -59,7 +59,7 @@ class Aws:
 
 @pytest.fixture(scope="module")
 def aws(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """With a portrait that was uploaded by the CLI, analysed, and alerted about."""
+    """The CLI after it has uploaded a portrait that was analyzed and caused an alert."""
     pipeline = Pipeline(stack)
     pipeline.clear()
     pipeline.watch("person")
@@ -162,7 +162,7 @@ def test_answers_the_cli_as_aws_would(aws: Aws, command: str, judge: Judge) -> N
 
 
 def test_an_executions_history_names_every_state_with_its_input(aws: Aws) -> None:
-    """The CLI asks for page after page by itself."""
+    """The CLI requests all pages."""
     events = aws("stepfunctions get-execution-history --execution-arn @Execution --page-size 7")["events"]
 
     assert [event["id"] for event in events] == list(range(1, len(events) + 1))
@@ -194,7 +194,7 @@ def test_one_images_log_is_found_by_its_id_in_order(aws: Aws) -> None:
     lines = [json.loads(event["message"]) for event in events]
     messages = [line["message"] for line in lines]
     assert messages.index("Image is valid.") < messages.index("Watchlist evaluated.")
-    assert "Execution started." in messages  # which Start Analysis says beside the first state
+    assert "Execution started." in messages  # logged by Start Analysis
     assert {line["image_id"] for line in lines} == {aws.names["ImageId"]}
     assert {line["execution_id"] for line in lines} == {aws.names["Execution"]}
     assert [event["timestamp"] for event in events] == sorted(event["timestamp"] for event in events)
@@ -204,7 +204,7 @@ def test_a_function_is_invoked_with_its_sample_event(aws: Aws) -> None:
     function = aws.pipeline.function("DetectModeration")
     aws.pipeline.stack.client("s3").copy_object(
         Bucket=aws.pipeline.bucket,
-        Key="uploads/samples/astronaut-portrait.jpg",  # the event tells of it
+        Key="uploads/samples/astronaut-portrait.jpg",  # the sample event is about this key
         CopySource={"Bucket": aws.pipeline.bucket, "Key": KEY},
     )
 
@@ -226,7 +226,9 @@ def test_an_execution_is_started_and_stopped_by_hand(aws: Aws) -> None:
     assert record is not None
     described = aws.pipeline.execution(record)
     Path(aws.names["TMP"], "input.json").write_text(described["input"])
-    aws.pipeline.fault(service="rekognition", operation="DetectLabels", error="ThrottlingException", rate=1)  # it will wait
+    aws.pipeline.fault(
+        service="rekognition", operation="DetectLabels", error="ThrottlingException", rate=1
+    )  # it waits for retries
     try:
         arn = aws(
             "stepfunctions start-execution --state-machine-arn @StateMachineArn --name by-hand --input file://@TMP/input.json"
@@ -242,7 +244,7 @@ def test_an_execution_is_started_and_stopped_by_hand(aws: Aws) -> None:
     assert (stopped["status"], stopped["error"], stopped["cause"]) == ("ABORTED", "Stopped", "by hand")
 
 
-def test_a_removed_image_is_forgotten(aws: Aws) -> None:
+def test_the_record_of_a_removed_image_is_deleted(aws: Aws) -> None:
     key = "uploads/gate/soon-gone.jpg"
     aws(f"s3 cp samples/astronaut-portrait.jpg s3://@ImagesBucketName/{key}")
     aws.pipeline.ended(key)
@@ -267,7 +269,7 @@ def test_a_removed_image_is_forgotten(aws: Aws) -> None:
         ),
     ],
 )
-def test_a_mistake_is_told_in_awss_words(aws: Aws, command: str, message: str) -> None:
+def test_an_error_has_the_message_of_aws(aws: Aws, command: str, message: str) -> None:
     done = aws.run(command)
 
     assert done.returncode != 0

@@ -1,4 +1,4 @@
-"""What `make up` and `make down` do: a stack in the background, found again, stopped for certain, one in a state folder."""
+"""Starting and stopping in the background, as `make up` and `make down` do: idempotent, one stack for each state folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.local.running_stack import ROOT, free_port
 
 
 class Checkout:
-    """`python -m local` with a state folder and ports of its own, and without `ps`, which small machines don't have."""
+    """`python -m local` with its own state folder and ports, and without `ps` on the PATH."""
 
     def __init__(self, state: Path) -> None:
         self.state, self.port = state, free_port()
@@ -87,10 +87,10 @@ def test_a_folder_keeps_the_state_of_one_stack(checkout: Checkout) -> None:
     assert (checkout.pid, checkout.healthy()) == (pid, True)
 
 
-def test_a_stack_that_was_paused_ends_when_it_goes_on(checkout: Checkout) -> None:
+def test_a_paused_stack_stops_when_it_continues(checkout: Checkout) -> None:
     assert checkout.up().returncode == 0
     pid = checkout.pid
-    os.kill(pid, signal.SIGSTOP)  # Ctrl-Z; the signal below is then any thread's
+    os.kill(pid, signal.SIGSTOP)  # like Ctrl-Z; afterwards any thread can receive the signal below
     os.kill(pid, signal.SIGTERM)
     os.kill(pid, signal.SIGCONT)
 
@@ -100,7 +100,7 @@ def test_a_stack_that_was_paused_ends_when_it_goes_on(checkout: Checkout) -> Non
     assert not checkout.healthy()
 
 
-def test_a_pid_that_another_process_has_by_now_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pid_that_belongs_to_another_process_is_not_signalled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "pid").write_text(str(os.getpid()))
 
     assert in_folder(tmp_path).stop() == 0

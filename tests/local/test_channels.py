@@ -1,4 +1,4 @@
-"""Channels on the local stack: set up with the client, used by the real workflow, checked as the schedule does it."""
+"""Channels on the local stack: created with the client, used by the real workflow, checked as by the schedule."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_an_alert_reaches_slack_and_a_webhook_with_its_picture_and_the_picture_g
     key = pipeline.upload(PORTRAIT.read_bytes(), "gate.jpg")
     pipeline.ended(key)
 
-    assert pipeline.mail_about(key) == []  # the rule doesn't name email
+    assert pipeline.mail_about(key) == []  # the rule has no email channel
     (posted,) = of_slack(receiver)
     (picture,) = [block["image_url"] for block in posted["blocks"] if block["type"] == "image"]
     with urlopen(picture) as answer:
@@ -88,11 +88,11 @@ def test_an_alert_reaches_slack_and_a_webhook_with_its_picture_and_the_picture_g
     bucket = pipeline.stack.client("s3")
     bucket.delete_object(Bucket=pipeline.bucket, Key=key)
     pipeline.eventually(lambda: pipeline.record(key) is None, "the image did not go")
-    with pytest.raises(HTTPError, match="403"):  # as on AWS: who may not list isn't told whether it is there
+    with pytest.raises(HTTPError, match="403"):  # as on AWS: without the list permission a missing object is a 403
         urlopen(picture)
 
 
-def test_the_daily_check_finds_a_channel_that_is_gone_and_the_operators_are_told(
+def test_the_daily_check_finds_a_missing_channel_and_notifies_the_operators(
     pipeline: Pipeline, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add(pipeline, monkeypatch, receiver.url("/slack"), "ops", "--kind", "slack")

@@ -1,4 +1,4 @@
-"""The template, deployed: everything in it is understood, or the start stops with the name of what isn't."""
+"""Deployment of templates: unsupported types, properties and parameters are errors that name them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_template_with_something_unknown_does_not_start(tmp_path: Path) -> Non
     assert "DeadLetters: the emulator doesn't support the resource type AWS::Kinesis::Stream" in ended.stderr
 
 
-def test_a_taken_port_is_named_with_a_way_out(tmp_path: Path) -> None:
+def test_a_taken_port_is_an_error_with_a_suggestion(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         ended = run_until_end("local", "--port", port, "--web-port", "0", "--state", str(tmp_path))

@@ -1,4 +1,4 @@
-"""Queues that feed functions: batches, reported failures, and what ends in the dead-letter queue."""
+"""Functions that poll queues: batches, reported failures, and the dead-letter queue."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_only_what_was_reported_stays_in_the_queue() -> None:
 
 
 @pytest.mark.parametrize("answer", ["nonsense", {"batchItemFailures": [{"itemIdentifier": "c"}]}, {"batchItemFailures": [{}]}])
-def test_an_answer_that_makes_no_sense_keeps_the_whole_batch(answer: Any) -> None:
+def test_an_invalid_response_keeps_the_whole_batch(answer: Any) -> None:
     assert deleted(answer) == []
 
 
@@ -43,7 +43,7 @@ def test_reports_are_ignored_unless_the_mapping_asks_for_them() -> None:
     assert deleted({"batchItemFailures": [{"itemIdentifier": "a"}]}, reports=False) == ["a", "b"]
 
 
-def test_a_message_that_is_refused_again_and_again_ends_in_the_dead_letter_queue(small: SmallStack) -> None:
+def test_a_message_that_fails_repeatedly_is_moved_to_the_dead_letter_queue(small: SmallStack) -> None:
     sqs = small.client("sqs")
     for body in ("take", "refuse", "take"):
         sqs.send_message(QueueUrl=small.outputs["QueueUrl"], MessageBody=body)

@@ -1,4 +1,4 @@
-"""Every hard image through the running pipeline, all at once: each is analysed or rejected with a sentence, and none fails."""
+"""All difficult images on the running stack at the same time: each is analyzed or rejected with a reason, none fails."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.recorded_images import record
 from .pipeline import Pipeline
 from .running_stack import started
 
-# One of each kind. The finer differences (each bit depth, each orientation) meet the same code in tests/unit/test_pictures.py.
+# One of each kind. tests/unit/test_pictures.py covers each bit depth and orientation.
 CHOSEN = {
     **{name: FORMATS[name][1] for name in ("JPEG baseline", "JPEG progressive", "JPEG CMYK", "JPEG of a phone (MPO)")},
     **{name: FORMATS[name][1] for name in ("PNG palette 1 bit", "PNG alpha", "PNG animated", "PNG 16 bit")},
@@ -37,14 +37,14 @@ CHOSEN = {
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[str, dict[str, Any]]]]:
-    """What validation alone makes of each (its format, or its reason), and the record that it ended with."""
+    """For each image, the result of validation alone (format or reason), and its record."""
     bodies = {name: make() for name, make in CHOSEN.items()}
     recordings = tmp_path_factory.mktemp("recordings")
     expected = {name: expectation(body, recordings) for name, body in bodies.items()}
     with started(tmp_path_factory.mktemp("hard"), "--recorded", str(recordings)) as stack:
         pipeline = Pipeline(stack)
         with ThreadPoolExecutor(4) as pool:
-            # All of them by a name that says nothing: the content decides.
+            # The name has no extension, so only the content decides.
             keys = dict(zip(bodies, pool.map(lambda body: pipeline.upload(body, "picture.jpg"), bodies.values()), strict=True))
         yield {name: (expected[name], pipeline.ended(key)) for name, key in keys.items()}
 
@@ -69,7 +69,7 @@ def test_a_hard_image_is_analysed_or_rejected_with_a_sentence(name: str, ended: 
         assert found["Labels"]
 
 
-def test_both_endings_are_well_represented(ended: dict[str, tuple[str, dict[str, Any]]]) -> None:
+def test_the_images_cover_both_endings(ended: dict[str, tuple[str, dict[str, Any]]]) -> None:
     statuses = [found["Status"] for _, found in ended.values()]
     assert len(statuses) >= 40
     assert statuses.count("ANALYZED") >= 20

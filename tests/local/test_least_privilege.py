@@ -1,4 +1,4 @@
-"""The local stack holds each function to its own role: what the template doesn't allow is refused, with its name, as on AWS."""
+"""Each function has only the permissions of its role: other calls are denied with AWS's message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEFT = "Action: [dynamodb:GetItem]"
 
 
 def with_one_permission_less(folder: Path) -> Path:
-    """The template without dynamodb:UpdateItem in the role of Store Analysis, beside the code that it names."""
+    """A copy of the template without dynamodb:UpdateItem in the role of Store Analysis, with its code."""
     for name in ("functions", "statemachine"):
         (folder / name).symlink_to(ROOT / name)
     before, role, after = (ROOT / "template.yaml").read_text(encoding="utf-8").partition("  StoreAnalysisRole:\n")

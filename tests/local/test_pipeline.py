@@ -1,4 +1,4 @@
-"""The real workflow on the local stack, end to end through HTTP: what a person would see of each way an image can go."""
+"""The real workflow on the local stack, end to end through HTTP, for each ending of an image."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_an_image_without_an_alert_enters_eight_states_and_ends_analyzed(pipelin
     assert record["ExecutionArn"] in record["ExecutionUrl"]
 
 
-def test_a_match_is_alerted_once_with_what_how_sure_and_which(pipeline: Pipeline) -> None:
+def test_a_match_sends_one_alert_with_label_confidence_and_image(pipeline: Pipeline) -> None:
     pipeline.watch("person")
     key = pipeline.upload(portrait(), "gate.jpg")
     record = pipeline.ended(key)
@@ -70,7 +70,7 @@ def test_labels_can_be_looked_up_in_the_index(pipeline: Pipeline) -> None:
     assert record["ImageId"] in {row["ImageId"]["S"] for row in rows}
 
 
-def test_what_is_no_image_is_rejected_with_a_reason_and_that_is_no_failure(pipeline: Pipeline) -> None:
+def test_a_file_that_is_not_an_image_is_rejected_with_a_reason(pipeline: Pipeline) -> None:
     record = pipeline.ended(pipeline.upload(b"milk, eggs, bread", "list.jpg"))
 
     assert (record["Status"], record["Reason"][:24]) == ("REJECTED", "It is text, not an image")
@@ -84,7 +84,7 @@ def test_a_format_that_rekognition_does_not_read_is_converted(pipeline: Pipeline
     assert record["Conversion"] == "A JPEG copy was analysed: Rekognition does not read WebP."
 
 
-def test_a_throttle_is_waited_out(pipeline: Pipeline) -> None:
+def test_a_throttled_call_is_retried(pipeline: Pipeline) -> None:
     throttle = "ProvisionedThroughputExceededException"
     pipeline.fault(service="rekognition", operation="DetectLabels", error=throttle, count=3)
     record = pipeline.ended(pipeline.upload(portrait()))
@@ -117,7 +117,7 @@ def test_without_labels_the_image_fails_with_a_reason(pipeline: Pipeline) -> Non
     assert (execution["status"], execution["error"], execution["cause"]) == ("FAILED", "AnalysisIncomplete", record["Reason"])
 
 
-def test_a_function_that_crashes_once_is_run_again(pipeline: Pipeline) -> None:
+def test_a_function_that_crashes_once_is_retried(pipeline: Pipeline) -> None:
     pipeline.fault(service="lambda", operation="Invoke", error="Crash", count=1, match=pipeline.function("StoreAnalysis"))
     record = pipeline.ended(pipeline.upload(portrait()))
     assert record["Status"] == "ANALYZED"
@@ -193,14 +193,14 @@ def renditions_of(pipeline: Pipeline, identity: str) -> list[str]:
         pytest.param("\u00fc" * 501 + "x.jpg", id="1,024 bytes"),
     ],
 )
-def test_hard_names_come_through_unchanged(pipeline: Pipeline, name: str) -> None:
+def test_difficult_names_are_kept_unchanged(pipeline: Pipeline, name: str) -> None:
     key = pipeline.upload(plain(), name)
     record = pipeline.ended(key)
     assert (record["Status"], record["Key"]) == ("ANALYZED", key)
     assert len(key.encode()) == 1024 or len(name) < 100
 
 
-def test_a_key_with_nothing_between_two_slashes_comes_through_unchanged(pipeline: Pipeline) -> None:
+def test_a_key_with_two_adjacent_slashes_is_kept_unchanged(pipeline: Pipeline) -> None:
     key = f"uploads//{uuid.uuid4().hex}.jpg"
     pipeline.stack.client("s3").put_object(Bucket=pipeline.bucket, Key=key, Body=plain())
     record = pipeline.ended(key)
@@ -211,7 +211,7 @@ def test_a_message_that_cannot_be_read_ends_in_the_dead_letter_queue(pipeline: P
     sqs = pipeline.stack.client("sqs")
     intake, dead = pipeline.outputs["IntakeQueueUrl"], pipeline.outputs["DeadLetterQueueUrl"]
     sqs.set_queue_attributes(QueueUrl=intake, Attributes={"VisibilityTimeout": "1"})
-    time.sleep(3)  # a poll that is under way still hides messages for the old time
+    time.sleep(3)  # a running poll still uses the old visibility timeout
     try:
         sqs.send_message(QueueUrl=intake, MessageBody="this is not JSON")
         sqs.send_message(QueueUrl=intake, MessageBody=json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"}))

@@ -1,4 +1,4 @@
-"""The engine through its own server and boto3's client: what a user of `--endpoint-url` meets."""
+"""The Rekognition engine through its server and boto3's client."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def client_of(port: int) -> RekognitionClient:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
-    """A directory with one recorded answer, and the picture that it belongs to."""
+    """A folder with one recorded answer, and its image."""
     directory = tmp_path_factory.mktemp("recorded")
     buffer = io.BytesIO()
     Image.new("RGB", (90, 90), "teal").save(buffer, "PNG")
@@ -118,7 +118,7 @@ def test_settings_of_the_request_are_followed(rekognition: RekognitionClient) ->
     assert 1 <= len(person["Instances"][0]["DominantColors"]) <= 3
 
 
-def test_what_was_not_looked_at_says_so(rekognition: RekognitionClient) -> None:
+def test_unchecked_findings_are_marked_as_unchecked(rekognition: RekognitionClient) -> None:
     image = sample("astronaut-portrait.jpg")
     moderation = rekognition.detect_moderation_labels(Image=image)
     text = rekognition.detect_text(Image=image)
@@ -147,7 +147,7 @@ def test_a_recorded_answer_is_replayed_with_the_requests_floor(
         ({}, "InvalidParameterException"),
     ],
 )
-def test_a_refusal_has_rekognitions_name(rekognition: RekognitionClient, image: Any, error: str) -> None:
+def test_an_error_has_rekognitions_code(rekognition: RekognitionClient, image: Any, error: str) -> None:
     with pytest.raises(ClientError) as refusal:
         rekognition.detect_labels(Image=image)
     assert refusal.value.response["Error"]["Code"] == error
@@ -191,7 +191,7 @@ AS_STORED = {
 }
 
 
-def test_answers_asked_for_at_the_same_time_are_each_their_own(rekognition: RekognitionClient) -> None:
+def test_concurrent_requests_get_their_own_answers(rekognition: RekognitionClient) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     names = ["astronaut-portrait.jpg", "qr-code-poster-on-wall.jpg", "cat-phone-held-sideways.jpg"] * 2
@@ -204,7 +204,7 @@ def test_answers_asked_for_at_the_same_time_are_each_their_own(rekognition: Reko
 @pytest.fixture
 def command() -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "local.emulator.rekognition", "--port", "0"],
+        [sys.executable, "-m", "local.emulator.rekognition", "--port", "0", "--eyes", "small"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -228,7 +228,7 @@ def test_the_command_serves_on_a_free_port_and_says_where(command: subprocess.Po
     client.close()
 
 
-def test_the_command_says_how_to_mend_what_stops_it(tmp_path: Path) -> None:
+def test_the_command_suggests_how_to_fix_a_setup_error(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "local.emulator.rekognition", "--port", "0", "--recorded", str(tmp_path / "absent")],
         cwd=ROOT,

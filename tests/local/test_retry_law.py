@@ -1,5 +1,5 @@
-"""The retry law, at the wire and with the real workflow: what heals is tried again, later and later; what doesn't is not; and
-the record says what happened. Every case is one image, and all images are on their way together."""
+"""The retry law on the real workflow with injected faults: transient errors are retried with growing delays, permanent errors
+aren't, and the record has the reason. Each case is one image; all images are processed at the same time."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from .running_stack import ROOT, started
 
 NAMES = {case.name: case for case in CASES}
 DEFINITION = (ROOT / "statemachine" / "analyze_image.asl.json").read_text()
-# Retry in the workflow: 1, 2, 4 seconds for faults, 2, 4, 8 ... for throttles; full jitter takes any part of it.
+# Maximum delays in the workflow: 1, 2, 4 seconds for faults; 2, 4, 8 ... for throttles. Full jitter takes any part of it.
 THROTTLES = ("Throttled", "Lambda.TooManyRequestsException")
-LONGEST_PAUSES = {error: [2, 4, 8, 16, 32, 60, 60, 60] for error in THROTTLES}
-LONGEST_PAUSE_OTHERWISE = [1, 2, 4]
+MAX_DELAYS = {error: [2, 4, 8, 16, 32, 60, 60, 60] for error in THROTTLES}
+MAX_DELAYS_OF_OTHERS = [1, 2, 4]
 LOADED_MACHINE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a case's image."""
+    """The outcome of a case's image."""
 
     record: dict[str, Any]
     alerts: list[dict[str, Any]]
     mails: int
     tries: int
     hits: int
-    pauses: list[tuple[str, int, float]]
-    """(error, number of the retry from 0, seconds until it came) of every retry in the execution."""
+    delays: list[tuple[str, int, float]]
+    """(error, number of the retry from 0, delay in seconds) of each retry in the execution."""
 
 
 class Law:
-    """Sends an image for each case, all at once, and looks at what became of each when all have ended."""
+    """Uploads an image for each case, waits until all have ended, and reads the outcomes."""
 
     def __init__(self, pipeline: Pipeline, recordings: Path) -> None:
         self.pipeline, self.recordings = pipeline, recordings
@@ -56,19 +56,19 @@ class Law:
             body = b"milk, eggs, bread" if case.text else picture(number)
             record(self.recordings, body, {"Person": 99.0})
             self.pipeline.stack.client("s3").put_object(Bucket=self.pipeline.bucket, Key=keys[name], Body=body)
-            time.sleep(0.2)  # not many more at once than the channel may be sent
+            time.sleep(0.2)  # about the rate limit of the channel
         self.pipeline.eventually(lambda: self.all_ended(keys), "not all images ended", 300)
         hits = {rule["id"]: rule["hits"] for rule in self.faults()}
         return {name: self.outcome(case, keys[name], hits[rules[name]]) for name, case in cases.items()}
 
     def fault(self, case: Case, key: str) -> int:
-        """Asks for the case's faults; returns the number of its own."""
+        """Inject the case's faults. Returns the id of its own fault, without the further ones."""
         image = image_id(self.pipeline.bucket, key)
         for further in case.also:
             self.post({**further, "rate": 1, "match": [key]})
-        # For S3 and Rekognition the request names the object, elsewhere it carries the image's id.
+        # Requests to S3 and Rekognition contain the key, others the image's id.
         subject = key if case.service == "rekognition" or case.operation in ("GetObject", "HeadObject") else image
-        if case.within:  # the alert's own record says of the image what the message's subject says: its file's name
+        if case.within:  # the alert's record contains the message's subject, which contains the file's name
             subject = f" in {key.rpartition('/')[2]}"
         fault: dict[str, Any] = {"service": case.service, "operation": case.operation, "error": case.error}
         fault["match"] = [subject, case.function, *([case.body] if case.body else [])]
@@ -102,11 +102,11 @@ class Law:
         scheduled = [event for event in events if "lambdaFunctionScheduledEventDetails" in event]
         tries = sum(case.function in event["lambdaFunctionScheduledEventDetails"]["resource"] for event in scheduled)
         alerts = [alert for alert in self.items("AlertsTable") if alert["ImageId"] == found["ImageId"]]
-        return Outcome(found, alerts, len(self.pipeline.mail_about(found["ImageId"])), tries, hits, list(pauses(events)))
+        return Outcome(found, alerts, len(self.pipeline.mail_about(found["ImageId"])), tries, hits, list(delays(events)))
 
 
-def pauses(events: list[dict[str, Any]]) -> Iterator[tuple[str, int, float]]:
-    """How long each retry was put off: from an attempt's failure to the attempt that follows it."""
+def delays(events: list[dict[str, Any]]) -> Iterator[tuple[str, int, float]]:
+    """The delay of each retry, from the failure of an attempt to the next attempt."""
     by_id, numbers = {event["id"]: event for event in events}, dict[int, int]()
     for event in events:
         before = by_id.get(event["previousEventId"], {})
@@ -117,7 +117,7 @@ def pauses(events: list[dict[str, Any]]) -> Iterator[tuple[str, int, float]]:
 
 
 def attempt_of(event: dict[str, Any], by_id: dict[int, dict[str, Any]]) -> int:
-    """The id of the Scheduled event that began the attempt which this event belongs to."""
+    """The id of the Scheduled event that started the attempt of this event."""
     while "lambdaFunctionScheduledEventDetails" not in event:
         event = by_id[event["previousEventId"]]
     return int(event["id"])
@@ -129,7 +129,7 @@ def law(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Law]:
     options = ("--recorded", str(recordings), "--parameter", "MaxAlertsPerSecond=9", "--parameter", "TextDetection=on")
     with started(tmp_path_factory.mktemp("law"), *options) as stack:
         pipeline = Pipeline(stack)
-        # An urgent match waits for its turn where another would be put off to a digest, however many come at once.
+        # A critical alert waits for a slot. Others would be queued for a digest.
         pipeline.watch("person", Severity="critical", BypassQuietHours=True)
         yield Law(pipeline, recordings)
 
@@ -140,9 +140,7 @@ def outcomes(law: Law) -> dict[str, Outcome]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_error_is_tried_as_often_as_can_help_and_the_record_says_what_happened(
-    name: str, outcomes: dict[str, Outcome]
-) -> None:
+def test_each_error_is_retried_as_specified_and_the_record_has_the_reason(name: str, outcomes: dict[str, Outcome]) -> None:
     case, outcome = NAMES[name], outcomes[name]
     assert (outcome.tries, outcome.hits) == (case.tries, case.faulty_calls)
     assert outcome.record["Status"] == case.status, outcome.record.get("Reason")
@@ -154,7 +152,7 @@ def test_each_error_is_tried_as_often_as_can_help_and_the_record_says_what_happe
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_error_leaves_one_alert_in_the_state_that_it_is_in(name: str, outcomes: dict[str, Outcome]) -> None:
+def test_each_error_leaves_the_alert_with_the_specified_status(name: str, outcomes: dict[str, Outcome]) -> None:
     case, outcome = NAMES[name], outcomes[name]
     assert [alert["Status"] for alert in outcome.alerts] == ([case.alert] if case.alert else [])
     assert outcome.mails == (1 if case.alert == "SENT" else 0)
@@ -162,24 +160,24 @@ def test_each_error_leaves_one_alert_in_the_state_that_it_is_in(name: str, outco
     assert all(case.alert_reason in reason for reason in reasons)
 
 
-def test_retries_come_each_at_a_random_moment_and_none_later_than_the_workflow_says(outcomes: dict[str, Outcome]) -> None:
-    found = [pause for outcome in outcomes.values() for pause in outcome.pauses]
+def test_retries_are_delayed_randomly_up_to_the_workflows_maximum(outcomes: dict[str, Outcome]) -> None:
+    found = [pause for outcome in outcomes.values() for pause in outcome.delays]
     for error, number, seconds in found:
-        longest = LONGEST_PAUSES.get(error, LONGEST_PAUSE_OTHERWISE)[number]
+        longest = MAX_DELAYS.get(error, MAX_DELAYS_OF_OTHERS)[number]
         assert seconds <= longest + LOADED_MACHINE_SECONDS, (error, number, seconds)
     first = [seconds for error, number, seconds in found if number == 0]
     assert len(first) >= 40
-    assert max(first) - min(first) > 0.5  # they don't all come back at once
+    assert max(first) - min(first) > 0.5  # the retries are spread
     third = [seconds for error, number, seconds in found if number == 2]
     assert sum(third) / len(third) > sum(first) / len(first)
 
 
-def test_the_longest_pauses_are_the_workflows() -> None:
+def test_the_maximum_delays_are_the_workflows() -> None:
     retries = [state["Retry"] for state in all_states(json.loads(DEFINITION)["States"]) if "Retry" in state]
     assert len(retries) >= 8
     for faults, throttles in retries:
-        assert [capped(faults, number) for number in range(faults["MaxAttempts"])] == LONGEST_PAUSE_OTHERWISE
-        assert [capped(throttles, number) for number in range(throttles["MaxAttempts"])] == LONGEST_PAUSES["Throttled"]
+        assert [capped(faults, number) for number in range(faults["MaxAttempts"])] == MAX_DELAYS_OF_OTHERS
+        assert [capped(throttles, number) for number in range(throttles["MaxAttempts"])] == MAX_DELAYS["Throttled"]
 
 
 def capped(retrier: dict[str, Any], number: int) -> float:
@@ -193,14 +191,14 @@ def all_states(states: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield from all_states(branch["States"])
 
 
-@pytest.mark.parametrize(("error", "heals"), [("ThrottlingException", True), ("AccessDeniedException", False)])
-def test_the_watchlist_is_read_again_when_that_can_help(law: Law, error: str, heals: bool) -> None:
-    law.pipeline.fault(service="dynamodb", operation="Scan", error=error, match="EvaluateWatchlist", count=2 if heals else 1)
+@pytest.mark.parametrize(("error", "transient"), [("ThrottlingException", True), ("AccessDeniedException", False)])
+def test_reading_the_watchlist_is_retried_after_a_transient_error(law: Law, error: str, transient: bool) -> None:
+    law.pipeline.fault(service="dynamodb", operation="Scan", error=error, match="EvaluateWatchlist", count=2 if transient else 1)
     body = picture(len(error) + 1000)
     record(law.recordings, body, {"Person": 99.0})
     ended = law.pipeline.ended(law.pipeline.upload(body))
-    assert ended["Status"] == ("ANALYZED" if heals else "FAILED")
-    assert heals or f"({error}) when calling the Scan operation" in ended["Reason"]
+    assert ended["Status"] == ("ANALYZED" if transient else "FAILED")
+    assert transient or f"({error}) when calling the Scan operation" in ended["Reason"]
 
 
 @pytest.mark.parametrize(
@@ -209,14 +207,14 @@ def test_the_watchlist_is_read_again_when_that_can_help(law: Law, error: str, he
         ("dynamodb", "UpdateItem", "ProvisionedThroughputExceededException"),
         ("dynamodb", "UpdateItem", "InternalServerError"),
         ("states", "StartExecution", "ThrottlingException"),
-        ("states", "StartExecution", "AccessDeniedException"),  # SQS can't tell: whatever failed comes back
+        ("states", "StartExecution", "AccessDeniedException"),  # SQS redelivers after any failure
     ],
 )
-def test_what_fails_at_the_intake_comes_back_by_the_queue(law: Law, service: str, operation: str, error: str) -> None:
+def test_a_failure_at_the_intake_is_retried_through_the_queue(law: Law, service: str, operation: str, error: str) -> None:
     queue = {"QueueUrl": law.pipeline.outputs["IntakeQueueUrl"]}
     sqs = law.pipeline.stack.client("sqs")
     sqs.set_queue_attributes(**queue, Attributes={"VisibilityTimeout": "1"})
-    time.sleep(3)  # a poll that is under way still hides messages for the old time
+    time.sleep(3)  # a running poll still uses the old visibility timeout
     key = f"uploads/intake/{operation}-{error}.jpg"
     law.pipeline.fault(
         service=service, operation=operation, error=error, count=2, match=["StartAnalysis", image_id(law.pipeline.bucket, key)]

@@ -1,4 +1,4 @@
-"""`imagewatch rules` against the real stack: a rule that comes after its images finds them, and is held against the next ones."""
+"""`imagewatch rules` against the running stack: a new rule finds earlier images and is matched against later ones."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ PORTRAIT = (ROOT / "samples" / "astronaut-portrait.jpg").read_bytes()
 Output = pytest.CaptureFixture[str]
 
 
-def test_a_rule_is_tried_written_and_applied_to_images_that_came_before_it(
-    stack: RunningStack, tmp_path: Path, capsys: Output
-) -> None:
+def test_a_rule_is_previewed_written_and_applied_to_earlier_images(stack: RunningStack, tmp_path: Path, capsys: Output) -> None:
     pipeline, rule_id = Pipeline(stack), f"cli-{uuid.uuid4().hex[:8]}"
     record = pipeline.ended(pipeline.upload(PORTRAIT, "before.jpg"))  # its source is its own
     file = tmp_path / "rule.yaml"

@@ -1,4 +1,4 @@
-"""The runbooks of docs/operations.md, executed as they stand there against the local stack."""
+"""The runbooks of docs/operations.md, executed unchanged against the local stack."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SAMPLE = ROOT / "samples" / "astronaut-portrait.jpg"
 
 
 def run(pipeline: Pipeline, *names: str, **variables: str) -> str:
-    """Runs the setup and then the named runbooks in one shell; returns what they print."""
+    """Run the setup and the named runbooks in one shell. Returns their output."""
     here = [
         'aws() { command aws --endpoint-url "$ENDPOINT" "$@"; }',
         'imagewatch() { PYTHONPATH=functions python -m uploader "$@" --endpoint-url "$ENDPOINT"; }',
@@ -56,17 +56,17 @@ def test_every_runbook_is_executed_by_a_test() -> None:
         assert f'"{name}"' in here, name
 
 
-def test_tells_one_images_story(pipeline: Pipeline) -> None:
+def test_the_history_of_one_image_is_shown(pipeline: Pipeline) -> None:
     key = pipeline.upload(SAMPLE.read_bytes())
     record = pipeline.ended(key)
-    told = run(pipeline, "story", KEY=key)
-    assert told.splitlines()[0].split("\t")[0] == "ANALYZED"
-    assert "Validate Image" in told
-    assert '"message":"Labels detected."' in told
-    assert all(record["ImageId"] in line for line in told.splitlines() if line.startswith('{"level"'))
+    shown = run(pipeline, "story", KEY=key)
+    assert shown.splitlines()[0].split("\t")[0] == "ANALYZED"
+    assert "Validate Image" in shown
+    assert '"message":"Labels detected."' in shown
+    assert all(record["ImageId"] in line for line in shown.splitlines() if line.startswith('{"level"'))
 
 
-def test_a_failed_image_is_found_and_run_again_without_a_second_alert(pipeline: Pipeline) -> None:
+def test_a_failed_image_is_found_and_redriven_without_a_second_alert(pipeline: Pipeline) -> None:
     pipeline.watch("person")
     pipeline.fault(service="dynamodb", operation="Scan", error="AccessDeniedException", count=1)
     key = pipeline.upload(SAMPLE.read_bytes())
@@ -98,12 +98,12 @@ def test_an_execution_is_stopped(pipeline: Pipeline) -> None:
     assert pipeline.ended(key)["Reason"] == "The analysis was stopped by hand: stopped by hand."
 
 
-def test_dead_letters_are_looked_at_and_sent_back(pipeline: Pipeline) -> None:
+def test_dead_letters_are_shown_and_redriven(pipeline: Pipeline) -> None:
     sqs, marker = pipeline.stack.client("sqs"), uuid.uuid4().hex
     dead = pipeline.outputs["DeadLetterQueueUrl"]
     sqs.send_message(QueueUrl=dead, MessageBody=f'{{"Event": "s3:TestEvent", "marker": "{marker}"}}')
     assert marker in run(pipeline, "look at dead letters")
-    time.sleep(5.5)  # the look hides them for five seconds
+    time.sleep(5.5)  # reading the messages hides them for five seconds
     run(pipeline, "redrive")
 
     def left() -> int:
@@ -122,14 +122,14 @@ def test_unsent_alerts_and_the_subscriptions_are_shown(pipeline: Pipeline) -> No
     pipeline.fault(service="sns", operation="Publish", error="AuthorizationError", count=1)
     key = pipeline.upload(SAMPLE.read_bytes())
     pipeline.ended(key)
-    told = run(pipeline, "unsent alerts")
-    assert key in told
-    assert "FAILED" in told
-    assert "operator@example.com" in told
+    shown = run(pipeline, "unsent alerts")
+    assert key in shown
+    assert "FAILED" in shown
+    assert "operator@example.com" in shown
 
 
 def keep_busy(pipeline: Pipeline, channel: str, seconds: float) -> None:
-    """The channel has no slot before then."""
+    """The time of the channel's next slot."""
     pipeline.stack.client("dynamodb").update_item(
         TableName=pipeline.outputs["ChannelsTableName"],
         Key=to_item({"ChannelId": channel}),
@@ -162,7 +162,7 @@ def alerts_of(pipeline: Pipeline) -> list[dict[str, Any]]:
     return [item for item in items if "RuleId" in item]
 
 
-def test_the_cooldowns_are_shown_with_what_they_owe(pipeline: Pipeline) -> None:
+def test_the_cooldowns_are_shown_with_their_suppressed_counts(pipeline: Pipeline) -> None:
     quiet = {"RuleId": "quiet", "Name": "Quiet", "Enabled": True, "Cooldown": {"Seconds": 3600}}
     quiet["AnyOf"] = [{"Term": "person", "MinConfidence": 50}]
     pipeline.stack.client("dynamodb").put_item(TableName=pipeline.outputs["WatchlistTableName"], Item=to_item(quiet))
@@ -172,7 +172,7 @@ def test_the_cooldowns_are_shown_with_what_they_owe(pipeline: Pipeline) -> None:
     assert (line[1], line[3]) == ("3600", "1")
 
 
-def test_a_dead_channel_is_found_mended_and_switched_on_and_what_was_missed_is_sent(
+def test_a_failed_channel_is_found_repaired_enabled_and_its_alerts_are_sent(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with listening() as receiver:

@@ -1,4 +1,4 @@
-"""Functions as the local stack runs them: in their own processes, with Lambda's own answers to whatever goes wrong."""
+"""Functions in the emulator: environment, processes, and Lambda's errors."""
 
 from __future__ import annotations
 

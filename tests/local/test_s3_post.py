@@ -1,4 +1,4 @@
-"""Browser uploads on moto behind the policy check, with forms that boto3 itself presigned."""
+"""Form uploads behind the policy check, with forms presigned by boto3."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECRET = "local-secret"
 
 
 class Uploads:
-    """A bucket behind the check, with a clock that the test can turn."""
+    """A bucket behind the check, with a clock that the test controls."""
 
     def __init__(self, signature_version: str) -> None:
         self.now = datetime.now(UTC)
@@ -99,7 +99,7 @@ def test_an_upload_below_the_range_is_too_small(uploads: Uploads) -> None:
 
 
 def _expiry(form: dict[str, str]) -> datetime:
-    """boto3 reckons it from its own clock, so that it is read from the policy, not from ours."""
+    """The expiration in the policy. boto3 computes it from its own clock."""
     return datetime.fromisoformat(json.loads(base64.b64decode(form["policy"]))["expiration"])
 
 
@@ -223,12 +223,12 @@ def test_a_form_without_key_or_file_is_refused(uploads: Uploads) -> None:
 
 def test_a_form_upload_is_announced_as_a_post(uploads: Uploads) -> None:
     sent: list[dict[str, Any]] = []
-    undo = notifications.install(lambda _, body: sent.append(json.loads(body)), lambda _, __: True)
+    restore = notifications.install(lambda _, body: sent.append(json.loads(body)), lambda _, __: True)
     queue = {"QueueArn": "arn:aws:sqs:us-east-1:123456789012:intake", "Events": ["s3:ObjectCreated:*"]}
     uploads.s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": [queue]})
 
     uploads.post(uploads.form())
-    undo()
+    restore()
 
     record = sent[-1]["Records"][0]
     assert (record["eventName"], record["s3"]["object"]["key"]) == ("ObjectCreated:Post", "uploads/me/cat.jpg")

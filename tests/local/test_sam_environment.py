@@ -1,4 +1,4 @@
-"""`python -m local.sam_environment`: what `sam local invoke` needs to know of the running stack."""
+"""`python -m local.sam_environment`: the files for `sam local invoke`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_each_environment_is_the_one_that_the_stacks_own_worker_gets(stack: Runn
         assert found[logical_id] == {**function["Environment"]["Variables"], **aws_variables("http://elsewhere:1")}
 
 
-def test_every_function_talks_to_this_machine_as_the_accounts_owner(stack: RunningStack) -> None:
+def test_every_function_calls_this_machine_as_the_root_user(stack: RunningStack) -> None:
     port = stack.endpoint.rsplit(":", 1)[1]
     printed = json.loads(asked("--endpoint-url", stack.endpoint, "--host", "host.docker.internal").stdout)
 
@@ -83,7 +83,7 @@ def test_a_stack_that_does_not_run_is_named() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_declares_what_sam_would_drop_and_changes_nothing_else() -> None:
+def test_declares_the_variables_that_sam_would_drop_and_changes_nothing_else() -> None:
     before, after = yaml.safe_load(BUILT), yaml.safe_load(with_declared_variables(BUILT))
 
     variables = after["Globals"]["Function"]["Environment"]["Variables"]

@@ -1,4 +1,4 @@
-"""Executions on the local stack: names, retries, aborts, timeouts, history, and the events that tell of their end."""
+"""Executions in the emulator: names, retries, aborts, timeouts, redrive, history, and status change events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def history(small: SmallStack, execution: str) -> list[str]:
     return [event["type"] for page in pages for event in page["events"]]
 
 
-def test_an_execution_goes_through_its_states_and_keeps_their_history(small: SmallStack) -> None:
+def test_an_execution_enters_its_states_and_records_their_history(small: SmallStack) -> None:
     execution = small.start("good")
     output = json.loads(small.ended(execution)["output"])
     assert output["other"] == "nothing"
@@ -52,7 +52,7 @@ def test_the_same_name_and_input_start_only_one_execution(small: SmallStack) -> 
         small.start("wait", name)
 
 
-def test_a_stopped_execution_is_aborted_at_once_and_its_end_is_announced(small: SmallStack) -> None:
+def test_a_stopped_execution_is_aborted_immediately_and_its_end_is_published(small: SmallStack) -> None:
     execution = small.start("wait")
     small.states.stop_execution(executionArn=execution, error="Enough", cause="a test")
     described = small.described(execution)
@@ -72,16 +72,16 @@ def test_an_execution_that_is_stopped_before_its_first_state_enters_none(small: 
         assert history(small, execution)[-1] == "ExecutionAborted"
 
 
-def test_an_execution_that_takes_too_long_times_out_and_its_end_is_announced(small: SmallStack) -> None:
+def test_an_execution_that_exceeds_its_timeout_ends_and_its_end_is_published(small: SmallStack) -> None:
     execution = small.start("wait", machine="ImpatientMachine")
     described = small.ended(execution)
     assert described["status"] == "TIMED_OUT"
-    assert 1.5 < (described["stopDate"] - described["startDate"]).total_seconds() < 25  # it would wait for 30
+    assert 1.5 < (described["stopDate"] - described["startDate"]).total_seconds() < 25  # without the timeout it would take 30
     assert history(small, execution)[-1] == "ExecutionTimedOut"
     assert announced(small, execution)["detail"]["status"] == "TIMED_OUT"
 
 
-def test_a_redriven_execution_goes_on_in_the_state_that_it_ended_in_and_its_time_begins_anew(small: SmallStack) -> None:
+def test_a_redriven_execution_continues_in_its_last_state_with_a_new_timeout(small: SmallStack) -> None:
     execution = small.start("wait", machine="ImpatientMachine")
     eventually(lambda: "WaitStateEntered" in history(small, execution), "it didn't come to its state")
     small.states.stop_execution(executionArn=execution)
@@ -109,7 +109,7 @@ def test_a_redrive_that_fails_again_can_be_redriven_again(small: SmallStack) -> 
     assert (events.count("TaskStateEntered"), events.count("ExecutionFailed")) == (1, 3)
 
 
-def test_what_cannot_be_redriven_is_refused_with_the_reason(small: SmallStack) -> None:
+def test_an_execution_that_is_not_redrivable_is_refused_with_the_reason(small: SmallStack) -> None:
     succeeded, in_a_branch, running = small.start("good"), small.start("fail"), small.start("wait")
     small.ended(succeeded)
     small.ended(in_a_branch)
@@ -125,7 +125,7 @@ def test_what_cannot_be_redriven_is_refused_with_the_reason(small: SmallStack) -
 
 
 def announced(small: SmallStack, execution: str) -> dict[str, dict[str, str]]:
-    """The event that EventBridge gave to the function that notes endings."""
+    """The event with which the function note-ending was invoked."""
     table = small.client("dynamodb")
     where = {"TableName": small.outputs["TableName"], "Key": {"Id": {"S": execution}}}
     eventually(lambda: "Item" in table.get_item(**where), "the end was not announced")

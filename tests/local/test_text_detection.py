@@ -1,4 +1,4 @@
-"""Detect Text switched on by its parameter: the real workflow takes the step, and the record shows the words."""
+"""Text detection enabled by its parameter: the workflow runs Detect Text, and the record has the text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         yield Pipeline(stack)
 
 
-def test_the_words_in_the_image_are_stored(reading: Pipeline) -> None:
+def test_the_text_in_the_image_is_stored(reading: Pipeline) -> None:
     record = reading.ended(reading.upload(SAMPLE.read_bytes()))
     assert "Detect Text" in reading.states(record)
     assert record["Text"] == [{"Text": "VISITORS", "Type": "LINE", "Confidence": 98.5, "BoundingBox": BOX}]

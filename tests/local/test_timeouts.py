@@ -1,4 +1,4 @@
-"""What takes too long, on the real workflow with shorter limits: a function, and a whole execution."""
+"""Timeouts of a function and of an execution, on the real workflow with shorter limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FUNCTION_SECONDS, EXECUTION_SECONDS = 8, 10
 
 @contextmanager
 def impatient(state: Path, file: str, line: str, shorter: str) -> Iterator[Pipeline]:
-    """The same template and workflow, but for one limit that is shorter."""
+    """A copy of the template and workflow with one shorter limit."""
     folder = state / "project"
     shutil.copytree(ROOT / "statemachine", folder / "statemachine")
     shutil.copy(ROOT / "template.yaml", folder / "template.yaml")
@@ -28,7 +28,7 @@ def impatient(state: Path, file: str, line: str, shorter: str) -> Iterator[Pipel
         yield Pipeline(stack)
 
 
-def test_a_function_that_takes_too_long_is_stopped_and_run_again(tmp_path: Path) -> None:
+def test_a_function_that_times_out_is_stopped_and_retried(tmp_path: Path) -> None:
     handler = "      Handler: detect_labels.handler\n"
     with impatient(tmp_path, "template.yaml", handler, f"{handler}      Timeout: {FUNCTION_SECONDS}\n") as pipeline:
         delay = FUNCTION_SECONDS + 3
@@ -41,7 +41,7 @@ def test_a_function_that_takes_too_long_is_stopped_and_run_again(tmp_path: Path)
         assert "Sandbox.Timedout" in {failure["error"] for failure in failures}
 
 
-def test_an_execution_that_takes_too_long_ends_as_a_record_with_a_reason(tmp_path: Path) -> None:
+def test_an_execution_that_times_out_leaves_a_record_with_a_reason(tmp_path: Path) -> None:
     workflow = "statemachine/analyze_image.asl.json"
     with impatient(tmp_path, workflow, '"TimeoutSeconds": 1800', f'"TimeoutSeconds": {EXECUTION_SECONDS}') as pipeline:
         pipeline.fault(service="rekognition", operation="DetectLabels", error="ThrottlingException", rate=1)

@@ -1,4 +1,4 @@
-"""The local stack's archive: what is put comes back equal, whoever reads it and whenever, and no file is left behind."""
+"""The emulator's archive: stored values are read unchanged, also from many threads, and no file remains."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ def events(numbers: range) -> list[LogEvent]:
     return [LogEvent(1000 + number, {"timestamp": number, "message": f"line {number}"}) for number in numbers]
 
 
-def test_a_history_comes_back_exactly_as_it_was_put(archive: Archive) -> None:
+def test_a_history_is_read_exactly_as_it_was_stored(archive: Archive) -> None:
     assert archive.get(archive.put(HISTORY)) == HISTORY
 
 
-def test_a_history_takes_a_small_part_of_its_room(archive: Archive) -> None:
+def test_a_history_is_compressed(archive: Archive) -> None:
     _, length = archive.put(HISTORY)
     assert length < len(repr(HISTORY)) / 10
 
 
-def test_whoever_reads_gets_a_copy_of_his_own(archive: Archive) -> None:
+def test_each_reader_gets_its_own_copy(archive: Archive) -> None:
     place = archive.put({"events": [1]})
     archive.get(place)["events"].append(2)
     assert archive.get(place) == {"events": [1]}
 
 
-def test_what_many_threads_put_at_once_is_kept_apart(archive: Archive) -> None:
+def test_values_that_many_threads_store_at_the_same_time_are_separate(archive: Archive) -> None:
     with ThreadPoolExecutor(8) as pool:
         places = list(pool.map(archive.put, [f"piece {number}" * number for number in range(300)]))
     assert [archive.get(place) for place in places] == [f"piece {number}" * number for number in range(300)]
@@ -66,7 +66,7 @@ def test_the_archive_leaves_no_file_behind(archive: Archive, tmp_path: Path) -> 
 
 
 @given(sizes=st.lists(st.integers(0, 3 * OPEN_EVENTS), max_size=8))
-def test_a_streams_events_stay_in_order_however_they_came_in(tmp_path_factory: pytest.TempPathFactory, sizes: list[int]) -> None:
+def test_a_streams_events_stay_in_order_for_any_batch_sizes(tmp_path_factory: pytest.TempPathFactory, sizes: list[int]) -> None:
     with closing(Archive(tmp_path_factory.mktemp("archive"))) as archive:
         stream, put = ArchivedEvents(archive), list[LogEvent]()
         for size in sizes:
@@ -78,7 +78,7 @@ def test_a_streams_events_stay_in_order_however_they_came_in(tmp_path_factory: p
         assert bool(stream) == bool(put)
 
 
-def test_a_reader_of_a_stream_sees_each_event_once_while_others_come(archive: Archive) -> None:
+def test_a_reader_of_a_stream_sees_each_event_once_while_events_are_added(archive: Archive) -> None:
     stream = ArchivedEvents(archive)
     stream += events(range(OPEN_EVENTS + 1))
     reader = iter(stream)

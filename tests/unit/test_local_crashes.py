@@ -1,4 +1,4 @@
-"""Crashes in the middle of a handler: after so many of its calls, once, and only for the invocation that was chosen."""
+"""Injected crashes: after a number of calls, once, and only for the chosen invocation."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def aimed(after_calls: int) -> tuple[Crash, list[dict[str, Any]], list[str]]:
     return crash, deaths, kills
 
 
-def test_without_calls_to_wait_for_the_worker_dies_at_once() -> None:
+def test_without_calls_to_wait_for_the_worker_is_killed_immediately() -> None:
     _, deaths, kills = aimed(0)
     assert kills == ["killed"]
     assert deaths == [{"function": "send-alert", "calls": []}]
 
 
-def test_the_worker_dies_after_the_chosen_call_and_only_once() -> None:
+def test_the_worker_is_killed_once_after_the_chosen_call() -> None:
     crash, deaths, kills = aimed(2)
     crash.called("dynamodb:UpdateItem")
     assert kills == []
@@ -43,7 +43,7 @@ def test_only_the_calls_of_the_chosen_invocation_count() -> None:
     assert kills == ["killed"]
 
 
-def test_an_invocation_that_is_over_is_forgotten() -> None:
+def test_calls_after_the_invocation_do_not_count() -> None:
     crashes = Crashes()
     crash, _, kills = aimed(1)
     with crashes.expected(crash):

@@ -1,4 +1,4 @@
-"""Faults on request: asked for over HTTP, met by exactly the calls they were asked for."""
+"""Injected faults: requested over HTTP, and applied to exactly the matching calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _post(faults: Faults, **asked: Any) -> tuple[int, Any]:
     return faults.handle("POST", json.dumps(asked))
 
 
-def test_the_next_calls_meet_a_counted_fault_and_then_no_more() -> None:
+def test_a_fault_with_a_count_applies_to_that_many_calls() -> None:
     faults = Faults()
     assert _post(faults, **THROTTLE, count=2)[0] == 201
 
@@ -27,7 +27,7 @@ def test_the_next_calls_meet_a_counted_fault_and_then_no_more() -> None:
     assert met[2] is None
 
 
-def test_other_services_and_operations_are_left_alone() -> None:
+def test_other_services_and_operations_are_not_affected() -> None:
     faults = Faults()
     _post(faults, **THROTTLE, count=1)
 
@@ -45,7 +45,7 @@ def test_a_star_means_any_operation() -> None:
     assert fault.status == 500
 
 
-def test_a_fault_can_be_meant_for_one_picture() -> None:
+def test_a_fault_can_be_restricted_to_one_image() -> None:
     faults = Faults()
     _post(faults, **THROTTLE, rate=1, match="front-door/")
 
@@ -53,7 +53,7 @@ def test_a_fault_can_be_meant_for_one_picture() -> None:
     assert faults.match("rekognition", "DetectLabels", "*", "arn:aws:s3:::photos/uploads/front-door/a.jpg")
 
 
-def test_a_fault_finds_its_picture_in_the_body_where_the_arn_is_a_tables() -> None:
+def test_a_fault_matches_the_image_in_the_body_if_the_arn_is_a_tables() -> None:
     faults = Faults()
     _post(faults, service="dynamodb", operation="UpdateItem", error="InternalServerError", rate=1, match="0123abcd")
     table = "arn:aws:dynamodb:us-east-1:1:table/Images"
@@ -62,7 +62,7 @@ def test_a_fault_finds_its_picture_in_the_body_where_the_arn_is_a_tables() -> No
     assert faults.match("dynamodb", "UpdateItem", table, body=b'{"Key": {"ImageId": {"S": "0123abcd"}}}')
 
 
-def test_of_several_matches_each_must_be_found() -> None:
+def test_all_texts_to_match_must_occur() -> None:
     faults = Faults()
     _post(faults, service="lambda", operation="Invoke", error="ServiceException", rate=1, match=["Store", "0123abcd"])
 
@@ -71,7 +71,7 @@ def test_of_several_matches_each_must_be_found() -> None:
     assert faults.match("lambda", "Invoke", "StoreAnalysis", body=b'{"ImageId": "0123abcd"}')
 
 
-def test_a_crash_can_wait_for_calls_and_tells_whom_it_killed() -> None:
+def test_a_crash_can_wait_for_calls_and_lists_the_killed_workers() -> None:
     faults = Faults()
     _post(faults, service="lambda", operation="Invoke", error="Crash", count=1, after_calls=3)
 
@@ -120,7 +120,7 @@ def test_threads_share_a_count_without_losing_one() -> None:
         ("dynamodb", "Unheard", "Unheard", 400),
     ],
 )
-def test_knows_code_and_status_of_an_error_from_the_services_model(service: str, error: str, code: str, status: int) -> None:
+def test_code_and_status_of_an_error_come_from_the_services_model(service: str, error: str, code: str, status: int) -> None:
     faults = Faults()
     _post(faults, service=service, operation="*", error=error, count=1)
 
@@ -138,7 +138,7 @@ def test_message_status_and_delay_can_be_chosen() -> None:
     assert faults.match("rekognition", "DetectLabels") == expected
 
 
-def test_a_lambda_worker_can_be_made_to_die_or_to_hang() -> None:
+def test_a_lambda_worker_can_be_killed_or_delayed() -> None:
     faults = Faults()
     _post(faults, service="lambda", operation="Invoke", error="Crash", count=1, match="DetectLabels")
     _post(faults, service="lambda", operation="Invoke", error="Timeout", count=1, delay_seconds=70)
@@ -152,7 +152,7 @@ def test_a_lambda_worker_can_be_made_to_die_or_to_hang() -> None:
     assert (hang.code, hang.delay_seconds) == ("Timeout", 70.0)
 
 
-def test_lists_what_is_in_force_with_what_it_did() -> None:
+def test_lists_the_active_faults_with_their_hits() -> None:
     faults = Faults()
     _post(faults, **THROTTLE, count=2)
     faults.match("rekognition", "DetectLabels")
@@ -200,7 +200,7 @@ def test_removes_one_or_all() -> None:
         ({"probability": 1}, "probability"),
     ],
 )
-def test_names_the_field_that_it_cannot_grant(change: dict[str, Any], field: str) -> None:
+def test_an_invalid_field_is_named(change: dict[str, Any], field: str) -> None:
     faults = Faults()
 
     status, answer = _post(faults, **{**THROTTLE, "count": 1, **change})
@@ -215,7 +215,7 @@ def test_refuses_a_rate_outside_zero_to_one(rate: Any) -> None:
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff"])
-def test_refuses_a_body_that_is_no_object(body: bytes) -> None:
+def test_refuses_a_body_that_is_not_an_object(body: bytes) -> None:
     status, answer = Faults().handle("POST", body)
 
     assert (status, answer["field"]) == (400, "body")

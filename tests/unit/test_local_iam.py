@@ -1,4 +1,4 @@
-"""The local IAM decides as AWS's does, and refuses at load time whatever it doesn't understand."""
+"""IAM policies are evaluated as on AWS; unsupported statements are refused at load time."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _allow(action: Any, resource: Any = "*", **more: Any) -> dict[str, Any]:
     return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
 
 
-def test_says_like_aws_who_may_not_do_what() -> None:
+def test_a_denial_has_the_message_of_aws() -> None:
     denial = authorize(_call("dynamodb:PutItem", TABLE), _role(_allow("dynamodb:GetItem", TABLE)))
 
     assert denial is not None
@@ -62,14 +62,14 @@ def test_says_like_aws_who_may_not_do_what() -> None:
         ("states", "json-1.0", "AccessDeniedException", 400),
     ],
 )
-def test_refuses_with_the_code_of_the_service(service: str, protocol: str, code: str, status: int) -> None:
+def test_a_denial_has_the_error_code_of_the_service(service: str, protocol: str, code: str, status: int) -> None:
     denial = authorize(_call(f"{service}:Do", "*", service, protocol), _role())
 
     assert denial is not None
     assert (denial.code, denial.status) == (code, status)
 
 
-def test_an_unreadable_picture_is_rekognitions_own_error() -> None:
+def test_an_unreadable_image_is_rekognitions_error() -> None:
     call = _call("s3:GetObject", f"{BUCKET}/a.jpg", "rekognition", "json-1.1")
 
     denial = authorize(call, _role(_allow("rekognition:DetectLabels")))
@@ -90,7 +90,7 @@ def test_every_action_of_a_call_is_needed() -> None:
     assert denial.resource == TABLE + "2"
 
 
-def test_an_explicit_deny_wins_wherever_it_stands() -> None:
+def test_an_explicit_deny_wins_in_any_position() -> None:
     deny = {"Effect": "Deny", "Action": "dynamodb:DeleteItem", "Resource": "*"}
     call = _call("dynamodb:DeleteItem", TABLE)
 
@@ -105,7 +105,7 @@ def test_actions_ignore_case_and_resources_do_not() -> None:
     assert authorize(_call("dynamodb:PutItem", TABLE), _role(_allow("dynamodb:PutItem", TABLE.lower()))) is not None
 
 
-def test_not_action_and_not_resource_turn_their_lists_round() -> None:
+def test_not_action_and_not_resource_match_everything_else() -> None:
     role = _role({"Effect": "Allow", "NotAction": "iam:*", "NotResource": [TABLE]})
 
     assert authorize(_call("dynamodb:GetItem", TABLE + "2"), role) is None
@@ -113,7 +113,7 @@ def test_not_action_and_not_resource_turn_their_lists_round() -> None:
     assert authorize(_call("iam:GetRole", ROLE_ARN, "iam", "query"), role) is not None
 
 
-def test_a_permission_on_a_bucket_is_none_on_its_objects() -> None:
+def test_a_permission_for_a_bucket_does_not_include_its_objects() -> None:
     call = _call("s3:GetObject", f"{BUCKET}/uploads/a.jpg", "s3", "rest-xml")
 
     assert authorize(call, _role(_allow("s3:GetObject", BUCKET))) is not None
@@ -127,7 +127,7 @@ def test_an_operation_without_resource_level_needs_a_star() -> None:
     assert authorize(call, _role(_allow("rekognition:DetectLabels"))) is None
 
 
-def test_hides_that_an_object_is_missing_from_whoever_may_not_list() -> None:
+def test_a_role_without_list_permission_gets_403_for_a_missing_object() -> None:
     context = request_context("us-east-1")
     call = Call("s3", "GetObject", None, [], "rest-xml", when_missing=("s3:ListBucket", BUCKET, context))
 
@@ -201,7 +201,7 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("statement", "name"), BROKEN)
-def test_refuses_at_load_time_what_it_does_not_understand(statement: dict[str, Any], name: str) -> None:
+def test_an_unsupported_statement_is_refused_at_load_time(statement: dict[str, Any], name: str) -> None:
     with pytest.raises(PolicyError, match=name.replace("$", r"\$")):
         _role(statement)
 
@@ -251,7 +251,7 @@ SOURCE = {"aws:SourceArn": BUCKET, "aws:SourceAccount": "123456789012"}
         ("s3.amazonaws.com", QUEUE, {**SOURCE, "aws:SecureTransport": "false"}, False),
     ],
 )
-def test_a_queue_lets_in_only_the_service_that_its_policy_names(
+def test_a_queue_policy_allows_only_the_service_that_it_names(
     principal: str, resource: str, source: dict[str, str], allowed: bool
 ) -> None:
     assert allows_service(QUEUE_POLICY, principal, "sqs:SendMessage", resource, source) is allowed
@@ -259,11 +259,11 @@ def test_a_queue_lets_in_only_the_service_that_its_policy_names(
 
 
 @pytest.mark.parametrize("nothing", [None, "", {}, {"Statement": []}])
-def test_no_policy_lets_no_service_in(nothing: Any) -> None:
+def test_without_a_policy_no_service_is_allowed(nothing: Any) -> None:
     assert not allows_service(nothing, "s3.amazonaws.com", "sqs:SendMessage", QUEUE, SOURCE)
 
 
-def test_a_bucket_policy_can_only_be_relied_on_to_deny() -> None:
+def test_a_bucket_policy_can_deny_a_call() -> None:
     policy = {
         "Statement": [
             {
@@ -291,7 +291,7 @@ def test_local_traffic_counts_as_secure() -> None:
     assert denied_by_resource(_call("s3:GetObject", f"{BUCKET}/a", "s3"), {"Statement": deny}, ROLE_ARN) is None
 
 
-def test_a_resource_policy_that_is_not_understood_is_refused_when_it_is_put() -> None:
+def test_an_unsupported_resource_policy_is_refused_when_it_is_stored() -> None:
     statement = {"Effect": "Allow", "Principal": {"Federated": "x"}, "Action": "sqs:*", "Resource": "*"}
 
     with pytest.raises(PolicyError, match="Federated"):
@@ -308,12 +308,12 @@ def test_a_pattern_without_wildcards_matches_only_itself(text: str) -> None:
 
 
 @given(_plain, _plain, _plain)
-def test_a_star_stands_for_any_run_of_characters(head: str, middle: str, tail: str) -> None:
+def test_a_star_matches_any_characters(head: str, middle: str, tail: str) -> None:
     assert glob(f"{head}*{tail}").fullmatch(f"{head}{middle}{tail}")
 
 
 @given(_plain, st.characters(codec="utf-8"), _plain)
-def test_a_question_mark_stands_for_exactly_one_character(head: str, one: str, tail: str) -> None:
+def test_a_question_mark_matches_exactly_one_character(head: str, one: str, tail: str) -> None:
     assert glob(f"{head}?{tail}").fullmatch(f"{head}{one}{tail}")
     assert not glob(f"{head}?{tail}").fullmatch(f"{head}{tail}")
 
@@ -327,7 +327,7 @@ _segment = st.text("abc-", min_size=1, max_size=5)
 
 
 @given(st.lists(_segment, min_size=5, max_size=5), st.text("abc:/-", min_size=1, max_size=12))
-def test_a_wildcard_never_reaches_over_the_fields_of_an_arn(fields: list[str], resource: str) -> None:
+def test_a_wildcard_does_not_match_across_the_fields_of_an_arn(fields: list[str], resource: str) -> None:
     arn = ":".join([*fields, resource])
 
     assert arn_glob(arn)(arn)
@@ -337,7 +337,7 @@ def test_a_wildcard_never_reaches_over_the_fields_of_an_arn(fields: list[str], r
 
 
 @given(st.text(min_size=1, max_size=20))
-def test_no_unknown_operator_is_ever_compiled(name: str) -> None:
+def test_unknown_operators_are_refused(name: str) -> None:
     known = {"StringEquals", "StringLike", "Bool", "Null"}
     if name in known:
         return

@@ -1,4 +1,4 @@
-"""The mailbox: real e-mail files, a list, and SNS's rules about who gets what."""
+"""The mailbox: e-mail files, the list of messages, and SNS's rules for subscriptions."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def mailbox(tmp_path: Path) -> Mailbox:
 
 @pytest.fixture
 def sns(mailbox: Mailbox) -> Iterator[Any]:
-    undo = install_sns_capture(mailbox)
+    restore = install_sns_capture(mailbox)
     with mock_aws():
         yield boto3.client("sns", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
-    undo()
+    restore()
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_lists_the_newest_last_with_its_time_in_utc(mailbox: Mailbox) -> None:
     assert listed[0]["at"] <= listed[1]["at"]
 
 
-def test_many_at_once_each_get_their_own_file(mailbox: Mailbox) -> None:
+def test_concurrent_deliveries_get_their_own_files(mailbox: Mailbox) -> None:
     with ThreadPoolExecutor(8) as pool:
         paths = list(pool.map(lambda n: mailbox.deliver("a@example.com", f"s{n}", "b"), range(100)))
 
@@ -76,7 +76,7 @@ def test_many_at_once_each_get_their_own_file(mailbox: Mailbox) -> None:
     assert all(path.stat().st_size for path in paths)
 
 
-def test_a_subject_cannot_smuggle_a_header_in(mailbox: Mailbox) -> None:
+def test_a_subject_cannot_add_a_header(mailbox: Mailbox) -> None:
     with pytest.raises(ValueError, match=r"linefeed|newline|header"):
         mailbox.deliver("a@example.com", "x\r\nBcc: everyone@example.com", "b")
 
@@ -89,7 +89,7 @@ def test_a_publish_reaches_the_subscribed_address(sns: Any, topic: str, mailbox:
     assert [(m["to"], m["subject"], m["body"]) for m in mailbox.list()] == [("operator@example.com", "Dog seen", "Dog, 98.2 %")]
 
 
-def test_a_batch_reaches_it_too(sns: Any, topic: str, mailbox: Mailbox) -> None:
+def test_a_batch_reaches_the_subscribed_address(sns: Any, topic: str, mailbox: Mailbox) -> None:
     entries = [{"Id": n, "Message": n, "Subject": f"s{n}"} for n in ("1", "2")]
 
     sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)
@@ -97,7 +97,7 @@ def test_a_batch_reaches_it_too(sns: Any, topic: str, mailbox: Mailbox) -> None:
     assert [m["subject"] for m in mailbox.list()] == ["s1", "s2"]
 
 
-def test_without_a_subject_sns_writes_its_own(sns: Any, topic: str, mailbox: Mailbox) -> None:
+def test_without_a_subject_sns_uses_its_default(sns: Any, topic: str, mailbox: Mailbox) -> None:
     sns.publish(TopicArn=topic, Message="m")
 
     assert mailbox.list()[0]["subject"] == "AWS Notification Message"
@@ -114,7 +114,7 @@ def test_an_unconfirmed_address_gets_nothing(sns: Any, topic: str, mailbox: Mail
     assert mailbox.list() == []
 
 
-def test_a_filter_policy_holds_messages_back(sns: Any, topic: str, mailbox: Mailbox) -> None:
+def test_a_filter_policy_excludes_messages(sns: Any, topic: str, mailbox: Mailbox) -> None:
     subscription = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"][0]["SubscriptionArn"]
     sns.set_subscription_attributes(
         SubscriptionArn=subscription, AttributeName="FilterPolicy", AttributeValue=json.dumps({"rule": ["dogs"]})
@@ -131,8 +131,13 @@ def test_an_email_json_subscription_gets_the_notification_as_json(sns: Any, topi
 
     sns.publish(TopicArn=topic, Subject="S", Message="ü")
 
-    told = json.loads(next(m["body"] for m in mailbox.list() if m["to"] == "robot@example.com"))
-    assert (told["Type"], told["Subject"], told["Message"], told["TopicArn"]) == ("Notification", "S", "ü", topic)
+    notification = json.loads(next(m["body"] for m in mailbox.list() if m["to"] == "robot@example.com"))
+    assert (notification["Type"], notification["Subject"], notification["Message"], notification["TopicArn"]) == (
+        "Notification",
+        "S",
+        "ü",
+        topic,
+    )
 
 
 def test_a_message_can_differ_by_protocol(sns: Any, topic: str, mailbox: Mailbox) -> None:
@@ -159,7 +164,7 @@ def test_a_printable_subject_under_a_hundred_characters_is_accepted(subject: str
     assert subject_problem(subject) is None
 
 
-def test_undoing_leaves_moto_as_it_was(mailbox: Mailbox) -> None:
+def test_restoring_leaves_moto_unchanged(mailbox: Mailbox) -> None:
     from moto.sns.models import SNSBackend, Subscription
 
     before = SNSBackend.publish, Subscription.publish

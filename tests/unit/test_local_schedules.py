@@ -1,4 +1,4 @@
-"""The local clock of EventBridge's scheduled rules."""
+"""EventBridge's scheduled rules."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_schedule_is_due_when_eventbridge_would_fire_it(expression: str, due: 
     assert next_after(expression, NOW) == due
 
 
-def test_a_date_that_never_comes_is_never_due() -> None:
+def test_a_schedule_without_a_next_time_is_never_due() -> None:
     assert next_after("cron(0 0 31 2 ? *)", NOW) is None
 
 
@@ -40,12 +40,12 @@ def test_a_date_that_never_comes_is_never_due() -> None:
     ["", "rate(5 minute)", "rate(1 minutes)", "rate(0 minutes)", "cron(0 6 * * *)", "cron(0 6 * * * *)", "cron(0 6 ? * ? *)",
      "cron(61 6 * * ? *)", "cron(0 6 L * ? *)", "cron(0/0 6 * * ? *)", "at(2026-11-20T10:00:00)"],
 )  # fmt: skip
-def test_what_is_not_understood_is_refused(expression: str) -> None:
+def test_unsupported_expressions_are_refused(expression: str) -> None:
     with pytest.raises(ValueError):
         next_after(expression, NOW)
 
 
-def test_the_clock_fires_each_enabled_scheduled_rule_once_when_it_is_due() -> None:
+def test_each_enabled_scheduled_rule_fires_once_when_it_is_due() -> None:
     rules = [
         SimpleNamespace(name="often", scheduled_expression="rate(1 minute)", state="ENABLED"),
         SimpleNamespace(name="off", scheduled_expression="rate(1 minute)", state="DISABLED"),

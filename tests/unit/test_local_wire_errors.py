@@ -1,4 +1,4 @@
-"""Errors written by the local stack reach boto3 as ClientErrors with exactly their code and message."""
+"""boto3 raises the emulator's errors as ClientErrors with their code and message."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_the_answer_to_head_has_no_body() -> None:
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=60))
-def test_any_message_makes_a_document_that_parses(message: str) -> None:
+def test_any_message_gives_a_document_that_parses(message: str) -> None:
     for protocol in ("query", "rest-xml"):
         _, _, body = render(Call("s3", "GetObject", None, [], protocol, method="GET"), "Code", message, 400)
         found = ElementTree.fromstring(body).find(".//Message")  # noqa: S314 - our own document

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from local.emulator.rekognition import filtering
+from local.emulator.rekognition.detections import Box, Detection, strongest
 from local.emulator.rekognition.labels import labels_from
-from local.emulator.rekognition.sightings import Box, Sighting, strongest
 from local.emulator.rekognition.taxonomy import label_for, term
 
 PARKED = {
@@ -163,12 +163,12 @@ def test_a_label_knows_all_its_ancestors_aliases_and_categories() -> None:
 
 def test_each_ancestor_is_a_label_as_sure_as_its_surest_descendant() -> None:
     here = Box(0.1, 0.1, 0.2, 0.2)
-    labels = labels_from([Sighting("Car", 70, here), Sighting("Car", 90, here), Sighting("Bus", 80, here)])
+    labels = labels_from([Detection("Car", 70, here), Detection("Car", 90, here), Detection("Bus", 80, here)])
     found = {label["Name"]: (label["Confidence"], len(label["Instances"])) for label in labels}
     assert found == {"Car": (90, 2), "Bus": (80, 1), "Vehicle": (90, 0), "Transportation": (90, 0)}
 
 
 def test_overlapping_boxes_of_one_name_are_one_thing() -> None:
     first, shifted, away = Box(0.1, 0.1, 0.4, 0.4), Box(0.15, 0.1, 0.4, 0.4), Box(0.6, 0.6, 0.3, 0.3)
-    seen = [Sighting("Dog", 60, shifted), Sighting("Dog", 90, first), Sighting("Dog", 70, away), Sighting("Cat", 50, first)]
+    seen = [Detection("Dog", 60, shifted), Detection("Dog", 90, first), Detection("Dog", 70, away), Detection("Cat", 50, first)]
     assert [(each.name, each.confidence) for each in strongest(seen, 0.45)] == [("Dog", 90), ("Dog", 70), ("Cat", 50)]

@@ -51,7 +51,7 @@ def test_an_error_is_answered_with_its_type_and_message() -> None:
 
 
 def test_an_operation_that_is_not_offered_names_those_that_are() -> None:
-    status, answer = Engine().handle("CompareFaces", {}, never_fetched)
+    status, answer = Engine().handle("RecognizeCelebrities", {}, never_fetched)
     assert (status, answer["__type"]) == (400, "UnknownOperationException")
     assert "DetectLabels" in answer["Message"]
 

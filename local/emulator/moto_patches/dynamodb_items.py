@@ -18,6 +18,8 @@ from moto.dynamodb.models import table as table_module
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 
+from local.emulator.moto_patches.replacing import Restore, replace
+
 READS = frozenset({"GetItem", "BatchGetItem", "Query", "Scan"})
 COMPRESS_FROM_BYTES = 512
 _COMPRESSED = b"x"  # the first byte of zlib's output, and never of marshal's
@@ -26,15 +28,20 @@ _opened: list[StoredItem] = []
 _lock = threading.RLock()
 
 
-def install() -> None:
-    """Replace moto's items and queries, once for the process. Each request must run inside `request`."""
+def install() -> Restore:
+    """Replace moto's items and queries. A second call does nothing. Returns a function that restores moto.
+
+    Each request must run inside `request`.
+    """
     if table_module.Item is StoredItem:
-        return
-    table_module.Item = StoredItem
-    Table.put_item = _putting(Table.put_item)
-    Table.delete_item = _deleting(Table.delete_item)
-    Table.query = _querying(Table.query)
-    Table.all_items = _restricted(Table.all_items)
+        return replace()
+    return replace(
+        (table_module, "Item", StoredItem),
+        (Table, "put_item", _putting(Table.put_item)),
+        (Table, "delete_item", _deleting(Table.delete_item)),
+        (Table, "query", _querying(Table.query)),
+        (Table, "all_items", _restricted(Table.all_items)),
+    )
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
 from moto.dynamodb.responses import DynamoHandler
 
+from local.emulator.moto_patches.replacing import Restore, replace
+
 ITEM_OPERATIONS = frozenset(
     {
         "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem",
@@ -27,16 +29,18 @@ ITEM_OPERATIONS = frozenset(
 MAX_ITEM_BYTES = 405_000  # in moto's measure
 
 
-def install() -> None:
-    """Replace the slow parts, once for the process."""
-    DynamoHandler.serialized = _serializer(DynamoHandler.serialized)
-    UpdateExpressionParser.make = classmethod(_cached_parser(UpdateExpressionParser.make))
-    ActionCountValidator.traverse = lambda validator, node: validator.verify_action_counts(node)
-    OverlappingPathsValidator.traverse = lambda validator, node: validator.check_for_overlapping_paths(node)
-    DepthFirstTraverser.traverse_node_recursively = _traverse
-    Node.__deepcopy__ = _copy_tree
-    DynamoType.__deepcopy__ = _copy_value
-    LimitedSizeDict.__setitem__ = _set_within_limit
+def install() -> Restore:
+    """Replace the slow parts, once for the process. Returns a function that restores moto."""
+    return replace(
+        (DynamoHandler, "serialized", _serializer(DynamoHandler.serialized)),
+        (UpdateExpressionParser, "make", classmethod(_cached_parser(UpdateExpressionParser.make))),
+        (ActionCountValidator, "traverse", lambda validator, node: validator.verify_action_counts(node)),
+        (OverlappingPathsValidator, "traverse", lambda validator, node: validator.check_for_overlapping_paths(node)),
+        (DepthFirstTraverser, "traverse_node_recursively", _traverse),
+        (Node, "__deepcopy__", _copy_tree),
+        (DynamoType, "__deepcopy__", _copy_value),
+        (LimitedSizeDict, "__setitem__", _set_within_limit),
+    )
 
 
 def _serializer(original: Callable[..., Any]) -> Callable[..., Any]:

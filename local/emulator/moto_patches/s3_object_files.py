@@ -10,6 +10,8 @@ from typing import Any
 
 from moto.s3 import models
 
+from local.emulator.moto_patches.replacing import Restore, replace
+
 
 class BodyFile:
     """Replaces the SpooledTemporaryFile of moto's FakeKey. The file is open only while it is read or written."""
@@ -59,8 +61,8 @@ class BodyFile:
         return self._path
 
 
-def install(folder: Path) -> None:
-    """Store the content of all new objects in `folder`, which is emptied first."""
+def install(folder: Path) -> Restore:
+    """Store the content of all new objects in `folder`, which is emptied first. Returns a function that restores moto."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     numbers = itertools.count(1)
@@ -68,7 +70,7 @@ def install(folder: Path) -> None:
     def body(*_: Any, **__: Any) -> BodyFile:
         return BodyFile(folder / f"{next(numbers):08x}")
 
-    models.tempfile = SimpleNamespace(SpooledTemporaryFile=body)
+    return replace((models, "tempfile", SimpleNamespace(SpooledTemporaryFile=body)))
 
 
 def remove(folder: Path) -> None:

@@ -15,13 +15,17 @@ from moto.sqs.exceptions import InvalidParameterValue
 from moto.sqs.models import Message, Queue, SQSBackend
 from moto.sqs.responses import SQSResponse
 
+from local.emulator.moto_patches.replacing import Restore, replace
+
 _tasks: list[dict[str, Any]] = []
 
 
-def install() -> None:
-    """Add the two operations to moto's SQS."""
-    SQSResponse.start_message_move_task = _start
-    SQSResponse.list_message_move_tasks = _list
+def install() -> Restore:
+    """Add the two operations to moto's SQS. Returns a function that restores moto."""
+    return replace(
+        (SQSResponse, "start_message_move_task", _start),
+        (SQSResponse, "list_message_move_tasks", _list),
+    )
 
 
 def _start(response: SQSResponse) -> ActionResult:

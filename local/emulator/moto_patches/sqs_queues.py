@@ -15,24 +15,28 @@ from typing import Any
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Message, Queue, SQSBackend
 
+from local.emulator.moto_patches.replacing import Restore, replace
+
 MAX_WAIT_SECONDS = 0.25  # moto doesn't notify waiting receivers when a message becomes visible again
 MAX_DELETED_HANDLES = 10_000  # handles of deleted messages that are kept; deleting one again is no error
 _lock = threading.RLock()
 
 
-def install() -> None:
-    """Replace moto's queue operations. Further calls do nothing."""
+def install() -> Restore:
+    """Replace moto's queue operations. A second call does nothing. Returns a function that restores moto."""
     if getattr(SQSBackend, "is_patched", False):
-        return
-    SQSBackend.is_patched = True
-    Queue._set_attributes = _keep_policy(Queue._set_attributes)
-    Queue.add_message = _locked(Queue.add_message)
-    Queue.delete_message = _locked(_delete)
-    Queue.messages = property(_Receivable)
-    Queue.attributes = property(functools.partial(_Attributes, Queue.attributes.fget))
-    for name in ("change_message_visibility", "purge_queue"):
-        setattr(SQSBackend, name, _locked(getattr(SQSBackend, name)))
-    SQSBackend.receive_message = _receive_locked(SQSBackend.receive_message)
+        return replace()
+    return replace(
+        (SQSBackend, "is_patched", True),
+        (SQSBackend, "receive_message", _receive_locked(SQSBackend.receive_message)),
+        (SQSBackend, "change_message_visibility", _locked(SQSBackend.change_message_visibility)),
+        (SQSBackend, "purge_queue", _locked(SQSBackend.purge_queue)),
+        (Queue, "_set_attributes", _keep_policy(Queue._set_attributes)),
+        (Queue, "add_message", _locked(Queue.add_message)),
+        (Queue, "delete_message", _locked(_delete)),
+        (Queue, "messages", property(_Receivable)),
+        (Queue, "attributes", property(functools.partial(_Attributes, Queue.attributes.fget))),
+    )
 
 
 def _locked(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,41 +1,40 @@
-"""`python -m local.emulator.rekognition`: a Rekognition-compatible server on this machine, no AWS account needed."""
+"""`python -m local.emulator.rekognition`: a Rekognition-compatible server on this machine. It needs no AWS account."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-from local.emulator.rekognition.engine import Engine
 from local.emulator.rekognition.errors import EngineSetup
+from local.emulator.rekognition.options import add_engine_options, engine_options
 from local.emulator.rekognition.server import make_server, no_objects, s3_objects
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     arguments = argparse.ArgumentParser(prog="python -m local.emulator.rekognition", description=__doc__)
-    arguments.add_argument("--port", type=int, default=4577, help="Port to listen on (0: any free one).")
-    arguments.add_argument("--host", default="127.0.0.1", help="Address to listen on.")
-    arguments.add_argument("--model", type=Path, help="An ONNX detector or classifier that gives the labels.")
-    arguments.add_argument("--labels", type=Path, help="The model's class names, one a line or as JSON.")
-    arguments.add_argument("--recorded", type=Path, help="Directory of recorded answers, <sha256 of the image>.json.")
-    arguments.add_argument("--s3-endpoint", help="Where S3Objects are read; without it, only Bytes are accepted.")
+    arguments.add_argument("--port", type=int, default=4577, help="The port to listen on; 0 takes a free one. Default: 4577.")
+    arguments.add_argument("--host", default="127.0.0.1", help="The address to listen on. Default: %(default)s.")
+    arguments.add_argument("--s3-endpoint", metavar="URL", help="Where S3Objects are read. Without it, only Bytes are accepted.")
+    add_engine_options(arguments)
     return arguments
 
 
 def main() -> int:
-    """Serve until interrupted. Exit code 2 when the engine can't start as asked."""
+    """Serves until interrupted. Returns 2 when the engine can't start as asked."""
     options = parser().parse_args()
     try:
-        if options.labels and not options.model:
-            raise EngineSetup("--labels names the classes of a --model; give both.")
-        engine = Engine(options.recorded, options.model, options.labels)
+        engine = engine_options(options).engine()
         engine.prepare()
     except EngineSetup as error:
         print(error, file=sys.stderr)
         return 2
     fetch = s3_objects(options.s3_endpoint) if options.s3_endpoint else no_objects
-    server = make_server(engine, options.port, host=options.host, fetch=fetch)
+    try:
+        server = make_server(engine, options.port, host=options.host, fetch=fetch)
+    except OSError as error:
+        print(f"The server can't listen on {options.host}:{options.port}: {error.strerror}. Try --port 0.", file=sys.stderr)
+        return 2
     print(f"Rekognition ({engine.label_version}) on http://{options.host}:{server.server_address[1]}", flush=True)
     try:
         server.serve_forever()

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from local.emulator.rekognition.detections import Box
 from local.emulator.rekognition.errors import EngineSetup
-from local.emulator.rekognition.sightings import Box
 
 EVIDENCE_SCALE = 8.0
 GROUPING = 0.2  # how far apart (relative to their size) windows of one group may lie

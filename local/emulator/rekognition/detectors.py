@@ -1,11 +1,11 @@
-"""The embedded detectors: faces (from the front and in profile), cats, and QR codes that decode. Nothing else is honest here."""
+"""What OpenCV's cascades and its QR decoder find: faces (from the front and in profile), cats, and QR codes that decode."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from local.emulator.rekognition.cascades import Cascade, Window, confidence, load_opencv
-from local.emulator.rekognition.sightings import Box, Sighting, strongest
+from local.emulator.rekognition.detections import Box, Detection, strongest
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,14 +29,13 @@ class Detectors:
         self._cat_extended = Cascade("frontalcatface_extended")
         self._qr = self._cv2.QRCodeDetectorAruco()
 
-    def see(self, image: Image) -> list[Sighting]:
-        """Everything that the detectors find in an upright RGB image."""
+    def see(self, image: Image, *, cats: bool) -> list[Detection]:
+        """Returns faces, QR codes and, where no better detector finds them, cats in an upright RGB image."""
         gray = self._gray(image)
-        people = [face._replace(name=name) for face in self._faces(gray) for name in ("Face", "Head", "Person")]
-        return [*people, *self._cats(gray), *self._qr_codes(gray)]
+        return [*self._faces(gray), *(self._cats(gray) if cats else []), *self._qr_codes(gray)]
 
-    def faces(self, image: Image) -> list[Sighting]:
-        """Faces, the largest first, in an upright RGB image."""
+    def faces(self, image: Image) -> list[Detection]:
+        """Returns faces, the largest first, in an upright RGB image."""
         found = self._faces(self._gray(image))
         return sorted(found, key=lambda face: -(face.box.width * face.box.height if face.box else 0))
 
@@ -51,7 +50,7 @@ class Detectors:
             return gray
         return self._cv2.resize(gray, None, fx=scale, fy=scale, interpolation=self._cv2.INTER_AREA)
 
-    def _faces(self, gray: Any) -> list[Sighting]:
+    def _faces(self, gray: Any) -> list[Detection]:
         front, side = self._fit(gray, FRONTAL_SIDE), self._fit(gray, PROFILE_SIDE)
         boxes = [(window, front.shape) for window in self._frontal.windows(front, scale=1.1, smallest=SMALLEST_FACE, agreeing=5)]
         boxes += [(window, side.shape) for window in self._profiles(side)]
@@ -59,13 +58,13 @@ class Detectors:
             (window._replace(x=side.shape[1] - window.x - window.width), side.shape)
             for window in self._profiles(self._cv2.flip(side, 1))
         ]
-        found = [Sighting("Face", confidence(window.evidence), window.box(shape[1], shape[0])) for window, shape in boxes]
+        found = [Detection("Face", confidence(window.evidence), window.box(shape[1], shape[0])) for window, shape in boxes]
         return strongest(found, overlap=0.2)
 
     def _profiles(self, gray: Any) -> list[Window]:
         return self._profile.windows(gray, scale=1.1, smallest=SMALLEST_FACE, agreeing=6)
 
-    def _cats(self, gray: Any) -> list[Sighting]:
+    def _cats(self, gray: Any) -> list[Detection]:
         """Cat faces that fill much of the picture: padded by a third, turned a little each way, both cascades agreeing."""
         cv2 = self._cv2
         pad_y, pad_x = gray.shape[0] // 3, gray.shape[1] // 3
@@ -98,31 +97,31 @@ class Detectors:
             if one.box(1, 1).overlap(other.box(1, 1)) > 0.4
         ]
 
-    def _qr_codes(self, gray: Any) -> list[Sighting]:
+    def _qr_codes(self, gray: Any) -> list[Detection]:
         """QR codes whose content decodes: its error correction has then confirmed the find."""
         _, contents, corners, _ = self._qr.detectAndDecodeMulti(gray)
         if corners is None:
             return []
         return [
-            _qr_sighting([(float(x), float(y)) for x, y in quad], gray.shape[1], gray.shape[0])
+            _qr_detection([(float(x), float(y)) for x, y in quad], gray.shape[1], gray.shape[0])
             for content, quad in zip(contents, corners, strict=True)
             if content
         ]
 
 
-def _agreeing_angles(found: list[tuple[Box, float]]) -> list[Sighting]:
-    """One sighting for each cat: the evidence of overlapping boxes at different angles adds up."""
-    sightings: list[Sighting] = []
+def _agreeing_angles(found: list[tuple[Box, float]]) -> list[Detection]:
+    """One detection for each cat: the evidence of overlapping boxes at different angles adds up."""
+    detections: list[Detection] = []
     remaining = sorted(found, key=lambda each: -each[1])
     while remaining:
         box = remaining[0][0]
         same = [each for each in remaining if each[0].overlap(box) > 0.3]
         remaining = [each for each in remaining if each not in same]
-        sightings.append(Sighting("Cat", confidence(sum(evidence for _, evidence in same)), box))
-    return sightings
+        detections.append(Detection("Cat", confidence(sum(evidence for _, evidence in same)), box))
+    return detections
 
 
-def _qr_sighting(corners: list[tuple[float, float]], width: int, height: int) -> Sighting:
+def _qr_detection(corners: list[tuple[float, float]], width: int, height: int) -> Detection:
     """The upright box around the four corners; the more even its sides, the surer (a decoded code is never below 95)."""
     across, down = [x for x, _ in corners], [y for _, y in corners]
     sides = [
@@ -136,4 +135,4 @@ def _qr_sighting(corners: list[tuple[float, float]], width: int, height: int) ->
         (max(across) - min(across)) / width,
         (max(down) - min(down)) / height,
     )
-    return Sighting("QR Code", 95 + 5 * evenness, box)
+    return Detection("QR Code", 95 + 5 * evenness, box)

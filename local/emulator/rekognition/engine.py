@@ -1,13 +1,11 @@
-"""The engine: one Rekognition operation at a time, from a request's JSON to an answer's JSON.
+"""The engine: answers one Rekognition operation at a time, from a request's JSON to an answer's JSON.
 
-Order as in the service: the operation, its parameters, the object, the image's size, format and sides; then what was recorded
-for these very bytes, and only then a look at the picture.
+The order is the service's: the operation, its parameters, the object, the image's size, format and sides. A recorded answer
+for these bytes comes next, and only without one the picture is analysed.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import logging
 import queue
 import threading
@@ -18,29 +16,25 @@ from typing import TYPE_CHECKING, Any
 
 from local.emulator.rekognition import colours, filtering, pictures, validation
 from local.emulator.rekognition.cascades import check_opencv_version, load_opencv
+from local.emulator.rekognition.detections import Detection
 from local.emulator.rekognition.detectors import Detectors
-from local.emulator.rekognition.errors import (
-    InternalFailure,
-    InvalidParameter,
-    InvalidS3Object,
-    ObjectNotReadable,
-    RekognitionError,
-    Serialization,
-    UnknownOperation,
-)
+from local.emulator.rekognition.errors import InternalFailure, InvalidParameter, RekognitionError, UnknownOperation
+from local.emulator.rekognition.eyes import NOT_CHECKED, Eyes
+from local.emulator.rekognition.face_vectors import FaceVectors
 from local.emulator.rekognition.labels import labels_from
-from local.emulator.rekognition.onnx_model import OnnxModel
+from local.emulator.rekognition.models.folder import ModelsFolder
+from local.emulator.rekognition.onnx_model import Normalisation, OnnxModel
 from local.emulator.rekognition.recorded import Recordings
+from local.emulator.rekognition.requests import Fetch, image_content, with_decoded_bytes
+from local.emulator.rekognition.text_reader import TextReader
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Fetch = Callable[[str, str, str | None], bytes]
 Answer = dict[str, Any]
 
-EMBEDDED_VERSION = "local-opencv-1"
-NOT_LOOKED_AT = "none"
 WORKING_SIDE = 1280  # pixels of the long side that pictures are decoded to
+MOST_FACES = 100
 
 log = logging.getLogger(__name__)
 
@@ -54,39 +48,55 @@ class Engine:
         model: Path | None = None,
         labels: Path | None = None,
         *,
+        normalisation: Normalisation | None = None,
+        models: Path | None = None,
         concurrency: int = 2,
     ) -> None:
-        """`recorded`: a directory of recorded answers; `model`, `labels`: an ONNX detector and its class names.
+        """`recorded`: a folder of recorded answers; `model`, `labels`, `normalisation`: an ONNX model, its class names and
+        what it expects of pixels; `models`: the folder with the embedded models, None for OpenCV's cascades alone.
 
-        Raises EngineSetup, with the cure, for OpenCV 5, a bad recording, or a model that isn't understood.
+        Raises EngineSetup, with what to do, for OpenCV 5, a bad recording, a damaged model, or one that isn't understood.
         """
         check_opencv_version()
         self._recordings = Recordings(recorded) if recorded else None
-        self._model = OnnxModel(model, labels) if model else None
+        own = OnnxModel(model, labels, normalisation) if model else None
+        self._eyes = Eyes(ModelsFolder(models) if models else None, own)
+        self._text = TextReader.if_installed() if models else None
+        self._face_vectors = FaceVectors.if_installed() if models else None
         self._decoding = threading.BoundedSemaphore(concurrency)
         self._idle: queue.LifoQueue[Detectors | None] = queue.LifoQueue()
         for _ in range(concurrency):
             self._idle.put(None)
         self._operations: dict[str, Callable[[Image, Answer], Answer]] = {
             "DetectLabels": self._detect_labels,
-            "DetectModerationLabels": lambda picture, request: self._nothing(picture, "ModerationLabels", "Moderation"),
-            "DetectText": lambda picture, request: self._nothing(picture, "TextDetections", "Text"),
+            "DetectModerationLabels": self._detect_moderation_labels,
+            "DetectText": self._detect_text,
             "DetectFaces": self._detect_faces,
         }
 
     @property
     def label_version(self) -> str:
         """The LabelModelVersion of computed answers: never one of Rekognition's."""
-        return self._model.version if self._model else EMBEDDED_VERSION
+        return self._eyes.label_version
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """What answers labels, moderation, text and the comparison of faces; "none" for what nothing answers."""
+        return {
+            "labels": self._eyes.label_version,
+            "moderation": self._eyes.moderation_version,
+            "text": self._text.version if self._text else NOT_CHECKED,
+            "faces": self._face_vectors.version if self._face_vectors else NOT_CHECKED,
+        }
 
     def prepare(self) -> None:
-        """Load OpenCV and one set of detectors now, so that the first picture doesn't wait for them (0.3 s)."""
+        """Loads OpenCV, one set of cascades and the models now, so that the first picture doesn't wait for them."""
         load_opencv()
         with self._detectors():
-            pass
+            self._eyes.load()
 
     def handle(self, operation: str, payload: dict[str, Any], fetch: Fetch) -> tuple[int, Answer]:
-        """Answer one request: the HTTP status, and the JSON body.
+        """Answers one request: returns the HTTP status and the JSON body.
 
         `payload` is the request as it came over the wire (Bytes in base64). `fetch(bucket, key, version)` reads an object
         and raises ObjectNotReadable. Errors are answers (`__type`, `Message`), not exceptions.
@@ -101,11 +111,14 @@ class Engine:
             return failure.status, failure.answer()
 
     def _answer(self, operation: str, payload: dict[str, Any], fetch: Fetch) -> Answer:
+        if operation == "CompareFaces":
+            return self._compare_faces(payload, fetch)
         if operation not in self._operations:
-            raise UnknownOperation(f"{operation} is not offered by the local engine; {', '.join(self._operations)} are.")
-        request = _with_bytes(payload)
+            offered = ", ".join([*self._operations, "CompareFaces"])
+            raise UnknownOperation(f"{operation} is not offered by the local engine. It offers {offered}.")
+        request = with_decoded_bytes(payload, "Image")
         validation.check_request(operation, request)
-        content, limit = _content(request["Image"], fetch)
+        content, limit = image_content(request["Image"], fetch)
         picture = pictures.open_picture(content, limit)
         answer = self._recordings.answer(operation, content) if self._recordings else None
         if answer is None:
@@ -114,7 +127,7 @@ class Engine:
 
     @contextmanager
     def _detectors(self) -> Iterator[Detectors]:
-        """Lend one set of detectors; waits while all are at work, which bounds the analyses too."""
+        """Lends one set of cascades; waits while all are in use, which limits the analyses at once."""
         detectors = self._idle.get()
         try:
             detectors = detectors or Detectors()
@@ -128,62 +141,59 @@ class Engine:
             image = pictures.decode_upright(picture, WORKING_SIDE)
             answer: Answer = {"Labels": [], "LabelModelVersion": self.label_version}
             if "GENERAL_LABELS" in features:
-                answer["Labels"] = labels_from((self._model or detectors).see(image))
+                answer["Labels"] = labels_from(self._eyes.see(image, detectors))
             if "IMAGE_PROPERTIES" in features:
                 wanted = filtering.wanted_colours(request)
                 answer["ImageProperties"] = colours.image_properties(image, wanted)
                 _colour_instances(answer["Labels"], image, wanted)
         return answer
 
+    def _detect_moderation_labels(self, picture: Image, request: Answer) -> Answer:
+        with self._decoding:
+            image = pictures.decode_upright(picture, WORKING_SIDE)
+            found = self._eyes.moderation_labels(image)
+        return {"ModerationLabels": found, "ModerationModelVersion": self._eyes.moderation_version}
+
+    def _detect_text(self, picture: Image, request: Answer) -> Answer:
+        """Without the text extra nothing reads: the version says so. The picture must decode all the same."""
+        with self._decoding:
+            image = pictures.decode_upright(picture, WORKING_SIDE if self._text else pictures.MIN_SIDE)
+            found = self._text.detections(image) if self._text else []
+        return {"TextDetections": found, "TextModelVersion": self.versions["text"]}
+
     def _detect_faces(self, picture: Image, request: Answer) -> Answer:
         with self._detectors() as detectors:
             image = pictures.decode_upright(picture, WORKING_SIDE)
-            found = [face for face in detectors.faces(image) if face.confidence >= filtering.LABELS_FLOOR]
             details = [
-                {
-                    "BoundingBox": face.box.wire(),
-                    "Confidence": round(face.confidence, 4),
-                    "Quality": colours.quality(_cut(image, face.box.wire())),
-                }
-                for face in found
+                {**_face(face), "Quality": colours.quality(_cut(image, face.box.wire()))}
+                for face in self._faces(image, detectors)
                 if face.box
             ]
-        return {"FaceDetails": details[:100]}
+        return {"FaceDetails": details[:MOST_FACES]}
 
-    def _nothing(self, picture: Image, findings: str, kind: str) -> Answer:
-        """No model looked: the version says so. The picture must decode all the same."""
-        with self._decoding:
-            pictures.decode_upright(picture, pictures.MIN_SIDE)
-        return {findings: [], f"{kind}ModelVersion": NOT_LOOKED_AT}
+    def _faces(self, image: Image, detectors: Detectors) -> list[Detection]:
+        return [face for face in self._eyes.faces(image, detectors) if face.confidence >= filtering.LABELS_FLOOR]
+
+    def _compare_faces(self, payload: dict[str, Any], fetch: Fetch) -> Answer:
+        """CompareFaces: the largest face of the source with each face of the target."""
+        request = with_decoded_bytes(with_decoded_bytes(payload, "SourceImage"), "TargetImage")
+        validation.check_request("CompareFaces", request)
+        images = [pictures.open_picture(*image_content(request[name], fetch)) for name in ("SourceImage", "TargetImage")]
+        if self._face_vectors is None:
+            raise UnknownOperation(
+                "CompareFaces needs dlib and its models, which are not installed. Install them with: "
+                "pip install -r requirements/eyes-extras.txt"
+            )
+        with self._detectors() as detectors:
+            source, target = (pictures.decode_upright(image, WORKING_SIDE) for image in images)
+            sources, targets = self._faces(source, detectors), self._faces(target, detectors)[:MOST_FACES]
+            if not sources:
+                raise InvalidParameter("Request has invalid parameters: the source image has no face.")
+            return self._face_vectors.compare(source, sources[0], target, targets, filtering.wanted_similarity(request))
 
 
-def _with_bytes(payload: dict[str, Any]) -> dict[str, Any]:
-    """The request with Image.Bytes decoded from base64. Raises Serialization."""
-    image = payload.get("Image")
-    if not isinstance(image, dict) or not isinstance(image.get("Bytes"), str):
-        return payload
-    try:
-        return {**payload, "Image": {**image, "Bytes": base64.b64decode(image["Bytes"], validate=True)}}
-    except binascii.Error as error:
-        raise Serialization(f"Image.Bytes is not base64: {error}") from error
-
-
-def _content(image: dict[str, Any], fetch: Fetch) -> tuple[bytes, int]:
-    """The image's bytes, and the limit that holds for where they came from."""
-    inline, place = image.get("Bytes"), image.get("S3Object")
-    if (inline is None) == (place is None):
-        raise InvalidParameter("Request has invalid parameters: Image needs either Bytes or S3Object.")
-    if place is None:
-        return inline or b"", pictures.MAX_INLINE_BYTES
-    bucket, key = place.get("Bucket"), place.get("Name")
-    if not bucket or not key:
-        raise InvalidParameter("Request has invalid parameters: S3Object needs Bucket and Name.")
-    try:
-        return fetch(bucket, key, place.get("Version")), pictures.MAX_S3_BYTES
-    except ObjectNotReadable as error:
-        raise InvalidS3Object(
-            f"Unable to get object metadata from S3. Check object key, region and/or access permissions. {error}".strip()
-        ) from error
+def _face(face: Detection) -> Answer:
+    return {"BoundingBox": face.box.wire() if face.box else {}, "Confidence": round(face.confidence, 4)}
 
 
 def _colour_instances(labels: list[Answer], image: Image, wanted: int) -> None:

@@ -9,7 +9,8 @@ RekognitionError
 |-- Serialization           the request isn't JSON 1.1
 `-- InternalFailure         our fault: a bad recording, a model that breaks
 ObjectNotReadable           what a `fetch` function raises
-EngineSetup                 the engine can't start as asked: says how to mend it
+EngineSetup                 the engine can't start as asked: the message says what to do
+`-- ModelFileError          a model's weights are damaged, exchanged, or of another kind
 """
 
 from __future__ import annotations
@@ -61,3 +62,7 @@ class ObjectNotReadable(Exception):
 
 class EngineSetup(Exception):
     """The engine can't start as asked; the message says how to mend it."""
+
+
+class ModelFileError(EngineSetup):
+    """A weights file is damaged, isn't the expected one, or has a form that isn't supported."""

@@ -12,8 +12,10 @@ Answer = dict[str, Any]
 Request = dict[str, Any]
 
 LABELS_FLOOR = 55
+INSTANCE_FLOOR = 50  # of the boxes of a label; the embedded models propose many that are less likely than not
 MODERATION_FLOOR = 50
 WORD_FLOOR = 80
+SIMILARITY_THRESHOLD = 80
 MAX_LABELS = 1000
 DEFAULT_FACE_FIELDS = {"BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"}
 
@@ -37,6 +39,11 @@ def wanted_colours(request: Request, default: int = 10) -> int:
     """How many dominant colours are asked for."""
     settings = _given(_given(request, "Settings", {}), "ImageProperties", {})
     return int(_given(settings, "MaxDominantColors", default))
+
+
+def wanted_similarity(request: Request) -> float:
+    """Returns CompareFaces' SimilarityThreshold, 0-100."""
+    return float(_given(request, "SimilarityThreshold", SIMILARITY_THRESHOLD))
 
 
 def labels(answer: Answer, request: Request) -> Answer:

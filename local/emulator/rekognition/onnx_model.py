@@ -1,37 +1,47 @@
-"""A user's own ONNX model as the source of labels: prepared pictures in, sightings in Rekognition's vocabulary out."""
+"""A user's own ONNX model: it prepares pictures for the model and returns detections in Rekognition's vocabulary."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.emulator.rekognition import onnx_layouts as layouts
+from local.emulator.rekognition.detections import Detection, strongest
 from local.emulator.rekognition.errors import EngineSetup
-from local.emulator.rekognition.sightings import Box, Sighting, strongest
+from local.emulator.rekognition.letterbox import Frame, letterboxed
+from local.emulator.rekognition.onnx_session import load_session
 from local.emulator.rekognition.taxonomy import label_for
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 OVERLAP = 0.45  # non-maximum suppression
-GREY = (114, 114, 114)
-MEAN = (0.485, 0.456, 0.406)
-DEVIATION = (0.229, 0.224, 0.225)
+Colour = tuple[float, float, float]
 CLASSIFIER_CROP = 224 / 256  # the middle of the picture that ImageNet classifiers are trained on
 DEFAULT_SIDE = {"classifier": 224}
 DEFAULT_DETECTOR_SIDE = 640
 TYPES = {"tensor(float)": "float32", "tensor(float16)": "float16"}
 
 
+@dataclass(frozen=True)
+class Normalisation:
+    """What classifiers and DETR expect: (value / 255 - mean) / deviation for red, green and blue. ImageNet's by default."""
+
+    mean: Colour = (0.485, 0.456, 0.406)
+    deviation: Colour = (0.229, 0.224, 0.225)
+
+
 class OnnxModel:
     """One loaded model. Thread-safe, as onnxruntime's sessions are."""
 
-    def __init__(self, path: Path, labels: Path | None = None) -> None:
-        """Load and try the model on an empty picture. Raises EngineSetup with the reason when it isn't understood."""
-        self._session = _session(path)
+    def __init__(self, path: Path, labels: Path | None = None, normalisation: Normalisation | None = None) -> None:
+        """Loads the model and tries it on an empty picture. Raises EngineSetup with the reason when it isn't understood."""
+        self._session = load_session(path)
+        self._normalisation = normalisation or Normalisation()
         self.version = f"onnx-{path.name}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
         self._names = _class_names(self._session, labels)
         self._labels = [label_for(name) for name in self._names]
@@ -45,41 +55,29 @@ class OnnxModel:
         if sides is None and self.layout in DEFAULT_SIDE:
             self._side = (DEFAULT_SIDE[self.layout],) * 2
 
-    def see(self, image: Image) -> list[Sighting]:
-        """What the model finds in an upright RGB image."""
+    def see(self, image: Image) -> list[Detection]:
+        """Returns what the model finds in an upright RGB image."""
         if self.layout == "classifier":
             found = layouts.read_classifier(self._run(self._normalised(_middle(image)))[0])
-            return self._sightings(found, None)
+            return self._detections(found, None)
         if self.layout == "detr":
             outputs = self._run(self._normalised(image))
-            return self._sightings(layouts.read_detr(outputs, self._boxes_at or 0, len(self._names)), (1, 1, 0, 0))
-        pixels, frame = self._letterboxed(image)
-        output = self._run(pixels)[0]
-        if self.layout == "end-to-end":
-            return self._sightings(layouts.read_end_to_end(output), frame)
-        return strongest(self._sightings(layouts.read_yolo(output), frame), OVERLAP)
+            return self._detections(layouts.read_detr(outputs, self._boxes_at or 0, len(self._names)), Frame(1, 1, 0, 0))
+        pixels, frame = letterboxed(image, *self._side)
+        output = self._run(pixels / 255)[0]
+        read = layouts.read_end_to_end if self.layout == "end-to-end" else layouts.read_yolo
+        # Some end-to-end models repeat a thing too; where one doesn't, this changes nothing.
+        return strongest(self._detections(read(output), frame), OVERLAP)
 
-    def _sightings(self, found: list[layouts.Raw], frame: tuple[float, float, float, float] | None) -> list[Sighting]:
-        """`frame` is the picture within the input: width, height, left and top, in the unit of the boxes."""
-        sightings = []
+    def _detections(self, found: list[layouts.Raw], frame: Frame | None) -> list[Detection]:
+        """`frame` is the place of the picture in the input, None for a model without boxes."""
+        detections = []
         for each in found:
             label = self._labels[each.class_index] if 0 <= each.class_index < len(self._labels) else None
             if label:
-                box = _box(each.corners, frame) if each.corners and frame else None
-                sightings.append(Sighting(label, 100 * min(1.0, each.score), box))
-        return sightings
-
-    def _letterboxed(self, image: Image) -> tuple[Any, tuple[float, float, float, float]]:
-        import numpy as np
-        from PIL import Image as Pillow
-
-        height, width = self._side
-        scale = min(width / image.width, height / image.height)
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        left, top = (width - size[0]) // 2, (height - size[1]) // 2
-        canvas = Pillow.new("RGB", (width, height), GREY)
-        canvas.paste(image.resize(size, Pillow.Resampling.BILINEAR), (left, top))
-        return np.asarray(canvas, dtype="float32") / 255, (*size, left, top)
+                box = frame.box(each.corners) if each.corners and frame else None
+                detections.append(Detection(label, 100 * min(1.0, each.score), box))
+        return detections
 
     def _normalised(self, image: Image) -> Any:
         import numpy as np
@@ -87,7 +85,8 @@ class OnnxModel:
 
         height, width = self._side
         pixels = np.asarray(image.resize((width, height), Pillow.Resampling.BILINEAR), dtype="float32") / 255
-        return (pixels - np.array(MEAN, "float32")) / np.array(DEVIATION, "float32")
+        mean, deviation = (np.array(each, "float32") for each in (self._normalisation.mean, self._normalisation.deviation))
+        return (pixels - mean) / deviation
 
     def _blank(self) -> Any:
         import numpy as np
@@ -103,22 +102,6 @@ class OnnxModel:
         except Exception as error:
             raise EngineSetup(f"The model doesn't run on an image of {self._side} pixels: {error}") from error
         return [np.asarray(output, dtype="float32") for output in outputs]
-
-
-def _session(path: Path) -> Any:
-    try:
-        import onnxruntime  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise EngineSetup("A model of your own needs onnxruntime. Install it with: pip install onnxruntime") from error
-    if not path.is_file():
-        raise EngineSetup(f"There is no model at {path}.")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # several analyses run side by side
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise EngineSetup(f"{path} can't be loaded as an ONNX model: {error}") from error
 
 
 def _image_input(session: Any) -> tuple[str, str, bool, tuple[int, int] | None]:
@@ -146,7 +129,9 @@ def _class_names(session: Any, labels: Path | None) -> list[str]:
             raise EngineSetup(f"The labels file {labels} can't be read: {error}") from error
     names = session.get_modelmeta().custom_metadata_map.get("names")
     if not names:
-        raise EngineSetup("This model doesn't name its classes: give a labels file (one name a line) with --labels.")
+        raise EngineSetup(
+            "This model's file doesn't name its classes. Pass a file with the names, one a line or as JSON: --labels FILE"
+        )
     try:
         return _as_list(ast.literal_eval(names))
     except (ValueError, SyntaxError, TypeError) as error:
@@ -174,10 +159,3 @@ def _middle(image: Image) -> Image:
     side = round(min(image.size) * CLASSIFIER_CROP)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.crop((left, top, left + side, top + side))
-
-
-def _box(corners: tuple[float, float, float, float], frame: tuple[float, float, float, float]) -> Box:
-    """Ratios of the picture, cut at its edges."""
-    width, height, left, top = frame
-    x1, y1, x2, y2 = corners
-    return Box((x1 - left) / width, (y1 - top) / height, (x2 - x1) / width, (y2 - y1) / height).within_picture()

@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from local.emulator.rekognition.engine import Engine, Fetch
+from local.emulator.rekognition.engine import Engine
 from local.emulator.rekognition.errors import ObjectNotReadable
+from local.emulator.rekognition.requests import Fetch
 from local.emulator.rekognition.wire import CONTENT_TYPE, respond
 
 LARGEST_BODY = 64 * 1024 * 1024  # bytes; well above what Rekognition takes, so that its own error can be answered

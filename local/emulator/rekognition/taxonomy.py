@@ -1,4 +1,4 @@
-"""Rekognition's vocabulary for the names that detectors use: label, aliases, every ancestor, categories.
+"""The labels that the models can answer with, in the form of Rekognition's vocabulary: aliases, all ancestors, categories.
 
 `taxonomy.json` gives each label its direct parents, its category, its aliases (`aliases`) and what models call it (`also`).
 """
@@ -26,15 +26,20 @@ class Term(NamedTuple):
 
 
 def term(label: str) -> Term:
-    """What the table knows of a label; a label that it doesn't know stands alone."""
+    """Returns the label's entry; a label that the table doesn't have gets one without parents, aliases and categories."""
     entry = _table().get(label)
     if entry is None:
         return Term(label)
     return Term(label, _ancestors(label), tuple(entry.get("aliases", ())), (entry["category"],))
 
 
+def is_a(label: str, ancestor: str) -> bool:
+    """Returns whether a label is the other one or belongs to it: a Beagle is a Dog, and an Animal."""
+    return label == ancestor or ancestor in term(label).parents
+
+
 def label_for(name: str) -> str | None:
-    """The label for a model's class name: `cell phone` is Mobile Phone, `tabby, tabby cat` is Tabby; None for `N/A`."""
+    """Returns the label for a model's class name: `cell phone` is Mobile Phone, `tabby, tabby cat` is Tabby; None for `N/A`."""
     plain = re.sub(r"^n\d{8}\s+", "", name.strip())  # ImageNet's own identifiers
     plain = re.sub(r"[_\s]+", " ", plain.split(",")[0]).strip()
     if name.strip().lower() in NOT_A_THING or plain.lower() in NOT_A_THING:

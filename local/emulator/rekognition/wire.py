@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from local.emulator.rekognition.errors import RekognitionError, Serialization, UnknownOperation
 
 if TYPE_CHECKING:
-    from local.emulator.rekognition.engine import Engine, Fetch
+    from local.emulator.rekognition.engine import Engine
+    from local.emulator.rekognition.requests import Fetch
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 TARGET_PREFIX = "RekognitionService."

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from local.emulator.iam.evaluation import allows_service
+from local.emulator.moto_patches.replacing import Restore, replace
 from local.emulator.timestamps import now_iso
 
 Send = Callable[[str, str], None]
@@ -104,7 +105,7 @@ class _Notifier:
             self._completing.on = False
 
 
-def install(send: Send, may_send: MaySend | None = None) -> Callable[[], None]:
+def install(send: Send, may_send: MaySend | None = None) -> Restore:
     """Make moto's S3 send notifications with `send(queue_arn, body)`. Returns a function that restores moto.
 
     `may_send(queue_arn, bucket_arn)` returns whether the queue exists and its policy allows S3 to send. It is called when a
@@ -116,7 +117,7 @@ def install(send: Send, may_send: MaySend | None = None) -> Callable[[], None]:
     from moto.s3.responses import S3Response
 
     notifier = _Notifier(send, may_send or queue_policy_allows)
-    replacements: list[tuple[Any, str, Callable[[_Notifier, Any], Any]]] = [
+    wrappers: list[tuple[Any, str, Callable[[_Notifier, Any], Any]]] = [
         (notifications, "send_event", lambda notifier, original: notifier.created),
         (notifications, "send_test_event", lambda notifier, original: notifier.configured),
         (models.S3Backend, "put_object", _put_object),
@@ -126,15 +127,7 @@ def install(send: Send, may_send: MaySend | None = None) -> Callable[[], None]:
         (S3Response, "key_response", _in_one_request),
         (S3Response, "bucket_response", _in_one_request),
     ]
-    saved = [(target, name, getattr(target, name)) for target, name, _ in replacements]
-    for (target, name, replace), (_, _, original) in zip(replacements, saved, strict=True):
-        setattr(target, name, replace(notifier, original))
-
-    def restore() -> None:
-        for target, name, original in saved:
-            setattr(target, name, original)
-
-    return restore
+    return replace(*((target, name, wrap(notifier, getattr(target, name))) for target, name, wrap in wrappers))
 
 
 def _put_object(notifier: _Notifier, original: Any) -> Any:

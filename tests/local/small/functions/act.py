@@ -1,11 +1,11 @@
-"""Does what the event says: answers, fails, crashes or oversleeps."""
+"""Does what the event says: answers, fails, crashes or times out."""
 
 import os
 import time
 
 
 class TryAgain(Exception):
-    """A second attempt might do."""
+    """A transient error."""
 
 
 def handler(event, context):

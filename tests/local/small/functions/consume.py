@@ -1,4 +1,4 @@
-"""Takes every message but those that say so."""
+"""Accepts all messages except those with the body "refuse"."""
 
 
 def handler(event, context):

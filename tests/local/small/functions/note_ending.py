@@ -1,4 +1,4 @@
-"""Writes down how an execution ended."""
+"""Stores the event about the end of an execution."""
 
 import json
 import os

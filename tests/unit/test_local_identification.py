@@ -1,4 +1,4 @@
-"""What `identify` makes of requests as botocore really writes and signs them."""
+"""The identification of requests that botocore builds and signs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _written(client: Any, call: Callable[[Any], Any]) -> AWSPreparedRequest:
     return stopped.value.request
 
 
-def _understood(request: AWSPreparedRequest) -> Call:
+def _identified(request: AWSPreparedRequest) -> Call:
     url = urlsplit(request.url)
     headers = {name: value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()}
     body = request.body
@@ -386,11 +386,11 @@ CASES: list[tuple[str, Callable[[Any], Any], str, list[tuple[str, str]]]] = [
 def test_reads_operation_caller_and_actions_from_a_signed_request(
     service: str, call: Callable[[Any], Any], operation: str, needed: list[tuple[str, str]]
 ) -> None:
-    understood = _understood(_written(_client(service), call))
+    call = _identified(_written(_client(service), call))
 
-    assert understood.service == {"stepfunctions": "states"}.get(service, service)
-    assert (understood.operation, understood.access_key) == (operation, "AKIALOCAL")
-    assert [(action, resource) for action, resource, _ in understood.actions] == needed
+    assert call.service == {"stepfunctions": "states"}.get(service, service)
+    assert (call.operation, call.access_key) == (operation, "AKIALOCAL")
+    assert [(action, resource) for action, resource, _ in call.actions] == needed
 
 
 @pytest.mark.parametrize("service", ["s3", "sqs", "sns", "dynamodb", "rekognition", "lambda", "cloudwatch"])
@@ -406,15 +406,15 @@ def test_names_the_protocol_that_errors_must_be_written_in(service: str) -> None
     }
     call, protocol = calls[service]
 
-    assert _understood(_written(_client(service), call)).protocol == protocol
+    assert _identified(_written(_client(service), call)).protocol == protocol
 
 
 def test_finds_the_bucket_in_a_virtual_hosted_address() -> None:
     client = _client("s3", endpoint=None, s3={"addressing_style": "virtual"})
 
-    understood = _understood(_written(client, lambda c: c.get_object(Bucket="my.bucket-1", Key="a/b.jpg")))
+    call = _identified(_written(client, lambda c: c.get_object(Bucket="my.bucket-1", Key="a/b.jpg")))
 
-    assert understood.resources == ("arn:aws:s3:::my.bucket-1/a/b.jpg",)
+    assert call.resources == ("arn:aws:s3:::my.bucket-1/a/b.jpg",)
 
 
 @pytest.mark.parametrize("host", ["photos.localhost:4566", "photos.s3.localhost:4566", "photos.s3.eu-west-1.amazonaws.com"])
@@ -423,39 +423,37 @@ def test_finds_the_bucket_in_a_host_of_this_machine(host: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["s3v4", "s3"])
-def test_knows_the_signer_of_a_presigned_address(version: str) -> None:
+def test_finds_the_signer_of_a_presigned_url(version: str) -> None:
     address = _client("s3", signature_version=version).generate_presigned_url("get_object", {"Bucket": "b", "Key": "a b"})
     url = urlsplit(address)
 
-    understood = identify("GET", url.netloc, url.path, url.query, {}, b"")
+    call = identify("GET", url.netloc, url.path, url.query, {}, b"")
 
-    assert (understood.service, understood.operation, understood.access_key) == ("s3", "GetObject", "AKIALOCAL")
-    assert understood.resources == ("arn:aws:s3:::b/a b",)
+    assert (call.service, call.operation, call.access_key) == ("s3", "GetObject", "AKIALOCAL")
+    assert call.resources == ("arn:aws:s3:::b/a b",)
 
 
 def test_lists_with_the_prefix_as_a_condition_key() -> None:
-    understood = _understood(
+    call = _identified(
         _written(_client("s3"), lambda c: c.list_objects_v2(Bucket="b", Prefix="uploads/ä", Delimiter="/", MaxKeys=5))
     )
 
-    context = understood.actions[0][2]
+    context = call.actions[0][2]
     assert (context["s3:prefix"], context["s3:delimiter"], context["s3:max-keys"]) == ("uploads/ä", "/", "5")
 
 
-def test_a_missing_object_is_admitted_only_with_the_permission_to_list() -> None:
-    understood = _understood(_written(_client("s3"), lambda c: c.head_object(Bucket="b", Key="k")))
+def test_a_missing_object_is_reported_only_with_the_permission_to_list() -> None:
+    call = _identified(_written(_client("s3"), lambda c: c.head_object(Bucket="b", Key="k")))
 
-    assert understood.when_missing is not None
-    assert understood.when_missing[:2] == ("s3:ListBucket", "arn:aws:s3:::b")
+    assert call.when_missing is not None
+    assert call.when_missing[:2] == ("s3:ListBucket", "arn:aws:s3:::b")
 
 
 def test_metrics_carry_their_namespace_as_a_condition_key() -> None:
     metric = {"MetricName": "m", "Value": 1}
-    understood = _understood(
-        _written(_client("cloudwatch"), lambda c: c.put_metric_data(Namespace="Imagewatch", MetricData=[metric]))
-    )
+    call = _identified(_written(_client("cloudwatch"), lambda c: c.put_metric_data(Namespace="Imagewatch", MetricData=[metric])))
 
-    assert understood.actions[0][2]["cloudwatch:namespace"] == "Imagewatch"
+    assert call.actions[0][2]["cloudwatch:namespace"] == "Imagewatch"
 
 
 def test_reads_the_older_query_form_of_sqs() -> None:
@@ -464,10 +462,10 @@ def test_reads_the_older_query_form_of_sqs() -> None:
         "Authorization": "AWS4-HMAC-SHA256 Credential=K/20260101/us-east-1/sqs/aws4_request, SignedHeaders=x, Signature=y",
     }
 
-    understood = identify("POST", "localhost", f"/{ACCOUNT}/intake", "", headers, b"Action=SendMessage&MessageBody=x")
+    call = identify("POST", "localhost", f"/{ACCOUNT}/intake", "", headers, b"Action=SendMessage&MessageBody=x")
 
-    assert understood.protocol == "query"
-    assert [action[:2] for action in understood.actions] == [("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:intake")]
+    assert call.protocol == "query"
+    assert [action[:2] for action in call.actions] == [("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:intake")]
 
 
 @pytest.mark.parametrize(
@@ -482,10 +480,10 @@ def test_reads_the_older_query_form_of_sqs() -> None:
     ],
 )
 def test_a_malformed_body_still_needs_a_permission(target: str, body: bytes) -> None:
-    understood = identify("POST", "localhost", "/", "", {"X-Amz-Target": target}, body)
+    call = identify("POST", "localhost", "/", "", {"X-Amz-Target": target}, body)
 
-    assert understood.operation == target.partition(".")[2]
-    assert understood.actions
+    assert call.operation == target.partition(".")[2]
+    assert call.actions
 
 
 _json = st.recursive(
@@ -504,7 +502,7 @@ _FIELD_NAMES = [
     st.sampled_from(["TransactWriteItems", "BatchWriteItem", "ExecuteStatement", "PutEvents", "GetParameters", "Query"]),
     st.dictionaries(st.sampled_from(_FIELD_NAMES), _json, max_size=4),
 )
-def test_no_body_makes_it_fail_or_ask_for_nothing(prefix: str, operation: str, fields: dict[str, Any]) -> None:
+def test_no_body_raises_an_error_or_needs_no_permission(prefix: str, operation: str, fields: dict[str, Any]) -> None:
     body = json.dumps(fields).encode()
 
     assert identify("POST", "localhost", "/", "", {"X-Amz-Target": f"{prefix}.{operation}"}, body).actions
@@ -517,6 +515,6 @@ def test_a_malformed_list_of_objects_to_delete_needs_every_object() -> None:
 def test_an_unsigned_invocation_is_recognised_by_its_path() -> None:
     path = "/2015-03-31/functions/detect/invocations"
 
-    understood = identify("POST", "localhost:4566", path, "", {}, b"{}")
+    call = identify("POST", "localhost:4566", path, "", {}, b"{}")
 
-    assert (understood.service, understood.operation, understood.access_key) == ("lambda", "Invoke", None)
+    assert (call.service, call.operation, call.access_key) == ("lambda", "Invoke", None)

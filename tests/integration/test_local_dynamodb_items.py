@@ -1,4 +1,4 @@
-"""The local stack's DynamoDB items at rest: packed and unpacked they are the same, and queries answer as moto's own do."""
+"""Packed DynamoDB items: unpacking restores them, and queries return the same results as moto's."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
-from moto.dynamodb.models import table as table_module
 from moto.dynamodb.models.dynamo_type import DynamoType
-from moto.dynamodb.models.table import Table
 
 from local.emulator.moto_patches import dynamodb_items
 
@@ -37,7 +35,7 @@ BY_OWNER = {"IndexName": "ByOwner", "KeyConditionExpression": "#owner = :owner",
 
 
 @given(item=st.dictionaries(st.text(min_size=1), VALUES, max_size=8))
-def test_attributes_come_back_as_they_were_packed(item: dict[str, Any]) -> None:
+def test_unpacked_attributes_equal_the_packed_ones(item: dict[str, Any]) -> None:
     attributes = {name: DynamoType(value) for name, value in item.items()}
     found = dynamodb_items.unpacked(dynamodb_items.packed(attributes))
     assert list(found) == list(attributes)
@@ -47,7 +45,7 @@ def test_attributes_come_back_as_they_were_packed(item: dict[str, Any]) -> None:
 
 
 class Items:
-    """A table of images as the template has it; each call is a request of its own, as at the local stack's endpoint."""
+    """A table with the keys of the images table. Each call runs as a separate request, as in the emulator."""
 
     def __init__(self) -> None:
         self._client = boto3.client("dynamodb", region_name="us-east-1")
@@ -66,7 +64,7 @@ class Items:
         self("PutItem", Item=item)
 
     def owners(self, owner: str, **more: Any) -> list[str]:
-        """The images of an owner, by the index."""
+        """The images of an owner, from the index."""
         found = self("Query", **BY_OWNER, ExpressionAttributeValues={":owner": {"S": owner}}, **more)
         return [item["ImageId"]["S"] for item in found["Items"]]
 
@@ -80,23 +78,21 @@ class Items:
 
 
 @pytest.fixture
-def items(monkeypatch: pytest.MonkeyPatch) -> Iterator[Items]:
-    monkeypatch.setattr(table_module, "Item", table_module.Item)  # whatever install does is undone
-    for name in ("put_item", "delete_item", "query", "all_items"):
-        monkeypatch.setattr(Table, name, getattr(Table, name))
-    dynamodb_items.install()
+def items() -> Iterator[Items]:
+    restore = dynamodb_items.install()
     with mock_aws():
         yield Items()
+    restore()
 
 
-def test_items_are_at_rest_between_requests(items: Items) -> None:
+def test_items_are_packed_between_requests(items: Items) -> None:
     items.put("1", "garden", "2026-01-01")
     items("GetItem", Key={"ImageId": {"S": "1"}})
     items("Scan")
     assert items.at_rest() == [True]
 
 
-def test_a_nested_change_lasts(items: Items) -> None:
+def test_a_nested_change_is_stored(items: Items) -> None:
     items.put("1", "garden", "2026-01-01", Moderation={"M": {"Status": {"S": "CHECKED"}, "Labels": {"L": []}}})
     items(
         "UpdateItem",
@@ -109,7 +105,7 @@ def test_a_nested_change_lasts(items: Items) -> None:
     assert found["Moderation"] == {"M": {"Status": {"S": "NOT_CHECKED"}, "Labels": {"L": []}}}
 
 
-def test_an_update_makes_an_item_that_the_index_knows(items: Items) -> None:
+def test_an_item_that_an_update_creates_is_in_the_index(items: Items) -> None:
     items(
         "UpdateItem",
         Key={"ImageId": {"S": "1"}},
@@ -120,7 +116,7 @@ def test_an_update_makes_an_item_that_the_index_knows(items: Items) -> None:
     assert items.owners("garden") == ["1"]
 
 
-def test_the_index_gives_one_owners_images_in_order_and_by_pages(items: Items) -> None:
+def test_the_index_returns_one_owners_images_in_order_and_in_pages(items: Items) -> None:
     for number in range(5):
         items.put(f"g{number}", "garden", f"2026-01-0{9 - number}")
         items.put(f"d{number}", "door", f"2026-01-0{number + 1}")

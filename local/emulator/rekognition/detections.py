@@ -1,4 +1,4 @@
-"""What a detector saw: a name, how sure it is, and where. The currency between detectors and Rekognition's labels."""
+"""What a detector found: a name, a confidence, and a place. Every detector returns these; labels are built from them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ class Box(NamedTuple):
         shared = across * down
         return shared / (self.width * self.height + other.width * other.height - shared)
 
+    def share_inside(self, other: Box) -> float:
+        """Returns how much of this box lies in the other one, 0-1."""
+        across = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
+        down = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
+        area = self.width * self.height
+        return across * down / area if across > 0 and down > 0 and area > 0 else 0.0
+
     def within_picture(self) -> Box:
         """The part of the box that lies in the picture."""
         left, top = min(1.0, max(0.0, self.left)), min(1.0, max(0.0, self.top))
@@ -33,19 +40,19 @@ class Box(NamedTuple):
         return {"Width": self.width, "Height": self.height, "Left": self.left, "Top": self.top}
 
 
-class Sighting(NamedTuple):
-    """One thing seen; `confidence` is 0-100, `box` is None for what fills the whole picture (a classifier's answer)."""
+class Detection(NamedTuple):
+    """One thing that was found; `confidence` is 0-100, `box` is None for what a classifier says of the whole picture."""
 
     name: str
     confidence: float
     box: Box | None
 
 
-def strongest(sightings: list[Sighting], overlap: float) -> list[Sighting]:
-    """Drop each sighting that overlaps a surer one of the same name (non-maximum suppression); surest first."""
-    kept: list[Sighting] = []
-    for sighting in sorted(sightings, key=lambda each: -each.confidence):
-        rivals = (each.box for each in kept if each.name == sighting.name)
-        if not any(box and sighting.box and box.overlap(sighting.box) > overlap for box in rivals):
-            kept.append(sighting)
+def strongest(detections: list[Detection], overlap: float) -> list[Detection]:
+    """Drops each detection that overlaps a more confident one of the same name; returns the most confident first."""
+    kept: list[Detection] = []
+    for detection in sorted(detections, key=lambda each: -each.confidence):
+        rivals = (each.box for each in kept if each.name == detection.name)
+        if not any(box and detection.box and box.overlap(detection.box) > overlap for box in rivals):
+            kept.append(detection)
     return kept

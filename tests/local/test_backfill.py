@@ -1,4 +1,4 @@
-"""A rule applied to history on the real workflow: pages, failures in the middle, a redrive, and nothing asked of Rekognition."""
+"""A rule applied to stored images on the real workflow: pages, failures, a redrive, and no calls of Rekognition."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Event = dict[str, Any]
 
 
 class History(Pipeline):
-    """Images that were analysed while nobody was watching, and runs of a rule over them."""
+    """Images that were analyzed before the rule existed, and backfills of the rule."""
 
     def __init__(self, stack: RunningStack) -> None:
         super().__init__(stack)
@@ -32,7 +32,7 @@ class History(Pipeline):
         self.rule_id = ""
 
     def begin(self) -> None:
-        """No faults, and a rule that nobody has ever heard of."""
+        """Remove the faults, and choose a new rule."""
         self.clear()
         self.rule_id = f"rule-{uuid.uuid4().hex[:8]}"
         self.write_rule()
@@ -55,7 +55,7 @@ class History(Pipeline):
         return str(answer["executionArn"])
 
     def over(self, arn: str) -> Event:
-        """The execution once it has ended."""
+        """The execution, when it has ended."""
         self.eventually(lambda: self.described(arn)["status"] != "RUNNING", f"{arn} did not end")
         return self.described(arn)
 
@@ -72,11 +72,11 @@ class History(Pipeline):
         return sum(self.rule_id in {rule["RuleId"] for rule in record["MatchedRules"]} for record in records)
 
     def mails(self) -> list[int]:
-        """How many messages of the rule tell of each image."""
+        """The number of the rule's messages about each image."""
         return [len([mail for mail in self.mail_about(key) if self.rule_id in mail["body"]]) for key in self.keys]
 
     def refuse(self, image_id: str, error: str, **more: Any) -> None:
-        """DynamoDB refuses to write to the record of this image."""
+        """Make DynamoDB refuse writes to this image's record."""
         where = [self.outputs["ImagesTableName"], image_id]
         self.fault(service="dynamodb", operation="UpdateItem", error=error, match=where, **more)
 
@@ -108,7 +108,7 @@ def past(images: History) -> History:
     return images
 
 
-def test_it_records_what_matches_tells_nobody_and_asks_rekognition_nothing(past: History) -> None:
+def test_a_backfill_records_matches_without_alerts_and_without_calls_of_rekognition(past: History) -> None:
     past.fault(service="rekognition", operation="*", error="AccessDeniedException", rate=1)
     assert past.matched() == 0
     progress = past.applied()
@@ -120,7 +120,7 @@ def test_it_records_what_matches_tells_nobody_and_asks_rekognition_nothing(past:
         assert [fault["hits"] for fault in json.load(answer)] == [0]
 
 
-def test_it_ends_where_it_began_when_it_is_repeated(past: History) -> None:
+def test_a_repeated_backfill_changes_nothing(past: History) -> None:
     past.applied()
     assert counts(past.applied(Alert=True)) == (IMAGES, IMAGES, 0, 0, 0)
     assert past.applied(Alert=True)["Alerts"] == {**NO_ALERTS, "SentBefore": IMAGES}
@@ -129,7 +129,7 @@ def test_it_ends_where_it_began_when_it_is_repeated(past: History) -> None:
 
 def test_a_failure_in_the_middle_is_resumed_without_loss_and_without_a_second_alert(past: History) -> None:
     past.refuse(past.ids[1], "ThrottlingException", count=2)  # both attempts: the first page ends before this image
-    past.refuse(past.ids[3], "AccessDeniedException", rate=1)  # the second page breaks off here, and isn't retried
+    past.refuse(past.ids[3], "AccessDeniedException", rate=1)  # the second page fails here and isn't retried
     arn = past.start(Alert=True)
     failed = past.over(arn)
     assert (failed["status"], failed["error"], failed["redriveStatus"]) == ("FAILED", "ClientError", "REDRIVABLE")
@@ -138,7 +138,7 @@ def test_a_failure_in_the_middle_is_resumed_without_loss_and_without_a_second_al
     assert [state["name"] for state in entered[2:]] == ["Evaluate Page", "More Pages?", "Evaluate Page"]
     assert json.loads(entered[-1]["input"])["progress"]["Cursor"] == {"ImageId": past.ids[0]}
 
-    past.clear()  # the rule goes too: the run goes on with what it has read of it
+    past.clear()  # this deletes the rule too: the run continues with the rule that it has read
     past.states_client.redrive_execution(executionArn=arn)
     progress = progress_of(past.over(arn))
 
@@ -149,7 +149,7 @@ def test_a_failure_in_the_middle_is_resumed_without_loss_and_without_a_second_al
     assert past.described(arn)["redriveCount"] == 1
 
 
-def test_a_throttle_of_every_page_is_waited_out(past: History) -> None:
+def test_a_throttled_page_is_retried(past: History) -> None:
     past.refuse(past.ids[2], "ThrottlingException", count=6)
     arn = past.start()
     assert counts(progress_of(past.over(arn))) == (IMAGES, IMAGES, IMAGES, 0, 0)
@@ -164,7 +164,7 @@ def test_a_page_whose_function_dies_is_repeated(past: History) -> None:
     assert (progress["Examined"], past.matched()) == (IMAGES, IMAGES)
 
 
-def test_a_page_ends_after_its_time_and_the_next_goes_on(past: History) -> None:
+def test_a_page_ends_after_its_time_limit_and_the_next_page_continues(past: History) -> None:
     for image_id in past.ids[:3]:
         past.fault(service="dynamodb", operation="UpdateItem", error="Timeout", delay_seconds=7, count=1, match=[image_id])
     arn = past.start()
@@ -174,7 +174,7 @@ def test_a_page_ends_after_its_time_and_the_next_goes_on(past: History) -> None:
     pages = [json.loads(state["output"])["progress"] for state in left if state["name"] == "Evaluate Page"]
     examined = [page["Examined"] for page in pages]
     assert 0 < examined[0] < IMAGES
-    assert examined == sorted({*examined, IMAGES}), "each page goes on where the last one ended"
+    assert examined == sorted({*examined, IMAGES}), "each page continues where the last one ended"
     assert progress["Pages"] == len(pages)
 
 
@@ -185,14 +185,14 @@ def test_a_run_that_is_stopped_can_be_resumed(past: History) -> None:
     past.states_client.stop_execution(executionArn=arn, error="Operator", cause="wrong rule")
     assert past.described(arn)["status"] == "ABORTED"
     past.clear()
-    past.write_rule()  # the first page may not have handed on yet what it has read
+    past.write_rule()  # the first page may not have passed on the rule yet
     past.states_client.redrive_execution(executionArn=arn)
     assert progress_of(past.over(arn))["Examined"] == IMAGES
-    # The page that was stopped may have one in hand still, which the resumed one then leaves to it.
-    past.eventually(lambda: past.mails() == [1] * IMAGES, "not each image was told once")
+    # The stopped page may still own the lease of one image, which the resumed page then skips.
+    past.eventually(lambda: past.mails() == [1] * IMAGES, "some image has no message or several")
 
 
-def test_a_run_that_cannot_be_says_why(past: History) -> None:
+def test_an_impossible_run_fails_with_the_reason(past: History) -> None:
     ended = past.over(past.start(RuleId="no-such-rule"))
     assert (ended["status"], ended["error"]) == ("FAILED", "InvalidRun")
     assert json.loads(ended["cause"])["errorMessage"].startswith("There is no rule no-such-rule on the watchlist.")

@@ -1,4 +1,4 @@
-"""The pace on the running stack: a backlog starts no faster than MaxImagesPerSecond, by Step Functions' own clock."""
+"""The intake's rate limiter on the running stack: executions start at MaxImagesPerSecond at most, by their start times."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def paced(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield Pipeline(stack)
 
 
-def test_a_backlog_starts_at_the_stacks_pace_and_not_at_the_machines(paced: Pipeline, recordings: Path) -> None:
-    # That no second sees more is shown with a virtual clock (tests/integration/test_pacing_backlog.py): here a start can be
-    # longer on its way to Step Functions than the pace allows for.
+def test_a_backlog_starts_at_the_configured_rate(paced: Pipeline, recordings: Path) -> None:
+    # tests/integration/test_pacing_backlog.py proves the limit for each second with a virtual clock. Here the time between the
+    # slot and the start varies.
     for key in upload(paced, recordings, range(WARM_UP)):
         paced.ended(key)
     upload(paced, recordings, range(WARM_UP, WARM_UP + BACKLOG))
@@ -40,8 +40,8 @@ def test_a_backlog_starts_at_the_stacks_pace_and_not_at_the_machines(paced: Pipe
     moments = starts(paced)[WARM_UP:]
     assert moments[-1] - moments[0] > 0.75 * (BACKLOG - 1) / RATE
     busiest = max(sum(moment <= other < moment + 1 for other in moments) for moment in moments)
-    assert busiest <= 2 * RATE  # unpaced, this stack starts three times the rate
-    assert moments[-1] - moments[0] < 8 * BACKLOG / RATE  # and it makes use of the rate
+    assert busiest <= 2 * RATE  # without the rate limiter the stack starts at three times the rate
+    assert moments[-1] - moments[0] < 8 * BACKLOG / RATE  # the rate is used
 
 
 def upload(pipeline: Pipeline, recordings: Path, numbers: range) -> list[str]:
@@ -53,7 +53,7 @@ def upload(pipeline: Pipeline, recordings: Path, numbers: range) -> list[str]:
 
 
 def starts(pipeline: Pipeline) -> list[float]:
-    """When each execution started, seconds since the epoch, in order."""
+    """The start times of all executions in order, in seconds since the epoch."""
     pages = pipeline.stack.client("stepfunctions").get_paginator("list_executions")
     found = pages.paginate(stateMachineArn=pipeline.outputs["StateMachineArn"])
     return sorted(execution["startDate"].timestamp() for page in found for execution in page["executions"])

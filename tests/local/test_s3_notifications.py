@@ -1,4 +1,4 @@
-"""S3's notifications on moto: the records, sequencers, versions and refusals that the intake relies on."""
+"""S3 event notifications: records, sequencers, versions, and refused destinations."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ POLICY = {
 
 
 class Aws:
-    """moto in this process, with the notifications installed and what they sent."""
+    """moto in this process with the notifications installed, and the sent events."""
 
     def __init__(self) -> None:
         keys = {"region_name": "us-east-1", "aws_access_key_id": "local", "aws_secret_access_key": "local"}
@@ -48,7 +48,7 @@ class Aws:
         self.queue_url = self.sqs.create_queue(QueueName="intake", Attributes={"Policy": json.dumps(POLICY)})["QueueUrl"]
 
     def on_send(self) -> None:
-        """What a test wants to look at when an event goes out."""
+        """Called when an event is sent."""
 
     def send(self, queue_arn: str, body: str) -> None:
         self.on_send()
@@ -77,11 +77,11 @@ class Aws:
 def aws() -> Iterator[Aws]:
     with mock_aws():
         stack = Aws()
-        undo = notifications.install(stack.send)
+        restore = notifications.install(stack.send)
         try:
             yield stack
         finally:
-            undo()
+            restore()
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def watched(aws: Aws) -> Aws:
     return aws
 
 
-def test_tells_the_queue_once_that_it_is_a_destination(aws: Aws) -> None:
+def test_a_new_destination_gets_one_test_event(aws: Aws) -> None:
     aws.notify("s3:ObjectCreated:*")
 
     assert len(aws.sent) == 1
@@ -115,11 +115,11 @@ def test_an_upload_is_announced_with_the_record_of_the_documentation(watched: Aw
     assert record["s3"]["configurationId"] == "intake"
     assert record["s3"]["bucket"]["arn"] == f"arn:aws:s3:::{BUCKET}"
     assert record["s3"]["bucket"]["ownerIdentity"]["principalId"]
-    told = record["s3"]["object"]
-    assert told["key"] == "uploads/front+door/a%2Bb+%C3%BC.jpg"
-    assert (told["size"], told["eTag"]) == (5, put["ETag"].strip('"'))
-    assert re.fullmatch(r"[0-9A-F]{16,}", told["sequencer"])
-    assert "versionId" not in told
+    found = record["s3"]["object"]
+    assert found["key"] == "uploads/front+door/a%2Bb+%C3%BC.jpg"
+    assert (found["size"], found["eTag"]) == (5, put["ETag"].strip('"'))
+    assert re.fullmatch(r"[0-9A-F]{16,}", found["sequencer"])
+    assert "versionId" not in found
 
 
 @pytest.mark.parametrize(
@@ -149,8 +149,8 @@ def test_copies_and_multipart_uploads_are_announced_once_by_their_own_name(watch
     parts = [{"PartNumber": 1, "ETag": part["ETag"]}]
     done = s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
 
-    told = [(r["eventName"], r["s3"]["object"]["key"], r["s3"]["object"]["size"]) for r in watched.records]
-    assert told == [
+    found = [(r["eventName"], r["s3"]["object"]["key"], r["s3"]["object"]["size"]) for r in watched.records]
+    assert found == [
         ("ObjectCreated:Copy", "uploads/copy.jpg", 1),
         ("ObjectCreated:CompleteMultipartUpload", "uploads/big.jpg", 3),
     ]
@@ -230,7 +230,7 @@ def test_two_writes_of_a_key_at_once_are_both_there(
     def setlist(self: Any, key: str, versions: list[Any]) -> None:
         if not versioned:
             original(self, key, versions)
-        with contextlib.suppress(threading.BrokenBarrierError):  # nobody else gets here meanwhile
+        with contextlib.suppress(threading.BrokenBarrierError):  # the lock keeps the other thread out
             together.wait()
         if versioned:
             original(self, key, versions)
@@ -241,8 +241,8 @@ def test_two_writes_of_a_key_at_once_are_both_there(
 
     assert len(watched.s3.list_object_versions(Bucket=BUCKET)["Versions"]) == left
     announced = [record["s3"]["object"] for record in watched.records]
-    assert {told["size"] for told in announced} == {3, 5}
-    assert len({told["eTag"] for told in announced}) == 2
+    assert {found["size"] for found in announced} == {3, 5}
+    assert len({found["eTag"] for found in announced}) == 2
 
 
 def test_later_events_of_a_key_have_greater_sequencers(watched: Aws) -> None:
@@ -340,9 +340,9 @@ def test_another_judge_of_destinations_can_be_given() -> None:
         asked.append((queue_arn, bucket_arn))
         return True
 
-    undo = notifications.install(aws.send, may_send)
+    restore = notifications.install(aws.send, may_send)
     aws.notify("s3:ObjectCreated:*", queue=QUEUE + "-gone")
-    undo()
+    restore()
 
     assert asked == [(QUEUE + "-gone", f"arn:aws:s3:::{BUCKET}")]
 

@@ -1,4 +1,4 @@
-"""The local stack's S3 objects as files: they read as before, and a version that is gone takes its file with it."""
+"""S3 objects in files: they are read unchanged, and deleting a version deletes its file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from moto.s3 import models
 
 from local.emulator.moto_patches import s3_object_files
 
@@ -18,10 +17,10 @@ CONTENT = bytes(range(256)) * 300
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(models, "tempfile", models.tempfile)  # whatever install does is undone
-    s3_object_files.install(tmp_path / "objects")
-    return tmp_path / "objects"
+def folder(tmp_path: Path) -> Iterator[Path]:
+    restore = s3_object_files.install(tmp_path / "objects")
+    yield tmp_path / "objects"
+    restore()
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def versioned(s3: Any) -> None:
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
 
 
-def test_an_object_is_a_file_and_reads_as_it_was_written(s3: Any, folder: Path) -> None:
+def test_an_object_is_stored_in_a_file_and_read_unchanged(s3: Any, folder: Path) -> None:
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=CONTENT)
     (file,) = folder.iterdir()
     assert file.read_bytes() == CONTENT
@@ -59,7 +58,7 @@ def test_every_version_keeps_its_own_bytes(s3: Any) -> None:
     assert [read(s3, VersionId=version) for version in ids] == [b"first", b"", CONTENT]
 
 
-def test_a_deleted_version_takes_its_file_with_it(s3: Any, folder: Path) -> None:
+def test_deleting_a_version_deletes_its_file(s3: Any, folder: Path) -> None:
     versioned(s3)
     first, second = (s3.put_object(Bucket=BUCKET, Key=KEY, Body=body)["VersionId"] for body in (b"first", b"second"))
     s3.delete_object(Bucket=BUCKET, Key=KEY, VersionId=first)
@@ -68,20 +67,20 @@ def test_a_deleted_version_takes_its_file_with_it(s3: Any, folder: Path) -> None
     assert list(folder.iterdir()) == []
 
 
-def test_an_overwritten_object_takes_its_file_with_it(s3: Any, folder: Path) -> None:
+def test_overwriting_an_object_deletes_its_file(s3: Any, folder: Path) -> None:
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"old")
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"new")
     assert [file.read_bytes() for file in folder.iterdir()] == [b"new"]
 
 
-def test_a_copy_outlives_its_source(s3: Any) -> None:
+def test_a_copy_remains_when_its_source_is_deleted(s3: Any) -> None:
     s3.put_object(Bucket=BUCKET, Key="uploads/source.jpg", Body=CONTENT)
     s3.copy_object(Bucket=BUCKET, Key=KEY, CopySource={"Bucket": BUCKET, "Key": "uploads/source.jpg"})
     s3.delete_object(Bucket=BUCKET, Key="uploads/source.jpg")
     assert read(s3) == CONTENT
 
 
-def test_an_upload_in_parts_is_put_together(s3: Any) -> None:
+def test_the_parts_of_an_upload_are_joined(s3: Any) -> None:
     upload = s3.create_multipart_upload(Bucket=BUCKET, Key=KEY)["UploadId"]
     named = {"Bucket": BUCKET, "Key": KEY, "UploadId": upload}
     bodies = [b"a" * 5 * 1024 * 1024, CONTENT]
@@ -93,7 +92,7 @@ def test_an_upload_in_parts_is_put_together(s3: Any) -> None:
     assert read(s3) == b"".join(bodies)
 
 
-def test_the_files_of_an_earlier_run_are_taken_away(s3: Any, folder: Path) -> None:
+def test_the_files_of_an_earlier_run_are_deleted(s3: Any, folder: Path) -> None:
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=CONTENT)
     s3_object_files.install(folder)
     assert list(folder.iterdir()) == []

@@ -1,4 +1,4 @@
-"""CloudWatch's filter patterns: what a person types into `aws logs filter-log-events --filter-pattern`."""
+"""CloudWatch Logs' filter patterns, as in `aws logs filter-log-events --filter-pattern`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ LINE = json.dumps(
         '{ $.rule.names[0] = "Cat*" }',
     ],
 )
-def test_finds_the_line(pattern: str) -> None:
+def test_matches_the_line(pattern: str) -> None:
     assert compiled(pattern)(LINE)
 
 
@@ -70,11 +70,11 @@ def test_finds_the_line(pattern: str) -> None:
         '{ $.rule.names.length = "Cat*" }',
     ],
 )
-def test_passes_the_line_over(pattern: str) -> None:
+def test_does_not_match_the_line(pattern: str) -> None:
     assert not compiled(pattern)(LINE)
 
 
-def test_a_json_pattern_passes_over_lines_that_are_not_json_objects() -> None:
+def test_a_json_pattern_does_not_match_lines_that_are_not_json_objects() -> None:
     assert not compiled("{ $.level = * }")("START RequestId: 1")
     assert not compiled("{ $.level NOT EXISTS }")("[1, 2]")
 
@@ -92,6 +92,6 @@ def test_a_json_pattern_passes_over_lines_that_are_not_json_objects() -> None:
         '"open',
     ],
 )
-def test_refuses_what_it_does_not_understand(pattern: str) -> None:
+def test_unsupported_patterns_are_refused(pattern: str) -> None:
     with pytest.raises(PatternError):
         compiled(pattern)
