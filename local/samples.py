@@ -174,7 +174,7 @@ def _follow(
     with terminal.waiting_bar(len(uploads)) as bar:
         for analysis in follower.follow(uploads, max(timeout, 0.0)):
             analyses.append(analysis)
-            bar.image_ended()
+            bar.finish_image()
     return sorted(analyses, key=lambda analysis: analysis.upload.key)
 
 

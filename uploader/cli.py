@@ -1,73 +1,71 @@
-"""The command `imagewatch`: reads the arguments, runs a sub-command, and turns what it raises into an exit code."""
+"""The command `imagewatch`: its sub-commands, and the exit code of what they return or raise."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
-from uploader.commands import COMMANDS
-from uploader.errors import CommandError
+import click
+
+from uploader.commands.alerts import alerts
+from uploader.commands.channels import channels
+from uploader.commands.completion import completion
+from uploader.commands.rules import rules
+from uploader.commands.upload import upload
+from uploader.errors import INTERRUPTED_EXIT_CODE
+from uploader.help import Group
 from uploader.terminal import printable
-from uploader.upload.summary import INTERRUPTED_EXIT_CODE
 
-DESCRIPTION = "Imagewatch watches images as they land in S3: it labels and moderates them, and alerts you on a match."
-EPILOG = """\
-exit codes:
-  0  Everything was done.
-  1  Something failed; the output says what and why.
-  2  The command was wrong, and nothing was done.
-  130  It was interrupted (Ctrl-C)."""
+PROGRAM = "imagewatch"
+_EPILOG = """\
+Exit codes:
+  0    Everything was done.
+  1    Something failed. The output says what and why.
+  2    The command was wrong, and nothing was done.
+  130  The command was interrupted (Ctrl-C).
+"""
+
+
+@click.group(cls=Group, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="imagewatch", prog_name=PROGRAM, message="%(prog)s %(version)s")
+def imagewatch() -> None:
+    """Upload images to Imagewatch and manage its rules, alerts and channels.
+
+    Imagewatch labels and moderates each image that is uploaded to its S3 bucket, matches what it finds against rules, and sends
+    alerts through channels.
+
+    \b
+    Examples:
+      imagewatch upload photo.jpg --wait
+      imagewatch rules add "Person at night" --any Person:90 --cooldown 10m
+      imagewatch alerts list --since 12h
+    """
+
+
+for _command in (upload, rules, alerts, channels, completion):
+    imagewatch.add_command(_command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs `imagewatch` with these arguments (those of the process if None) and gives its exit code."""
+    """Runs `imagewatch` with these arguments (those of the process if None) and returns its exit code."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a file name may hold what the terminal's encoding can't say
+        if hasattr(stream, "reconfigure"):  # a file name may have characters that the terminal's encoding lacks
             stream.reconfigure(errors="backslashreplace")
-    args = build_parser().parse_args(argv)
     try:
-        code: int = args.run(args)
+        code = imagewatch.main(None if argv is None else list(argv), prog_name=PROGRAM, standalone_mode=False)
         sys.stdout.flush()
-    except CommandError as error:
-        for line in error.details:
-            print(printable(line), file=sys.stderr)
-        return _complain(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _complain("interrupted.", INTERRUPTED_EXIT_CODE)
-    except BrokenPipeError:  # the reader (`| head`) has had enough
+    except click.Abort:
+        click.echo(f"{PROGRAM}: interrupted.", err=True)
+        return INTERRUPTED_EXIT_CODE
+    except click.UsageError as error:
+        hint = f" Try `{error.ctx.command_path} --help`." if error.ctx else ""
+        click.echo(f"{PROGRAM}: {printable(error.format_message())}{hint}", err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return code
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of `imagewatch` with all its sub-commands."""
-    parser = argparse.ArgumentParser(
-        prog="imagewatch",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"imagewatch {version('imagewatch')}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        sub = commands.add_parser(
-            command.name,
-            help=command.summary,
-            description=command.description,
-            epilog=EPILOG,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        command.add_arguments(sub)
-        sub.set_defaults(run=command.run)
-    return parser
-
-
-def _complain(message: str, code: int) -> int:
-    print(f"imagewatch: {printable(message)}", file=sys.stderr)
-    return code
+    return code if isinstance(code, int) else 0

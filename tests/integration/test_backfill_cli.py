@@ -208,14 +208,14 @@ def test_a_table_that_cannot_be_read_ends_the_command_with_the_reason(
 ) -> None:
     denied = Refusing(ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Scan"))
     monkeypatch.setattr(Aws, "dynamodb", deployed.client("dynamodb"))
-    monkeypatch.setattr(Aws, "another_dynamodb", lambda _: denied)
+    monkeypatch.setattr(Aws, "new_dynamodb", lambda _: denied)
     assert main(["rules", "preview", "gate"]) == 1
     assert "access denied: these credentials may not read the images (dynamodb:Scan)" in capsys.readouterr().err
 
 
 def test_a_part_of_the_table_that_breaks_off_is_no_smaller_table(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Aws, "dynamodb", deployed.client("dynamodb"))
-    monkeypatch.setattr(Aws, "another_dynamodb", lambda _: Refusing(KeyError("what nobody expects")))
+    monkeypatch.setattr(Aws, "new_dynamodb", lambda _: Refusing(KeyError("what nobody expects")))
     with pytest.raises(KeyError, match="what nobody expects"):
         main(["rules", "preview", "gate"])
 

@@ -412,7 +412,5 @@ def test_a_subscription_is_confirmed_so_that_a_click_cannot_end_it(
 
 @pytest.mark.parametrize("age", ["7", "d7", "0d", "1w", "-1d", ""])
 def test_an_age_that_is_none_is_refused(age: str, capsys: Output) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["alerts", "list", f"--since={age}"])
-    assert ended.value.code == 2
+    assert main(["alerts", "list", f"--since={age}"]) == 2
     assert "is no age" in capsys.readouterr().err

@@ -446,8 +446,7 @@ def test_a_snooze_in_the_past_is_refused(deployed: Stack, capsys: Output) -> Non
     assert main(["rules", "snooze", "gate", "--for", "0"]) == 2
     assert "that moment is past" in capsys.readouterr().err
     for wrong in (["--until", "tomorrow"], ["--for", "soon"], []):
-        with pytest.raises(SystemExit, match="2"):
-            main(["rules", "snooze", "gate", *wrong])
+        assert main(["rules", "snooze", "gate", *wrong]) == 2
     assert watchlist(deployed) == {"gate": GATE}
 
 

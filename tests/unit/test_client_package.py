@@ -29,10 +29,11 @@ import uploader
 for module in pkgutil.walk_packages(uploader.__path__, "uploader."):
     if module.name != "uploader.__main__":
         importlib.import_module(module.name)
-from uploader.cli import build_parser
+import click
+from uploader.cli import imagewatch
 from imagewatch.rules.vocabulary import suggestions
 assert suggestions("persn")
-build_parser()
+imagewatch.get_help(click.Context(imagewatch))
 """
 
 

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
-import argparse
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import click
 import pytest
 
 from imagewatch.rules.model import Cooldown, Rule, Term
 from imagewatch.rules.schedule import ActiveHours, Window
+from uploader.commands.rule_options import rule_flags
 from uploader.errors import UsageError
-from uploader.rules.flags import add_flags, changed_by, has_flags, rule_from, term_in
+from uploader.rules.flags import RuleFlags, changed_by, rule_from, term_in
 
 
-def parsed(*arguments: str, changes: bool = False) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(exit_on_error=False)
-    parser.add_argument("rule")
-    parser.add_argument("--id")
-    add_flags(parser, changes=changes)
-    return parser.parse_args(arguments)
+@dataclass(frozen=True)
+class Parsed:
+    name: str
+    rule_id: str | None
+    flags: RuleFlags
+
+
+def parsed(*arguments: str, changes: bool = False) -> Parsed:
+    @click.command()
+    @click.argument("rule")
+    @click.option("--id", "rule_id")
+    @rule_flags(edits=changes)
+    def command(rule: str, rule_id: str | None, flags: RuleFlags) -> Parsed:
+        return Parsed(rule, rule_id, flags)
+
+    result = command.main(list(arguments), standalone_mode=False)
+    assert isinstance(result, Parsed)
+    return result
+
+
+def added(*arguments: str) -> Rule:
+    given = parsed(*arguments)
+    return rule_from(given.name, given.rule_id, given.flags)
+
+
+def edited(rule: Rule, *arguments: str) -> Rule:
+    return changed_by(parsed(rule.rule_id, *arguments, changes=True).flags, rule)
 
 
 @pytest.mark.parametrize(
@@ -42,18 +64,18 @@ def test_a_term_may_name_its_place_and_its_confidence(text: str, term: dict[str,
 
 @pytest.mark.parametrize("text", ["Person:9O", "Person: 9O", "label=Person:90%", "Person:9,5", "a:b:7x"])
 def test_what_begins_like_a_confidence_and_is_none_is_refused(text: str) -> None:
-    with pytest.raises(argparse.ArgumentError, match="has no number after its colon, such as Person:90"):
+    with pytest.raises(click.BadParameter, match="has no number after its colon, such as Person:90"):
         parsed("Gate", "--any", text)
 
 
 def test_a_rule_is_made_of_a_name_and_flags() -> None:
-    args = parsed(
+    given = parsed(
         "Person at the gate", "--any", "Person:90", "--any", "Dog", "--all", "Gate", "--none", "Car:50", "--source", "front-door",
         "--key-prefix", "yard/", "--severity", "critical", "--channel", "email", "--channel", "ops", "--cooldown", "10m",
         "--per-source",
     )  # fmt: skip
-    assert has_flags(args)
-    assert rule_from(args) == Rule(
+    assert given.flags.any_given
+    assert rule_from(given.name, given.rule_id, given.flags) == Rule(
         "person-at-the-gate", "Person at the gate", (Term("Person", 90.0), Term("Dog")), (Term("Gate"),), (Term("Car", 50.0),),
         severity="critical", sources=("front-door",), key_prefixes=("yard/",), cooldown=Cooldown(600, True),
         channels=("email", "ops"),
@@ -74,7 +96,7 @@ EVERY_DAY = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
     ],
 )
 def test_active_hours_are_windows_of_the_week(text: str, window: Window) -> None:
-    rule = rule_from(parsed("Gate", "--any", "Person", "--active", text, "--time-zone", "Europe/Berlin"))
+    rule = added("Gate", "--any", "Person", "--active", text, "--time-zone", "Europe/Berlin")
     assert rule.active_hours == ActiveHours("Europe/Berlin", (window,))
 
 
@@ -82,7 +104,7 @@ def test_active_hours_are_windows_of_the_week(text: str, window: Window) -> None
     "text", ["", "22-", "mo 22:00-06:00", "mon-fri", "mon-fri 22:00", "-mon 08:00-09:00", "mon- 08:00-09:00"]
 )
 def test_what_is_no_window_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(argparse.ArgumentError, match="no window of the week such as 22:00-06:00 or mon-fri 08:00-18:00"):
+    with pytest.raises(click.BadParameter, match="no window of the week such as 22:00-06:00 or mon-fri 08:00-18:00"):
         parsed("Gate", "--any", "Person", f"--active={text}")
 
 
@@ -106,12 +128,12 @@ def test_what_is_no_window_is_refused_with_an_example(text: str) -> None:
 )
 def test_flags_that_make_no_rule_say_what_is_wrong(arguments: tuple[str, ...], says: str) -> None:
     with pytest.raises(UsageError, match=says):
-        rule_from(parsed(*arguments))
+        added(*arguments)
 
 
 @pytest.mark.parametrize("value", ["10", "1h30m", "-5m", "m", "0m", "100000s"])
 def test_a_cooldown_is_a_length_of_time(value: str) -> None:
-    with pytest.raises(argparse.ArgumentError, match="no length of time"):
+    with pytest.raises(click.BadParameter, match="no length of time"):
         parsed("Gate", "--any", "Person", f"--cooldown={value}")
 
 
@@ -121,36 +143,36 @@ RULE = Rule(
 
 
 def test_a_confidence_is_changed_wherever_the_term_is_and_nothing_else() -> None:
-    changed = changed_by(parsed("gate", "--min-confidence", "PERSON:90", changes=True), RULE)
+    changed = edited(RULE, "--min-confidence", "PERSON:90")
     assert changed.any_of == (Term("Person", 90.0), Term("Dog", 70.0))
     assert changed.none_of == (Term("person", 90.0),)
     assert (changed.name, changed.cooldown) == (RULE.name, RULE.cooldown)
 
 
 def test_a_list_takes_the_place_of_the_one_that_was_there() -> None:
-    changed = changed_by(parsed("gate", "--any", "Cat", "--name", "Cats", changes=True), RULE)
+    changed = edited(RULE, "--any", "Cat", "--name", "Cats")
     assert (changed.name, changed.any_of, changed.none_of) == ("Cats", (Term("Cat"),), RULE.none_of)
 
 
 def test_a_cooldown_keeps_what_is_not_said_of_it() -> None:
-    assert changed_by(parsed("gate", "--cooldown", "1h", changes=True), RULE).cooldown == Cooldown(3600, True)
-    assert changed_by(parsed("gate", "--no-per-source", changes=True), RULE).cooldown == Cooldown(600, False)
-    assert changed_by(parsed("gate", "--cooldown", "0", changes=True), RULE).cooldown.seconds == 0
+    assert edited(RULE, "--cooldown", "1h").cooldown == Cooldown(3600, True)
+    assert edited(RULE, "--no-per-source").cooldown == Cooldown(600, False)
+    assert edited(RULE, "--cooldown", "0").cooldown.seconds == 0
 
 
 def test_active_hours_are_changed_moved_to_another_clock_and_ended() -> None:
     night = Window(EVERY_DAY, 1320, 360)
     hours = replace(RULE, severity="critical", bypass_quiet_hours=True, active_hours=ActiveHours("Europe/Berlin", (night,)))
-    weekend = changed_by(parsed("gate", "--active", "sat,sun 00:00-00:00", changes=True), hours)
+    weekend = edited(hours, "--active", "sat,sun 00:00-00:00")
     assert weekend.active_hours == ActiveHours("Europe/Berlin", (Window(("sat", "sun"), 0, 0),))
-    moved = changed_by(parsed("gate", "--time-zone", "America/Lima", "--no-bypass-quiet-hours", changes=True), hours)
+    moved = edited(hours, "--time-zone", "America/Lima", "--no-bypass-quiet-hours")
     assert (moved.active_hours, moved.bypass_quiet_hours) == (ActiveHours("America/Lima", (night,)), False)
-    assert changed_by(parsed("gate", "--active", "always", changes=True), hours).active_hours is None
-    assert changed_by(parsed("gate", "--name", "Door", changes=True), hours).active_hours == hours.active_hours
+    assert edited(hours, "--active", "always").active_hours is None
+    assert edited(hours, "--name", "Door").active_hours == hours.active_hours
 
 
 def test_a_term_that_the_rule_does_not_have_is_no_silent_change() -> None:
     with pytest.raises(UsageError, match="the rule has no term 'Cat'; it has Person, Dog, person"):
-        changed_by(parsed("gate", "--min-confidence", "Cat:90", changes=True), RULE)
-    with pytest.raises(argparse.ArgumentError, match="no term with a confidence"):
+        edited(RULE, "--min-confidence", "Cat:90")
+    with pytest.raises(click.BadParameter, match="no term with a confidence"):
         parsed("gate", "--min-confidence", "Cat", changes=True)

@@ -140,7 +140,7 @@ def test_the_document_keeps_the_order_of_the_plan_and_lists_what_was_never_sent(
     done = results("a.jpg", "b.jpg", "c.jpg", "d.jpg")
     done.add(uploaded("c.jpg"))
     done.add(uploaded("a.jpg"))
-    done.add(NotUploaded(Path("b.jpg"), "uploads/cam/b.jpg", "access denied", hopeless=True))
+    done.add(NotUploaded(Path("b.jpg"), "uploads/cam/b.jpg", "access denied", affects_all=True))
     done.give_up("access denied")
     document = done.document()
     assert [item["path"] for item in document["uploaded"]] == ["a.jpg", "c.jpg"]

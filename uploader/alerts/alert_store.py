@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -140,34 +139,6 @@ class AlertStore:
 def _refuse_no_id(alert_id: str) -> None:
     if not _ALERT_ID.fullmatch(alert_id):
         raise UsageError(f"{alert_id!r} is no alert's id: it has 32 digits of 0-9 and a-f. `imagewatch alerts list` shows them.")
-
-
-def confirm(aws: Aws, stack: str, given: str, topic: str) -> tuple[str, str]:
-    """Confirms a subscription so that nobody can end it without AWS credentials; gives (topic ARN, subscription ARN).
-
-    `given` is the link in SNS's mail, or the token in it; `topic` ("alerts", "operations") is for a token alone.
-    """
-    arns = dict(zip(("alerts", "operations"), find_outputs(aws, stack, "AlertsTopicArn", "OperationsTopicArn"), strict=True))
-    named, token = token_in(given)
-    if named and named not in arns.values():
-        raise UsageError(f"the link is for the topic {named}, which isn't one of the stack {stack}. Name its stack with --stack.")
-    arn = named or arns[topic]
-    with aws_call(f"confirm a subscription (sns:ConfirmSubscription on {arn})"):
-        answer = aws.sns.confirm_subscription(TopicArn=arn, Token=token, AuthenticateOnUnsubscribe="true")
-    return arn, str(answer["SubscriptionArn"])
-
-
-def token_in(given: str) -> tuple[str, str]:
-    """(topic ARN, token) in the link of SNS's mail; ("", token) for a token alone. Raises UsageError for anything else."""
-    text = given.strip()
-    if "://" not in text:
-        if not re.fullmatch(r"[0-9A-Za-z_-]{20,}", text):
-            raise UsageError('that is neither a token nor a link. Copy the address of "Confirm subscription" in SNS\'s mail.')
-        return "", text
-    fields = parse_qs(urlsplit(text).query)
-    if not fields.get("Token") or not fields.get("TopicArn"):
-        raise UsageError('the link holds no token. Copy the address of "Confirm subscription" as SNS\'s mail has it, in quotes.')
-    return fields["TopicArn"][0], fields["Token"][0]
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""Opens AWS for a command: which account, region and endpoint, and with how much patience."""
+"""Which deployment a command uses, and the boto3 clients that reach it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -20,21 +21,36 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_stepfunctions import SFNClient
 
+DEFAULT_STACK = "imagewatch"
+
 LOCAL_ENDPOINT = "http://localhost:4566"
-"""Where the local stack answers unless it was told otherwise (`make up`)."""
+"""The default address of the local stack (`make up`)."""
 
 FUNCTION_SECONDS = 150
-"""How long to wait for a function's answer: longer than any of them may run."""
+"""How long to wait for a function's answer: longer than the timeout of each of them."""
+
+_CONNECTIONS = 4
 
 
 @dataclass(frozen=True)
-class Connection:
-    """The answers to "which AWS": each None means what the AWS configuration of this machine says."""
+class Deployment:
+    """One deployment of Imagewatch: a stack, and where it is. None stands for the AWS configuration of this machine."""
 
+    stack: str = DEFAULT_STACK
     endpoint_url: str | None = None
     region: str | None = None
     profile: str | None = None
-    pool_size: int = 10
+
+    @property
+    def options(self) -> str:
+        """The options that name this deployment, each with a space before it, for a command that a message suggests."""
+        stack = self.stack if self.stack != DEFAULT_STACK else None
+        given = {"--stack": stack, "--endpoint-url": self.endpoint_url, "--region": self.region, "--profile": self.profile}
+        return "".join(f" {option} {value}" for option, value in given.items() if value)
+
+    def aws(self, connections: int = _CONNECTIONS) -> Aws:
+        """The clients for this deployment, with at most this many connections each."""
+        return Aws(self, connections)
 
 
 class Aws:
@@ -43,55 +59,68 @@ class Aws:
     Making one raises botocore's ProfileNotFound, NoRegionError or ValueError (an endpoint that is no URL).
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.endpoint = connection.endpoint_url or os.environ.get("AWS_ENDPOINT_URL") or None
+    def __init__(self, deployment: Deployment, connections: int = _CONNECTIONS) -> None:
+        self._deployment, self._connections = deployment, connections
+        self.endpoint = deployment.endpoint_url or os.environ.get("AWS_ENDPOINT_URL") or None
 
     @cached_property
     def s3(self) -> S3Client:
-        return self._session.client("s3", endpoint_url=self._connection.endpoint_url, config=self._config)
+        client: S3Client = self._client("s3")
+        return client
 
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
-        return self.another_dynamodb()
+        return self.new_dynamodb()
 
-    def another_dynamodb(self) -> DynamoDBClient:
-        """A client of one's own, for whoever changes how it works."""
-        return self._session.client("dynamodb", endpoint_url=self._connection.endpoint_url, config=self._config)
+    def new_dynamodb(self) -> DynamoDBClient:
+        """Another DynamoDB client, for a caller that changes how it parses answers."""
+        client: DynamoDBClient = self._client("dynamodb")
+        return client
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
-        return self._session.client("cloudformation", endpoint_url=self._connection.endpoint_url, config=self._config)
+        client: CloudFormationClient = self._client("cloudformation")
+        return client
 
     @cached_property
     def stepfunctions(self) -> SFNClient:
-        return self._session.client("stepfunctions", endpoint_url=self._connection.endpoint_url, config=self._config)
+        client: SFNClient = self._client("stepfunctions")
+        return client
 
     @cached_property
     def sns(self) -> SNSClient:
-        return self._session.client("sns", endpoint_url=self._connection.endpoint_url, config=self._config)
+        client: SNSClient = self._client("sns")
+        return client
 
     @cached_property
     def ssm(self) -> Any:
-        return self._session.client("ssm", endpoint_url=self._connection.endpoint_url, config=self._config)
+        return self._client("ssm")
 
     @cached_property
     def sts(self) -> Any:
-        return self._session.client("sts", endpoint_url=self._connection.endpoint_url, config=self._config)
+        return self._client("sts")
 
     @cached_property
     def functions(self) -> Any:
-        """Lambda. A call is made once: what a function does isn't done a second time because its answer is late."""
-        once = Config(retries={"total_max_attempts": 1, "mode": "standard"}, read_timeout=FUNCTION_SECONDS)
-        return self._session.client("lambda", endpoint_url=self._connection.endpoint_url, config=self._config.merge(once))
+        """Lambda. It makes each call once: a function must not run again because its answer is late."""
+        return self._client("lambda", Config(retries={"total_max_attempts": 1}, read_timeout=FUNCTION_SECONDS))
+
+    def _client(self, service: str, more: Config | None = None) -> Any:
+        config = self._config.merge(more) if more else self._config
+        # boto3's overloads want the service's name as a literal.
+        create: Any = self._session.client
+        return create(service, endpoint_url=self._deployment.endpoint_url, config=config)
 
     @cached_property
     def _session(self) -> boto3.Session:
-        core = botocore.session.Session(profile=self._connection.profile)
-        if self._connection.region:
-            core.set_config_variable("region", self._connection.region)
-        if is_this_machine(self.endpoint):
-            _accept_a_machine_without_aws(core)
+        if is_loopback(self.endpoint):
+            core = _session_for_this_machine(self._deployment.profile)
+        elif self.endpoint and not self._deployment.profile:
+            core = _session_for_an_endpoint()
+        else:
+            core = botocore.session.Session(profile=self._deployment.profile)
+        if self._deployment.region:
+            core.set_config_variable("region", self._deployment.region)
         return boto3.Session(botocore_session=core)
 
     @property
@@ -100,14 +129,18 @@ class Aws:
             retries={"mode": "standard", "total_max_attempts": 4},
             connect_timeout=10,
             read_timeout=60,
-            max_pool_connections=self._connection.pool_size,
+            max_pool_connections=self._connections,
             user_agent_extra="imagewatch",
+            proxies={} if is_loopback(self.endpoint) else None,  # None: HTTP_PROXY and its like decide
         )
 
 
-def is_this_machine(endpoint: str | None) -> bool:
-    """True for an endpoint on the loopback interface, which can only be a stand-in for AWS."""
-    host = urlsplit(endpoint).hostname if endpoint else None
+def is_loopback(endpoint: str | None) -> bool:
+    """Whether an endpoint is on the loopback interface. It can only be a stand-in for AWS there."""
+    try:
+        host = urlsplit(endpoint).hostname if endpoint else None
+    except ValueError:
+        return False
     if not host:
         return False
     if host == "localhost" or host.endswith(".localhost"):
@@ -118,12 +151,40 @@ def is_this_machine(endpoint: str | None) -> bool:
         return False
 
 
-def _accept_a_machine_without_aws(core: botocore.session.Session) -> None:
-    """Lets somebody with no AWS account use the local stack: it takes any credentials, but there must be some."""
-    resolver = core.get_component("credential_provider")
-    for remote in ("container-role", "iam-role"):  # asking the instance metadata takes seconds where there is none
-        resolver.remove(remote)
+def _session_for_this_machine(profile: str | None) -> botocore.session.Session:
+    """A session for the local stack, which accepts any credentials.
+
+    It doesn't read AWS_PROFILE and the credential files: a profile that is missing or signed out is no reason to fail here.
+    """
+    core = botocore.session.Session(profile=profile) if profile else _without_profile()
     if core.get_config_variable("region") is None:
         core.set_config_variable("region", "us-east-1")
-    if core.get_config_variable("profile") is None and resolver.load_credentials() is None:
+    in_environment = os.environ.get("AWS_ACCESS_KEY_ID") and os.environ.get("AWS_SECRET_ACCESS_KEY")
+    if not profile and not in_environment:
         core.set_credentials("local", "local")
+    return core
+
+
+def _session_for_an_endpoint() -> botocore.session.Session:
+    """A session for an endpoint that may be AWS (a VPC endpoint) or a local stack on another machine.
+
+    It uses the configured credentials if they can be loaded, and else placeholders, which a local stack accepts.
+    """
+    core = botocore.session.Session()
+    try:
+        credentials = core.get_credentials()
+        if credentials is not None:
+            credentials.get_frozen_credentials()
+            return core
+    except BotoCoreError:
+        pass
+    core = _without_profile()
+    if core.get_config_variable("region") is None:
+        core.set_config_variable("region", "us-east-1")
+    core.set_credentials("local", "local")
+    return core
+
+
+def _without_profile() -> botocore.session.Session:
+    """A session that ignores the variables AWS_PROFILE and AWS_DEFAULT_PROFILE."""
+    return botocore.session.Session(session_vars={"profile": (None, None, None, None)})

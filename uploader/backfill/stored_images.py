@@ -63,7 +63,7 @@ class StoredImages:
         """All analysed images with since <= UploadedAt < until, in no order, a page at a time."""
         pages: queue.Queue[Page | Exception | None] = queue.Queue(maxsize=2 * SEGMENTS)
         ended = threading.Event()
-        client = self._aws.another_dynamodb()
+        client = self._aws.new_dynamodb()
         client.meta.events.register("before-parse.dynamodb.Scan", _read_as_json)
         arguments = (client, self._arguments(since, until), pages, ended)
         threads = [

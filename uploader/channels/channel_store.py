@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,8 +12,8 @@ from botocore.exceptions import ClientError
 
 from imagewatch.alerts.channel_health import UNCHECKED
 from uploader.aws.dynamodb import scan, to_item
-from uploader.aws.errors import AWS_ERRORS, aws_call
-from uploader.aws.session import Aws, is_this_machine
+from uploader.aws.errors import aws_call
+from uploader.aws.session import Aws, is_loopback
 from uploader.aws.stack import find_outputs
 from uploader.errors import CommandError, UsageError
 
@@ -25,20 +24,6 @@ MIN_SECRET = 16
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _OF_BEFORE = ("PausedUntil", "CheckedAt")
-_UNCONFIRMED = {"PendingConfirmation": "waits for confirmation", "Deleted": "deleted"}
-
-
-@dataclass(frozen=True)
-class Subscription:
-    """One address that is subscribed to a topic."""
-
-    topic: str
-    """"alerts" or "operations"."""
-    protocol: str
-    endpoint: str
-    state: str
-    protected: bool | None
-    """Whether unsubscribing takes AWS credentials, and not only the link in each mail; None when that can't be known."""
 
 
 class ChannelStore:
@@ -46,9 +31,7 @@ class ChannelStore:
 
     def __init__(self, aws: Aws, stack: str) -> None:
         self._aws, self._stack = aws, stack
-        wanted = ("ChannelsTableName", "WatchlistTableName", "AlertsTopicArn", "OperationsTopicArn")
-        self._table, self._watchlist, alerts, operations = find_outputs(aws, stack, *wanted)
-        self.topics = {"alerts": alerts, "operations": operations}
+        self._table, self._watchlist = find_outputs(aws, stack, "ChannelsTableName", "WatchlistTableName")
 
     def all(self) -> list[dict[str, Any]]:
         """Every channel by its id; "email" is there without a record."""
@@ -110,29 +93,6 @@ class ChannelStore:
                     found.setdefault(channel_id, []).append(rule["RuleId"])
         return {channel_id: sorted(rules) for channel_id, rules in found.items()}
 
-    def subscriptions(self) -> list[Subscription]:
-        """Who is subscribed to the alerts and the operations topic."""
-        found = []
-        with aws_call("read the subscriptions (sns:ListSubscriptionsByTopic)"):
-            for topic, arn in self.topics.items():
-                for page in self._aws.sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn):
-                    found += [self._subscription(topic, entry) for entry in page["Subscriptions"]]
-        return found
-
-    def _subscription(self, topic: str, entry: Mapping[str, Any]) -> Subscription:
-        arn = entry["SubscriptionArn"]
-        state = _UNCONFIRMED.get(arn, "confirmed")
-        return Subscription(topic, entry["Protocol"], entry["Endpoint"], state, self._protected(arn, state))
-
-    def _protected(self, arn: str, state: str) -> bool | None:
-        if state != "confirmed":
-            return None
-        try:
-            attributes = self._aws.sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
-        except AWS_ERRORS:  # worth showing where it may be read, not worth failing for
-            return None
-        return str(attributes.get("ConfirmationWasAuthenticated", "")).lower() == "true"
-
     def _parameter(self, channel_id: str) -> str:
         return f"/imagewatch/{self._stack}/channels/{channel_id}"
 
@@ -167,7 +127,7 @@ def refuse_url(url: str, what: str) -> None:
         host = None
     if not host or url != url.strip() or parts.username is not None:
         raise UsageError(f"{what} is not an address like https://example.com/path.")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_this_machine(url)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(url)):
         raise UsageError(f"{what} must begin with https://: anybody on the way could read what is sent.")
 
 

@@ -2,71 +2,114 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import click
 from rich.text import Text
 
+from imagewatch.rules.model import Rule
 from imagewatch.timestamps import iso_utc
 from uploader.alerts.alert_store import AlertStore
-from uploader.arguments import connection_options
+from uploader.aws.session import Deployment
+from uploader.commands.options import DURATION, TIME, deployment_options, dry_run_option, json_option
+from uploader.commands.rule_options import rule_flags
 from uploader.errors import CommandError, UsageError
+from uploader.help import Command, argument, option
 from uploader.rules.changes import Change, change
 from uploader.rules.editor import Draft
 from uploader.rules.files import STDIN, document, is_file, read_files, read_one, read_source
-from uploader.rules.flags import changed_by, has_flags, rule_from
+from uploader.rules.flags import RuleFlags, changed_by, rule_from
 from uploader.rules.rule_store import Stored
-from uploader.rules.session import RuleSession
+from uploader.rules.session import RuleSession, WriteOptions
 from uploader.rules.yaml_document import dump
 from uploader.terminal import printable
 from uploader.times import minute, now
 
 _HEAD = """\
-# The rule {rule_id}, version {version}. Save it and close the editor: it is checked, then written. As it was: nothing changes.
-# Fields and their meaning: docs/watchlist.md
+# The rule {rule_id}, version {version}. When you save it and close the editor, it is checked and then written.
+# If you leave it unchanged, nothing is written. The fields are described in docs/watchlist.md.
 """
 _CHANGE = "Change it"
+_rule = argument("rule", metavar="RULE", help="The rule's id.")
+_no_questions = option("--yes", is_flag=True, help="Don't ask whether an unknown name is meant.")
 
 
-def add(args: argparse.Namespace) -> int:
-    if has_flags(args):
-        wanted = [rule_from(args)]
-    elif args.id is not None:
-        raise UsageError("--id goes with a name and flags such as --any Person:90; a file says RuleId.")
-    elif not is_file(args.rule) or (" " in args.rule and not Path(args.rule).exists()):
-        raise UsageError(f"there is no file {args.rule!r}. To add a rule of this name, say what to look for: --any Person:90.")
-    else:
-        wanted = [one.rule for one in read_files([args.rule])]
-    session = RuleSession(args)
+@click.command(cls=Command)
+@argument("rule", metavar="NAME-OR-FILE", help="The new rule's name, with flags; or a YAML file (- is stdin), without flags.")
+@option("--id", "rule_id", metavar="ID", help="The rule's id: a-z, 0-9 and -. The name gives it if not given.")
+@rule_flags(edits=False)
+@_no_questions
+@dry_run_option
+@json_option
+@deployment_options
+def add(
+    *, rule: str, rule_id: str | None, flags: RuleFlags, yes: bool, dry_run: bool, as_json: bool, deployment: Deployment
+) -> int:
+    """Add a rule: from a name and flags, or from a file.
+
+    \b
+    Examples:
+      imagewatch rules add "Person at the gate" --any Person:90 --source gate --cooldown 10m
+      imagewatch rules add "Weapons" --any moderation=Weapons:60 --severity critical --channel ops
+      imagewatch rules add rule.yaml --dry-run
+    """
+    wanted = _new_rules(rule, rule_id, flags)
+    session = RuleSession(deployment, WriteOptions(as_json, dry_run, yes))
     there = session.rules.all() if len(wanted) > 1 else {one.rule_id: session.rules.find(one.rule_id) for one in wanted}
-    known = [rule.rule_id for rule in wanted if there.get(rule.rule_id)]
+    known = [one.rule_id for one in wanted if there.get(one.rule_id)]
     if known:
         raise CommandError(
             f"there is a rule {known[0]} already: `imagewatch rules edit {known[0]}` changes it,"
             " `imagewatch rules import` makes rules as a file has them."
         )
-    said = session.advise(wanted, ask="" if args.rule == STDIN else f"Add {'it' if len(wanted) == 1 else 'them'}")
-    code = session.carry_out([change(rule, None) for rule in wanted], said)
-    if not args.dry_run:
-        trial = f"imagewatch rules preview {wanted[0].rule_id}{connection_options(args)}"
-        session.terminal.print(f"What it would have done in the last 30 days: {trial}")
+    said = session.advise(wanted, ask="" if rule == STDIN else f"Add {'it' if len(wanted) == 1 else 'them'}")
+    code = session.carry_out([change(one, None) for one in wanted], said)
+    if not dry_run:
+        trial = f"imagewatch rules preview {wanted[0].rule_id}{deployment.options}"
+        session.terminal.print(f"To see what it would have done in the last 30 days: {trial}")
     return code
 
 
-def edit(args: argparse.Namespace) -> int:
-    by_flags = has_flags(args) or args.name is not None or bool(args.min_confidence)
-    if by_flags and args.file:
+def _new_rules(rule: str, rule_id: str | None, flags: RuleFlags) -> list[Rule]:
+    if flags.any_given:
+        return [rule_from(rule, rule_id, flags)]
+    if rule_id is not None:
+        raise UsageError("--id goes with a name and flags such as --any Person:90; a file says RuleId.")
+    if not is_file(rule) or (" " in rule and not Path(rule).exists()):
+        raise UsageError(f"there is no file {rule!r}. To add a rule of this name, say what to look for: --any Person:90.")
+    return [one.rule for one in read_files([rule])]
+
+
+@click.command(cls=Command)
+@_rule
+@option("--file", "file", metavar="FILE", help="A YAML file that replaces the rule (- is stdin).")
+@rule_flags(edits=True)
+@_no_questions
+@dry_run_option
+@json_option
+@deployment_options
+def edit(
+    *, rule: str, file: str | None, flags: RuleFlags, yes: bool, dry_run: bool, as_json: bool, deployment: Deployment
+) -> int:
+    """Change a rule: in $EDITOR, from a file, or by flags.
+
+    \b
+    Examples:
+      imagewatch rules edit gate
+      imagewatch rules edit gate --min-confidence Person:95 --cooldown 30m
+      imagewatch rules edit gate --file gate.yaml
+    """
+    if flags.any_given and file:
         raise UsageError("--file says all of the rule; give it, or flags, and not both.")
-    session = RuleSession(args)
-    before = session.rules.get(args.rule)
-    if by_flags:
-        return session.replace(changed_by(args, before.valid()), before, ask=_CHANGE)
-    if args.file:
-        ask = "" if args.file == STDIN else _CHANGE
-        return session.replace(read_one(*read_source(args.file), args.rule).rule, before, ask=ask)
+    session = RuleSession(deployment, WriteOptions(as_json, dry_run, yes))
+    before = session.rules.get(rule)
+    if flags.any_given:
+        return session.replace(changed_by(flags, before.valid()), before, ask=_CHANGE)
+    if file:
+        return session.replace(read_one(*read_source(file), rule).rule, before, ask="" if file == STDIN else _CHANGE)
     return _in_editor(session, before)
 
 
@@ -89,47 +132,86 @@ def _in_editor(session: RuleSession, before: Stored) -> int:
         code = session.replace(written.rule, before, ask=_CHANGE)
     except CommandError as error:
         raise CommandError(f"{error} {draft.kept}") from error
-    if session.args.dry_run:
+    if session.options.dry_run:
         session.terminal.print(draft.kept)
     else:
         draft.discard()
     return code
 
 
-def enable(args: argparse.Namespace) -> int:
-    session = RuleSession(args)
-    before = session.rules.get(args.rule)
-    return session.replace(replace(before.valid(), enabled=True), before)
+@click.command(cls=Command)
+@_rule
+@dry_run_option
+@json_option
+@deployment_options
+def enable(*, rule: str, dry_run: bool, as_json: bool, deployment: Deployment) -> int:
+    """Let a disabled rule match again."""
+    return _switch(rule, RuleSession(deployment, WriteOptions(as_json, dry_run)), on=True)
 
 
-def disable(args: argparse.Namespace) -> int:
-    session = RuleSession(args)
-    before = session.rules.get(args.rule)
-    return session.replace(replace(before.valid(), enabled=False), before)
+@click.command(cls=Command)
+@_rule
+@dry_run_option
+@json_option
+@deployment_options
+def disable(*, rule: str, dry_run: bool, as_json: bool, deployment: Deployment) -> int:
+    """Stop a rule from matching until it is enabled."""
+    return _switch(rule, RuleSession(deployment, WriteOptions(as_json, dry_run)), on=False)
 
 
-def snooze(args: argparse.Namespace) -> int:
-    until = iso_utc(now() + timedelta(seconds=args.length)) if args.length else args.until or ""
-    if args.length == 0 or (until and until <= iso_utc(now())):
-        raise UsageError("that moment is past; a snooze ends in the future. --off ends one now.")
-    session = RuleSession(args)
-    before = session.rules.get(args.rule)
-    code = session.replace(replace(before.valid(), snoozed_until=until), before)
+def _switch(rule: str, session: RuleSession, *, on: bool) -> int:
+    before = session.rules.get(rule)
+    return session.replace(replace(before.valid(), enabled=on), before)
+
+
+@click.command(cls=Command)
+@_rule
+@option("--for", "length", type=DURATION, metavar="TIME", help="Snooze for this time: 30m, 2h, 7d.")
+@option("--until", type=TIME, metavar="TIME", help="Snooze until then, such as 2027-01-31T08:00 (this machine's time zone).")
+@option("--off", is_flag=True, help="End a snooze.")
+@dry_run_option
+@json_option
+@deployment_options
+def snooze(
+    *, rule: str, length: int | None, until: str | None, off: bool, dry_run: bool, as_json: bool, deployment: Deployment
+) -> int:
+    """Mute a rule for a while. Its matches are still recorded.
+
+    \b
+    Examples:
+      imagewatch rules snooze gate --for 2h
+      imagewatch rules snooze gate --off
+    """
+    if [length is not None, until is not None, off].count(True) != 1:
+        raise UsageError("give exactly one of --for, --until and --off.")
+    end = iso_utc(now() + timedelta(seconds=length)) if length else until or ""
+    if length == 0 or (end and end <= iso_utc(now())):
+        raise UsageError("that moment is past; a snooze ends in the future. --off ends a snooze now.")
+    session = RuleSession(deployment, WriteOptions(as_json, dry_run))
+    before = session.rules.get(rule)
+    code = session.replace(replace(before.valid(), snoozed_until=end), before)
     session.terminal.print(
-        f"It alerts nobody until {minute(until)}; what it matches is still recorded." if until else "It alerts again."
+        f"It sends no alerts until {minute(end)}. Its matches are still recorded." if end else "It sends alerts again."
     )
     return code
 
 
-def delete(args: argparse.Namespace) -> int:
-    session = RuleSession(args)
-    before = session.rules.get(args.rule)
-    alerts = AlertStore(session.aws, args.stack).count_of_rule(args.rule)
+@click.command(cls=Command)
+@_rule
+@option("--yes", is_flag=True, help="Don't ask.")
+@dry_run_option
+@json_option
+@deployment_options
+def delete(*, rule: str, yes: bool, dry_run: bool, as_json: bool, deployment: Deployment) -> int:
+    """Delete a rule. Its alerts are kept."""
+    session = RuleSession(deployment, WriteOptions(as_json, dry_run, yes))
+    before = session.rules.get(rule)
+    alerts = AlertStore(session.aws, deployment.stack).count_of_rule(rule)
     had = f"It has had {alerts:,} {'alert' if alerts == 1 else 'alerts'}; they are kept."
     session.terminal.print(f"{printable(str(before.record.get('Name', '')))} ({before.rule_id}, version {before.version}). {had}")
-    if not args.yes and not args.dry_run:
-        if not sys.stdin.isatty() or args.json:
-            raise UsageError("deleting a rule can't be undone; say --yes. `imagewatch rules disable` only silences it.")
+    if not yes and not dry_run:
+        if not sys.stdin.isatty() or as_json:
+            raise UsageError("deleting a rule can't be undone; say --yes. `imagewatch rules disable` only disables it.")
         if not session.terminal.confirm("Delete it?"):
             session.terminal.print("Nothing was deleted.")
             return 1

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+
+import click
 
 from uploader.errors import CommandError, UsageError
 
@@ -59,10 +57,10 @@ class Draft:
 
 
 def _open(path: Path) -> None:
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if sys.platform == "win32" else "vi")
     try:
-        code = subprocess.run([*shlex.split(editor, posix=sys.platform != "win32"), str(path)], check=False).returncode
-    except (OSError, ValueError) as error:
-        raise CommandError(f"the editor {editor!r} can't be started: set EDITOR to another one, or use --file.") from error
-    if code:
-        raise CommandError(f"the editor ended with code {code}; nothing was written. The text is kept in {path}.")
+        click.edit(filename=str(path))
+    except click.ClickException as error:
+        raise CommandError(
+            f"the editor failed ({error.format_message()}), and nothing was written. The text is kept in {path}. "
+            "Set EDITOR to another editor, or use --file."
+        ) from error

@@ -109,7 +109,7 @@ class Follower:
             records = self._read(image_ids)
         except AWS_ERRORS as error:
             reason = explain(error, "read the images table (dynamodb:BatchGetItem)")
-            if not reason.passing:
+            if not reason.transient:
                 raise CommandError(reason.text) from error
             self._trouble = reason.text
             return {}

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from uploader.errors import INTERRUPTED_EXIT_CODE
 from uploader.upload.discovery import LeftOut
 from uploader.upload.follow import Analysis
 from uploader.upload.plan import PlannedUpload
 from uploader.upload.transfer import Outcome, Uploaded
-
-INTERRUPTED_EXIT_CODE = 130
-"""What a shell reports for a command that ended by Ctrl-C (128 + SIGINT)."""
 
 
 @dataclass

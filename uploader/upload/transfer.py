@@ -42,12 +42,12 @@ class Uploaded:
 
 @dataclass(frozen=True)
 class NotUploaded:
-    """A file that couldn't be sent; `hopeless` when the others can't be sent either."""
+    """A file that couldn't be sent; `affects_all` when the others can't be sent either."""
 
     path: Path
     key: str
     reason: str
-    hopeless: bool = False
+    affects_all: bool = False
 
 
 Outcome = Uploaded | NotUploaded
@@ -92,7 +92,7 @@ class Uploader:
             return self._send(planned)
         except (*AWS_ERRORS, OSError, ValueError) as error:
             reason = explain(error, f"write to s3://{self._bucket}/{planned.key} (s3:PutObject)")
-            return NotUploaded(planned.path, planned.key, reason.text, reason.hopeless)
+            return NotUploaded(planned.path, planned.key, reason.text, reason.affects_all)
 
     def _send(self, planned: PlannedUpload) -> Outcome:
         before = planned.path.stat()

@@ -20,7 +20,7 @@ INTERRUPT_GRACE = 5.0
 class Uploads:
     """The uploads of one command, `concurrency` of them at a time; iterating, once, begins them and gives each outcome.
 
-    After a hopeless failure, or `interrupt`, no further file is begun: the caller finds those without an outcome. Files
+    After a affects_all failure, or `interrupt`, no further file is begun: the caller finds those without an outcome. Files
     are drawn from `planned` one by one, so it may be endless. The threads are daemons, so that Ctrl-C never waits for
     a dead network.
     """
@@ -60,7 +60,7 @@ class Uploads:
         try:
             while (item := self._next()) is not None:
                 outcome = self._upload(item)
-                if isinstance(outcome, NotUploaded) and outcome.hopeless:
+                if isinstance(outcome, NotUploaded) and outcome.affects_all:
                     self._halted.set()
                 self._outcomes.put(outcome)
         except Exception as error:  # noqa: BLE001 - a fault of ours, raised again in the caller's thread

@@ -1,0 +1,87 @@
+"""Renders channels and subscriptions for the terminal and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from imagewatch.alerts.channel_health import UNCHECKED
+from uploader.channels.channel_store import EMAIL
+from uploader.channels.subscriptions import CONFIRMED, UNCONFIRMED, Subscription
+from uploader.terminal import printable
+
+_STYLES = {"ok": "green", "unchecked": "yellow", "off": "dim", "pending": "yellow", "failing": "red", "disabled": "red"}
+_UNSUBSCRIBING = {True: "takes AWS credentials", False: "possible for everyone with an e-mail", None: ""}
+
+
+def channel_document(record: Mapping[str, Any], rules: Sequence[str], subscriptions: Sequence[Subscription]) -> dict[str, Any]:
+    """A channel with its state. The state of e-mail is what SNS says now; the others' is from the last check or test."""
+    state, reason = str(record.get("Status", UNCHECKED)), str(record.get("StatusReason", "Not checked yet"))
+    if record["ChannelId"] == EMAIL:
+        state, reason = _email_state([entry for entry in subscriptions if entry.topic == "alerts"])
+    if record.get("Enabled") is False:
+        state, reason = "off", "disabled with `imagewatch channels disable`"
+    return {
+        "id": record["ChannelId"],
+        "kind": record["Kind"],
+        "name": record.get("Name", record["ChannelId"]),
+        "state": state,
+        "reason": reason,
+        "checked_at": record.get("CheckedAt"),
+        "host": urlsplit(str(record.get("Url", ""))).hostname,
+        "rules": list(rules),
+    }
+
+
+def channel_table(shown: Sequence[Mapping[str, Any]]) -> Table:
+    """A row for each channel, from its document."""
+    table = _table("Channel", "Kind", "State", "Reason", "Checked (UTC)", "Rules")
+    for channel in shown:
+        kind = f"{channel['kind']} ({channel['host']})" if channel["host"] else channel["kind"]
+        table.add_row(
+            Text(printable(channel["id"])),
+            Text(printable(kind)),
+            Text(channel["state"], style=_STYLES.get(channel["state"], "")),
+            Text(printable(channel["reason"])),
+            Text(str(channel["checked_at"] or "")[:16].replace("T", " ")),
+            Text(str(len(channel["rules"]))),
+        )
+    return table
+
+
+def subscription_table(subscriptions: Sequence[Subscription]) -> Table:
+    """A row for each subscription."""
+    table = _table("Subscriber", "Topic", "State", "Unsubscribing")
+    for entry in subscriptions:
+        state = Text(entry.state, style="green" if entry.state == CONFIRMED else "yellow")
+        table.add_row(Text(printable(entry.endpoint)), Text(entry.topic), state, Text(_UNSUBSCRIBING[entry.protected]))
+    return table
+
+
+def subscription_advice(subscriptions: Sequence[Subscription]) -> list[Text]:
+    """What to do about unconfirmed and unprotected subscriptions."""
+    lines = []
+    if any(entry.state == UNCONFIRMED for entry in subscriptions):
+        lines.append("To confirm: don't open the link in the e-mail from SNS; copy it into `imagewatch alerts confirm`.")
+    if any(entry.protected is False for entry in subscriptions):
+        lines.append("A mail scanner that opens links can unsubscribe people. docs/channels.md says how to prevent it.")
+    return [Text(""), *(Text(line, style="yellow") for line in lines)] if lines else []
+
+
+def _email_state(alerts: Sequence[Subscription]) -> tuple[str, str]:
+    confirmed = sum(entry.state == CONFIRMED for entry in alerts)
+    if not alerts:
+        return "failing", "no address is subscribed"
+    return "ok" if confirmed else "pending", f"{confirmed} of {len(alerts)} addresses confirmed"
+
+
+def _table(*titles: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    return table
