@@ -169,7 +169,7 @@ def test_a_rule_that_is_silent_now_says_so(deployed: Stack, capsys: Output) -> N
     printed = capsys.readouterr().out
     assert "would have matched 1 of 1 image, and sent 1 message" in printed
     assert "It is disabled now; this is what it would do." in printed
-    assert "it is snoozed until 2099-01-01 00:00 UTC" in printed
+    assert "the rule is snoozed until 2099-01-01 00:00 UTC" in printed
 
 
 def test_text_and_numbers_of_stored_findings_are_read_as_the_functions_read_them(deployed: Stack, capsys: Output) -> None:

@@ -433,7 +433,7 @@ def test_a_snooze_has_an_end(deployed: Stack, capsys: Output) -> None:
     assert Rule.from_record(watchlist(deployed)["gate"]).snoozed_until > watchlist(deployed)["gate"]["UpdatedAt"]
     assert main(["rules", "snooze", "gate", "--until", "2099-01-31T08:00+01:00"]) == 0
     assert watchlist(deployed)["gate"]["SnoozedUntil"] == "2099-01-31T07:00:00.000Z"
-    assert "It alerts nobody until 2099-01-31 07:00 UTC" in capsys.readouterr().out
+    assert "It sends no alerts until 2099-01-31 07:00 UTC" in capsys.readouterr().out
     assert main(["rules", "list"]) == 0
     assert "snoozed until" in " ".join(capsys.readouterr().out.split())
     assert main(["rules", "snooze", "gate", "--off"]) == 0
