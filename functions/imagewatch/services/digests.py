@@ -212,7 +212,7 @@ class DigestRun:
             return
         why = self._failing | self._refusing
         rules = sorted({window.rule_id for window in self._untold})
-        logger.error("Counts of cooldowns could not be told.", counts=len(self._untold), rules=rules[:20], reasons=why)
+        logger.error("No channel accepted the suppressed-match counts.", counts=len(self._untold), rules=rules[:20], reasons=why)
         hopeless = sum(self._is_hopeless(window) for window in self._untold)
         if hopeless:
             self.outcome["Failed"] += hopeless

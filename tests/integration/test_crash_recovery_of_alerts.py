@@ -1,6 +1,6 @@
 """A crash between any two writes of what tells people is healed by what comes next: the workflow's retry, the next run, Lambda.
 
-As in test_crash_healing.py, every story lists its writes, and the crash is made before the first and after each, one by one.
+As in test_crash_recovery.py, every story lists its writes, and the crash is made before the first and after each, one by one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from imagewatch.images.version import ImageVersion
 from .alerting import SECOND, Crash, VirtualClock, Wire, cooldown, matches, rule
 from .conftest import Event, Stack, claimed, sample_event
 from .rehearsal import picture
-from .test_crash_healing import STORIES as STORIES_OF_IMAGES
+from .test_crash_recovery import STORIES as STORIES_OF_IMAGES
 
 OPEN, ALERT, COOLDOWN = "PutItem AlertsTable", "UpdateItem AlertsTable", "UpdateItem CooldownsTable"
 CHANNEL, IMAGE = "UpdateItem ChannelsTable", "UpdateItem ImagesTable"
