@@ -22,7 +22,7 @@ def impatient(state: Path, file: str, line: str, shorter: str) -> Iterator[Pipel
     shutil.copy(ROOT / "template.yaml", folder / "template.yaml")
     (folder / "functions").symlink_to(ROOT / "functions")
     text = (folder / file).read_text()
-    assert text.count(line) == 1, f"{line!r} stands {text.count(line)} times in {file}"
+    assert text.count(line) == 1, f"{line!r} occurs {text.count(line)} times in {file}"
     (folder / file).write_text(text.replace(line, shorter))
     with started(state, "--template", str(folder / "template.yaml")) as stack:
         yield Pipeline(stack)
