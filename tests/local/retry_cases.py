@@ -84,7 +84,7 @@ DENIED = {"service": "rekognition", "operation": "DetectLabels", "error": "Acces
 REJECTED = {"text": True, "status": "REJECTED", "reason": "It is text, not an image", "alert": ""}
 FAILED = {"also": (DENIED,), "status": "FAILED", "reason": "Labels could not be detected: ", "alert": ""}
 DENIED_IN_WORDS = "(AccessDeniedException) when calling the"
-KEPT_FAILING = "An AWS service kept failing, for longer than we wait."
+KEPT_FAILING = "An AWS service kept failing, and the retries are exhausted."
 
 CASES = [
     # Rekognition

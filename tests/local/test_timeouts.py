@@ -47,4 +47,4 @@ def test_an_execution_that_times_out_leaves_a_record_with_a_reason(tmp_path: Pat
         pipeline.fault(service="rekognition", operation="DetectLabels", error="ThrottlingException", rate=1)
         record = pipeline.ended(pipeline.upload(SAMPLE.read_bytes()), seconds=120)
         assert pipeline.execution(record)["status"] == "TIMED_OUT"
-        assert (record["Status"], record["Reason"]) == ("FAILED", "The analysis took longer than it may and was stopped.")
+        assert (record["Status"], record["Reason"]) == ("FAILED", "The analysis timed out and was stopped.")
