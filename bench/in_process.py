@@ -32,6 +32,8 @@ REGION = "us-east-1"
 CONTEXT = SimpleNamespace(
     aws_request_id="00000000-0000-4000-8000-000000000000",
     function_name="bench",
+    memory_limit_in_mb=256,
+    invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:bench",
     get_remaining_time_in_millis=lambda: 50_000,
 )
 LABELS = 30

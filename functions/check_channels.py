@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from imagewatch.observability import count, logger, set_log_context
+from imagewatch.observability import count, logger, logs_invocation
 from imagewatch.services import channel_check as health
 
 
+@logs_invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Takes {Test: [channel ids]} and sends a test through each, or the schedule's event and checks all without a message.
 
     Either way it uses exactly the permissions and addresses that alerts use. A dead channel is told through others.
     """
-    set_log_context(None, None, context)
     if "Test" in event:
         return {"Channels": [health.test(channel_id) for channel_id in event["Test"]]}
     found = health.check_all()

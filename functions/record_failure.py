@@ -1,24 +1,25 @@
-"""Record Failure: from every Catch, so that no image is ever left in progress when a step of ours has failed."""
+"""Record Failure: writes a failed analysis to the image's record. Every Catch of the workflow leads here."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from imagewatch.images import failure_reasons as reasons
+from imagewatch.images import failure_reasons
 from imagewatch.images.version import ImageVersion
 from imagewatch.observability import count, logger, task
-from imagewatch.services import image_store as records
-from imagewatch.timestamps import iso_utc
+from imagewatch.services import image_store
+from imagewatch.services.image_store import Ending
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 @task
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Takes Image and Error {Error, Cause}; returns the Reason that the record now shows."""
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Takes Image and Error {Error, Cause}; returns the record's Reason."""
     image = ImageVersion.from_state(event["Image"])
-    reason = reasons.explain(event["Error"])
-    attributes = {"Status": "FAILED", "Reason": reason, "MatchedRules": [], "AnalyzedAt": iso_utc(datetime.now(UTC))}
-    records.end(image, attributes)
+    reason = failure_reasons.explain(event["Error"])
+    image_store.end(image, Ending("FAILED", reason))
     logger.error("Analysis failed.", reason=reason, error=event["Error"]["Error"])
     count("ImagesFailed")
     return {"Reason": reason}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from imagewatch.errors import Throttled, Unavailable
+from imagewatch.errors import TransientError, Unavailable
 from imagewatch.images.version import ImageVersion
 from imagewatch.observability import logger, task
 from imagewatch.services.delivery import OUTCOMES, Delivery, Opened
@@ -36,7 +36,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         except Exception as error:  # noqa: BLE001
             errors.append(_told(error, alert.rule))
     if errors:
-        raise next((error for error in errors if isinstance(error, Throttled | Unavailable)), errors[0])
+        raise next((error for error in errors if isinstance(error, TransientError)), errors[0])
     return outcome
 
 

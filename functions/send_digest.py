@@ -6,13 +6,13 @@ import uuid
 from typing import Any
 
 from imagewatch.aws.tables import digests as digests_table
-from imagewatch.observability import logger, set_log_context
+from imagewatch.observability import logger, logs_invocation
 from imagewatch.services.digests import DigestRun
 
 
+@logs_invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Takes the schedule's event (whatever is in it); returns how many digests were sent, and how many alerts they told."""
-    set_log_context(None, None, context)
     run_id = uuid.uuid4().hex
     if not digests_table.begin(run_id):
         logger.info("Another run is at work.")

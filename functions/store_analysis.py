@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagewatch.errors import AnalysisIncomplete, ImageGone
 from imagewatch.images import findings
 from imagewatch.images.version import ImageVersion
 from imagewatch.observability import count, logger, task
-from imagewatch.services import image_store as records
-from imagewatch.timestamps import iso_utc
+from imagewatch.services import image_store
+from imagewatch.timestamps import iso_now
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 @task
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Takes Image, Record (what validation learned) and Findings (what the branches brought).
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Takes Image, Record (from Validate Image) and Findings (from the branches); returns Stored and the combined findings.
 
-    Returns the findings in the record's form: nothing later has to know of branches that failed. They take the branches'
-    place in the state, which could not carry both (256 KiB).
+    The combined findings replace the branches' in the state, which can't carry both (256 KiB). In them, failed branches are
+    resolved.
     """
     image = ImageVersion.from_state(event["Image"])
     found = combine(image, event["Findings"])
@@ -27,22 +29,21 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         **found,
         "Status": "ANALYZED",
         "MatchedRules": [],
-        "AnalyzedAt": iso_utc(datetime.now(UTC)),
+        "AnalyzedAt": iso_now(),
     }
-    stored = records.store(image, attributes, found["Labels"])
-    logger.info("Analysis stored." if stored else "Not stored: a newer version has taken over.")
+    stored = image_store.store(image, attributes, found["Labels"])
+    logger.info("Analysis stored." if stored else "Not stored: the execution is superseded.")
     count("ImagesAnalyzed")
     if found["Moderation"]["Status"] == findings.NOT_CHECKED:
         count("ModerationMissing")
-    passed_on: dict[str, Any] = {name: found[name] for name in ("Labels", "Moderation", "Text") if name in found}
-    return {"Stored": stored, **passed_on}
+    return {"Stored": stored, **{name: found[name] for name in ("Labels", "Moderation", "Text") if name in found}}
 
 
-def combine(image: ImageVersion, brought: dict[str, Any]) -> dict[str, Any]:
-    """The branches' findings together. What is missing is no fault where the image has been removed under Rekognition's eyes."""
+def combine(image: ImageVersion, findings_of_branches: dict[str, Any]) -> dict[str, Any]:
+    """The branches' findings as one. Raises ImageGone where labels are missing because the image was removed meanwhile."""
     try:
-        return findings.combine(brought)
+        return findings.combine(findings_of_branches)
     except AnalysisIncomplete:
-        if records.is_ours(image):
+        if image_store.is_owner(image):
             raise
         raise ImageGone("The image was removed or replaced before it could be analysed.") from None

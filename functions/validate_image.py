@@ -1,21 +1,24 @@
-"""Validate Image: reads the object once, proves by its bytes that it is an image, and makes what later steps need of it."""
+"""Validate Image: reads the object once, checks by its bytes that it is an image, and writes its renditions."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagewatch.aws import s3 as objects
-from imagewatch.images import decoding as pictures
+from imagewatch.images import decoding
 from imagewatch.images.version import ImageVersion
 from imagewatch.observability import logger, task
 
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
 
 @task
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Takes Image; returns what the record says of the picture, and `Object`: where Rekognition finds what it can read."""
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Takes Image; returns Record (attributes for the image's record) and Object (what Rekognition reads)."""
     image = ImageVersion.from_state(event["Image"])
-    pictures.refuse_size(image.size)
-    picture = pictures.examine(objects.read(image))
+    decoding.refuse_size(image.size)
+    picture = decoding.examine(objects.read(image))
     objects.write_rendition(image.thumbnail_key, picture.thumbnail)
     record: dict[str, Any] = {
         "Format": picture.format,

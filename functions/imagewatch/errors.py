@@ -1,88 +1,65 @@
-"""The vocabulary of failure. These class names stand verbatim in the workflow's ErrorEquals.
+"""The errors that Imagewatch raises on purpose. The workflow's Retry and Catch blocks name these classes.
 
 ImagewatchError
-├── a retry changes nothing
-│   ├── ImageRejected        the image is at fault; its message is the reason that people read
-│   ├── ImageGone            the object was removed or replaced before it could be read
-│   ├── AnalysisIncomplete   labels could not be had, so there is nothing worth storing
-│   ├── UnreadableMessage    a queue message that is not an S3 event; it belongs in the dead-letter queue
-│   ├── InvalidRule          a watchlist rule that can't be evaluated; the message names the field
-│   ├── InvalidQuery         a search query that can't be read; it names the character
-│   ├── InvalidRun           a run over history that can't be done as it was asked for; the message says what to change
-│   ├── UnreadableRecord     an image's record that a run over history can't judge; it is skipped and counted
-│   ├── ChannelRefused       a channel will not take this message, however often it is offered
-│   └── ChannelGone          a channel says that it no longer exists; it is switched off and people are told
-└── a retry can heal
-    ├── Throttled            a service asked us to slow down: wait long, with full jitter
-    └── Unavailable          a service failed or could not be reached: wait briefly
+├── PermanentError              a retry changes nothing
+│   ├── ImageRejected           the image can't be analysed; the message is the reason that users read
+│   ├── ImageGone               the object version was removed or replaced before it could be read
+│   ├── AnalysisIncomplete      the labels could not be detected, so there is nothing to store
+│   ├── UnreadableMessage       a message on the intake queue is not an S3 event notification
+│   ├── InvalidRule             a watchlist rule has missing or impossible fields; the message names them
+│   ├── InvalidQuery            a search query can't be read; the error names the character
+│   ├── InvalidRun              a backfill can't run as requested; the message says what to change
+│   ├── UnreadableRecord        a stored image record can't be evaluated; the backfill skips and counts it
+│   ├── TooManyMatches          the matched rules of one image don't fit into the workflow's state
+│   ├── ChannelRefused          a channel refuses the message; the text says why and what to do
+│   └── ChannelGone             a channel's address no longer exists; the channel is disabled
+└── TransientError              a retry can succeed
+    ├── Throttled               a service refused a call because there were too many: wait long, with full jitter
+    └── Unavailable             a service failed or could not be reached: wait briefly
 """
 
-_SAID = 5  # mistakes of a rule, in a message that logs and executions carry
+_LISTED_PROBLEMS = 5  # problems of a rule that the message lists; logs and executions carry it
 
 
 class ImagewatchError(Exception):
     """Base of every error that Imagewatch raises on purpose."""
 
 
-class ImageRejected(ImagewatchError):
-    """The image can't be analysed, whoever tries and however often."""
+class PermanentError(ImagewatchError):
+    """Base of the errors that come back with every retry."""
 
 
-class ImageGone(ImagewatchError):
-    """The object version that the event announced is no longer there."""
+class TransientError(ImagewatchError):
+    """Base of the errors that a retry can resolve."""
 
 
-class AnalysisIncomplete(ImagewatchError):
-    """A branch that the analysis can't do without has failed for good."""
+class ImageRejected(PermanentError):
+    """The image can't be analysed. The message tells its owner why and what to do."""
 
 
-class UnreadableMessage(ImagewatchError):
-    """A message on the intake queue is neither an S3 event nor S3's test event."""
+class ImageGone(PermanentError):
+    """The object version that the event announced no longer exists."""
 
 
-class InvalidRule(ImagewatchError):
-    """A rule in the watchlist has missing or impossible fields: a sentence for each of its `problems`."""
+class AnalysisIncomplete(PermanentError):
+    """A branch that the analysis needs has failed permanently."""
+
+
+class UnreadableMessage(PermanentError):
+    """A message on the intake queue is neither an S3 event notification nor S3's test event."""
+
+
+class InvalidRule(PermanentError):
+    """A watchlist rule has missing or impossible fields: `problems` has a sentence for each."""
 
     def __init__(self, *problems: str) -> None:
-        more = [f"And {len(problems) - _SAID} more mistakes."] if len(problems) > _SAID else []
-        super().__init__(" ".join([*problems[:_SAID], *more]))
+        hidden = len(problems) - _LISTED_PROBLEMS
+        more = [f"And {hidden} more mistakes."] if hidden > 0 else []
+        super().__init__(" ".join([*problems[:_LISTED_PROBLEMS], *more]))
         self.problems = problems
 
 
-class InvalidRun(ImagewatchError):
-    """What a run over history was asked to do makes no sense, or names a rule that can't be applied."""
-
-
-class UnreadableRecord(ImagewatchError):
-    """What is stored of an image can't be held against a rule; the text says why."""
-
-
-class TooManyMatches(ImagewatchError):
-    """The matched rules of one image don't fit into the workflow's state."""
-
-
-class ChannelRefused(ImagewatchError):
-    """A channel can't be used for this message; the text says why and what to do."""
-
-
-class ChannelGone(ImagewatchError):
-    """A channel's address no longer exists; the text says which."""
-
-
-class Throttled(ImagewatchError):
-    """A service refused a call because too many were made."""
-
-    def __init__(self, message: str, retry_after: float = 0) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-        """Seconds for which the service asked to be left alone; 0 when it named none."""
-
-
-class Unavailable(ImagewatchError):
-    """AWS failed to serve a call, or could not be reached."""
-
-
-class InvalidQuery(ImagewatchError):
+class InvalidQuery(PermanentError):
     """A search query has a mistake at one of its characters."""
 
     def __init__(self, message: str, position: int) -> None:
@@ -95,3 +72,36 @@ class InvalidQuery(ImagewatchError):
         start = max(0, self.position - 60)
         shown = query[start : start + 120].replace("\n", " ").replace("\t", " ")
         return f"{shown}\n{' ' * (self.position - start)}^\n{self}"
+
+
+class InvalidRun(PermanentError):
+    """A backfill was requested with contradictory fields, or with a rule that can't be applied."""
+
+
+class UnreadableRecord(PermanentError):
+    """A stored image record can't be evaluated against a rule; the text says why."""
+
+
+class TooManyMatches(PermanentError):
+    """The matched rules of one image don't fit into the workflow's state."""
+
+
+class ChannelRefused(PermanentError):
+    """A channel can't deliver this message; the text says why and what to do."""
+
+
+class ChannelGone(PermanentError):
+    """A channel's address no longer exists; the text says which."""
+
+
+class Throttled(TransientError):
+    """A service refused a call because too many were made."""
+
+    def __init__(self, message: str, retry_after: float = 0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds that the service asked to wait; 0 when it named none."""
+
+
+class Unavailable(TransientError):
+    """An AWS service or a channel failed to serve a call, or could not be reached."""

@@ -1,6 +1,6 @@
-"""Logs and metrics: each line is JSON and carries the image and the execution, so that one search tells one image's story.
+"""Logs and metrics. Each line is JSON with the image and the execution, so that one search finds all lines about one image.
 
-Metrics are EMF lines in the same log. Traces come from `Tracing: Active` without an SDK.
+Metrics are EMF lines in the same log. Traces come from `Tracing: Active`, without an SDK.
 """
 
 from __future__ import annotations
@@ -8,44 +8,46 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from imagewatch.errors import ImagewatchError
 
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
 NAMESPACE = "Imagewatch"
-_SUBJECT = ("image_id", "execution_id", "function", "request_id")
-Handler = Callable[[dict[str, Any], Any], Any]
+_METRIC_KEYS = ("image_id", "execution_id", "function_name", "function_request_id")
+Handler = Callable[[dict[str, Any], "LambdaContext"], Any]
 
 logger = Logger(use_rfc3339=True, utc=True)  # its service is POWERTOOLS_SERVICE_NAME: the stack's name
-# botocore tells at INFO where it found its credentials, in lines that say nothing of the image.
+# At INFO, botocore logs where it found its credentials, in lines that don't name the image.
 logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
-def set_log_context(image: Mapping[str, Any] | None, execution: str | None, context: Any = None) -> None:
-    """From here on each log line says which image (its state form) and which execution (ARN) it is about.
+def set_log_context(image: Mapping[str, Any] | None, execution: str | None) -> None:
+    """Names this image (its state form) and this execution (ARN) on each following line; None names none."""
+    image = image or {}
+    logger.append_keys(image_id=image.get("ImageId"), key=image.get("Key"), execution_id=execution)
 
-    Without a context (Lambda's), the lines go on naming the invocation that they named before.
-    """
-    before = {} if context else logger.get_current_keys()
-    logger.clear_state()
-    logger.append_keys(
-        image_id=(image or {}).get("ImageId"),
-        key=(image or {}).get("Key"),
-        execution_id=execution,
-        request_id=getattr(context, "aws_request_id", before.get("request_id")),
-        function=getattr(context, "function_name", before.get("function")),
-    )
+
+def logs_invocation(handler: Handler) -> Handler:
+    """Names the function and the invocation on each line of a handler, and nothing from the invocation before."""
+    logged: Handler = logger.inject_lambda_context(handler, clear_state=True)
+    return logged
 
 
 def task(handler: Handler) -> Handler:
-    """A handler whose event has ExecutionArn, and mostly Image: names them on each line, and logs how the task failed."""
+    """Wraps the handler of a workflow's task, whose event has ExecutionArn and usually Image: both are named on each line.
+
+    Logs how the task failed, and raises the error again.
+    """
 
     @functools.wraps(handler)
-    def logged(event: dict[str, Any], context: Any) -> Any:
-        set_log_context(event.get("Image"), event["ExecutionArn"], context)
+    def logged(event: dict[str, Any], context: LambdaContext) -> Any:
+        set_log_context(event.get("Image"), event["ExecutionArn"])
         try:
             return handler(event, context)
         except ImagewatchError as error:
@@ -55,13 +57,13 @@ def task(handler: Handler) -> Handler:
             logger.exception("The task failed.", error=type(error).__name__)
             raise
 
-    return logged
+    return logs_invocation(logged)
 
 
 def count(metric: str, number: int = 1) -> None:
     """Adds to one of the metrics that docs/operations.md lists."""
     with single_metric(name=metric, unit=MetricUnit.Count, value=number, namespace=NAMESPACE) as emitted:
-        emitted.add_dimension(name="service", value=logger.service)  # two stacks in a Region keep apart
+        emitted.add_dimension(name="service", value=logger.service)  # separates the stacks of a Region
         for name, value in logger.get_current_keys().items():
-            if name in _SUBJECT:
+            if name in _METRIC_KEYS and value is not None:
                 emitted.add_metadata(key=name, value=value)

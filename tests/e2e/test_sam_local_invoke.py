@@ -169,7 +169,7 @@ def test_record_rejection_gives_the_reason_to_the_record(sam: SamLocal, analysin
 def test_record_failure_gives_the_reason_to_the_record(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
     result = sam.invoke("RecordFailureFunction", "record_failure")
 
-    assert result["Reason"].startswith("AWS kept asking us to slow down")
+    assert result["Reason"].startswith("An AWS service kept throttling requests")
     assert (record_of(pipeline)["Status"], record_of(pipeline)["Reason"]) == ("FAILED", result["Reason"])
 
 

@@ -20,14 +20,18 @@ from imagewatch.aws import clients
 from imagewatch.aws.dynamodb import from_item, to_item
 from imagewatch.aws.tables import rules as watchlist_table
 from imagewatch.images.version import ImageVersion, comparable_sequencer
-from imagewatch.services import image_store as records
+from imagewatch.services import image_store
 from local.emulator.moto_patches import dynamodb_speed
 from tools.sam_template import Resolver, Template, load_template
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
 CONTEXT = SimpleNamespace(
-    aws_request_id="request-1", function_name="function-under-test", get_remaining_time_in_millis=lambda: 90_000
+    aws_request_id="request-1",
+    function_name="function-under-test",
+    memory_limit_in_mb=256,
+    invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:function-under-test",
+    get_remaining_time_in_millis=lambda: 90_000,
 )
 Event = dict[str, Any]
 
@@ -186,17 +190,17 @@ def uploaded(stack: Stack) -> Event:
     return {**image, "VersionId": answer["VersionId"]}
 
 
-def claimed(stack: Stack, image: Event) -> Event:
-    """The image's record as Start Analysis leaves it: claimed for this version, ANALYZING."""
+def leased(stack: Stack, image: Event) -> Event:
+    """The image's record as Start Analysis leaves it: leased by this version, ANALYZING."""
     stack.handler("StartAnalysis")
-    records.acquire_lease(ImageVersion.from_state(image), {"ExecutionArn": "arn", "ReceivedAt": "2026-11-20T09:30:16.000Z"})
+    image_store.acquire_lease(ImageVersion.from_state(image), {"ExecutionArn": "arn", "ReceivedAt": "2026-11-20T09:30:16.000Z"})
     return image
 
 
 @pytest.fixture
 def announced(stack: Stack, uploaded: Event) -> Event:
-    """The uploaded image, with its record claimed."""
-    return claimed(stack, uploaded)
+    """The uploaded image, with its record leased."""
+    return leased(stack, uploaded)
 
 
 def newer(image: Event) -> Event:

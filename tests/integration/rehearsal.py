@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote_plus
 
+from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from botocore.exceptions import ClientError
 from PIL import Image
 
@@ -162,7 +163,7 @@ class Rehearsal:
             event = {"Records": [{"messageId": str(n), "body": message.body} for n, message in enumerate(messages)]}
             failed = [int(one["itemIdentifier"]) for one in self.invoke("StartAnalysis", event)["batchItemFailures"]]
             self.queue += [messages[n] for n in failed]
-        except Crash:
+        except (Crash, BatchProcessingError):  # the error of a batch whose messages have all failed
             self.queue += messages
         for message in messages:
             message.deliveries += 1

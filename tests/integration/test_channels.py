@@ -424,7 +424,7 @@ def test_the_picture_is_made_once_and_goes_when_the_image_goes(sending: Stack, a
     assert listed.count(key) == 1
 
     sending.handler("StartAnalysis")
-    records.forget(ImageVersion.from_state(newer(announced)))
+    records.remove(ImageVersion.from_state(newer(announced)))
     assert sending.keys("RenditionsBucket") == []
     assert sending.record(announced["ImageId"]) is None
 
@@ -435,7 +435,7 @@ def test_an_analysis_that_is_repeated_does_not_forget_the_pictures_of_alerts(sen
     assert picture.jpeg()
     sending.handler("StoreAnalysis")
     records.store(picture.image, {"Status": "ANALYZED"}, [PERSON])
-    records.forget(ImageVersion.from_state(newer(announced)))
+    records.remove(ImageVersion.from_state(newer(announced)))
     assert annotated_keys(sending) == []
 
 
@@ -455,7 +455,7 @@ def test_an_image_that_has_gone_gets_no_picture_and_what_an_earlier_try_left_is_
     environment(sending)
     picture = picture_of(announced)
     objects.write_rendition(picture._key, b"left by a crash between two writes")
-    images_table.begin_removal(ImageVersion.from_state(newer(announced)))
+    images_table.revoke_lease(ImageVersion.from_state(newer(announced)))
     assert (picture.jpeg(), picture.url()) == (None, None)
     assert annotated_keys(sending) == []
 
@@ -476,7 +476,7 @@ def test_an_image_that_goes_while_its_picture_is_written_takes_the_picture_along
     write = objects.write_rendition
 
     def write_late(key: str, data: bytes) -> dict[str, str]:
-        images_table.begin_removal(ImageVersion.from_state(newer(announced)))
+        images_table.revoke_lease(ImageVersion.from_state(newer(announced)))
         return write(key, data)
 
     monkeypatch.setattr(objects, "write_rendition", write_late)

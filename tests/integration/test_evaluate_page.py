@@ -290,7 +290,7 @@ def test_images_outside_the_time_cost_pages_but_no_page_stands_still(
 ) -> None:
     for n in range(4):
         history.image(f"image-{n}", uploaded_at="2020-01-01T00:00:00.000Z")
-    monkeypatch.setattr(history_table, "PIECE", 2)
+    monkeypatch.setattr(history_table, "PAGE_SIZE", 2)
     read = history_table.read
 
     def slow(*arguments: Any) -> Any:

@@ -127,7 +127,7 @@ class World:
 
         def cut_in(moment: str, call: str) -> None:
             nonlocal left
-            # Between publishing and marking, an alert can be sent once more: test_crash_healing looks at that.
+            # Between publishing and marking, an alert can be sent once more: test_crash_recovery looks at that.
             if call.startswith(("Publish", "UpdateItem AlertsTable")):
                 return
             left -= 1

@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 from imagewatch import timestamps
 from imagewatch.aws import clients, dynamodb, rate_limiter
 from imagewatch.images.version import ImageVersion
-from start_analysis import run
+from imagewatch.services.intake import start_execution
 
 from .conftest import Event, Stack
 
@@ -198,5 +198,5 @@ def test_what_a_first_start_needs_is_made_before_its_slot_is_taken(
     stack.handler("StartAnalysis")  # its environment
     clients_made = []
     monkeypatch.setattr(rate_limiter, "wait_for_intake_slot", lambda: clients_made.append(clients.client.cache_info().currsize))
-    assert run(ImageVersion.from_state(uploaded), "first")
+    assert start_execution(ImageVersion.from_state(uploaded), "first")
     assert clients_made == [clients.client.cache_info().currsize] == [1]

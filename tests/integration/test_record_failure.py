@@ -13,7 +13,7 @@ def test_the_record_says_what_failed(stack: Stack, announced: Event, sample: Any
     assert record is not None
     assert record["Status"] == "FAILED"
     assert record["Reason"] == answer["Reason"]
-    assert record["Reason"].startswith("AWS kept asking us to slow down, for longer than we wait.")
+    assert record["Reason"].startswith("An AWS service kept throttling requests, and the retries are exhausted.")
 
 
 def test_findings_that_were_stored_stay_findable_when_a_later_step_fails(stack: Stack, announced: Event, sample: Any) -> None:

@@ -18,7 +18,7 @@ def test_an_execution_that_timed_out_is_recorded_as_failed(stack: Stack, announc
     assert stack.handler("RecordInterruption")(interrupted(sample, announced)) == {"Recorded": True}
     record = stack.record(announced["ImageId"])
     assert record is not None
-    assert (record["Status"], record["Reason"]) == ("FAILED", "The analysis took longer than it may and was stopped.")
+    assert (record["Status"], record["Reason"]) == ("FAILED", "The analysis timed out and was stopped.")
 
 
 def test_an_aborted_execution_says_who_stopped_it(stack: Stack, announced: Event, sample: Any) -> None:
@@ -26,7 +26,7 @@ def test_an_aborted_execution_says_who_stopped_it(stack: Stack, announced: Event
     stack.handler("RecordInterruption")(event)
     record = stack.record(announced["ImageId"])
     assert record is not None
-    assert record["Reason"] == "The analysis was stopped by hand: wrong camera."
+    assert record["Reason"] == "The analysis was stopped manually: wrong camera."
 
 
 def test_a_failure_that_is_on_record_already_keeps_its_reason(stack: Stack, announced: Event, sample: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .conftest import Event, Stack, claimed, newer
+from .conftest import Event, Stack, leased, newer
 
 
 def test_the_record_says_why_the_image_was_rejected(stack: Stack, announced: Event, sample: Any) -> None:
@@ -24,7 +24,7 @@ def test_an_image_that_is_gone_leaves_no_record(stack: Stack, announced: Event, 
 
 def test_a_rejected_version_clears_what_the_version_before_it_left(stack: Stack, announced: Event, sample: Any) -> None:
     stack.handler("StoreAnalysis")({**sample("store_analysis"), "Image": announced})
-    later = claimed(stack, newer(announced))
+    later = leased(stack, newer(announced))
     stack.handler("RecordRejection")({**sample("record_rejection"), "Image": later})
     assert stack.items("LabelIndexTable") == []
     record = stack.record(announced["ImageId"])
@@ -33,7 +33,7 @@ def test_a_rejected_version_clears_what_the_version_before_it_left(stack: Stack,
 
 
 def test_an_overtaken_rejection_leaves_the_newer_record_alone(stack: Stack, announced: Event, sample: Any) -> None:
-    claimed(stack, newer(announced))
+    leased(stack, newer(announced))
     stack.handler("RecordRejection")({**sample("record_rejection"), "Image": announced})
     record = stack.record(announced["ImageId"])
     assert record is not None

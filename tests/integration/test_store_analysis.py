@@ -13,9 +13,10 @@ from imagewatch.aws.tables import images as images_table
 from imagewatch.aws.tables import label_index
 from imagewatch.errors import AnalysisIncomplete, ImageGone, ImageRejected
 from imagewatch.images.version import ImageVersion, comparable_sequencer
-from imagewatch.services import image_store as records
+from imagewatch.services import image_store
+from imagewatch.services.image_store import Ending
 
-from .conftest import Event, Stack, claimed, newer, sample_event
+from .conftest import Event, Stack, leased, newer, sample_event
 
 
 def store(stack: Stack, image: Event, **findings: Any) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def test_an_image_without_any_label_is_still_analyzed(stack: Stack, announced: E
 def test_a_newer_version_replaces_rows_and_renditions_of_the_older(stack: Stack, announced: Event) -> None:
     rendition(stack, announced)
     store(stack, announced, Labels=labels("Cat", "Animal"))
-    later = claimed(stack, newer(announced))
+    later = leased(stack, newer(announced))
     kept = rendition(stack, later)
 
     store(stack, later, Labels=labels("Dog", "Animal"))
@@ -92,7 +93,7 @@ def test_a_newer_version_replaces_rows_and_renditions_of_the_older(stack: Stack,
 
 
 def test_an_older_version_never_overwrites_a_newer_one_and_leaves_nothing_behind(stack: Stack, announced: Event) -> None:
-    later = claimed(stack, newer(announced))
+    later = leased(stack, newer(announced))
     store(stack, later, Labels=labels("Dog"))
     rendition(stack, announced)
 
@@ -152,7 +153,7 @@ def test_without_labels_there_is_nothing_to_store(stack: Stack, announced: Event
 
 
 def test_labels_that_are_missing_because_the_image_was_removed_are_no_failure(stack: Stack, announced: Event) -> None:
-    records.forget(ImageVersion.from_state(announced))
+    image_store.remove(ImageVersion.from_state(announced))
     with pytest.raises(ImageGone, match="was removed or replaced"):
         store(stack, announced, Labels=unavailable("ClientError", "(InvalidS3ObjectException) Unable to get object metadata"))
 
@@ -182,7 +183,7 @@ def test_a_key_that_is_overwritten_before_each_analysis_has_ended_keeps_a_small_
         later = replace(
             version, version_id=f"v{number}", sequencer=comparable_sequencer(f"0065A1B2C3D5{number:06X}"), lease=f"{number:08x}"
         )
-        claimed(stack, later.to_state())
+        leased(stack, later.to_state())
         assert store(stack, version.to_state(), Labels=labels("Cat"))["Stored"] is False
         version = later
     record = stack.record(announced["ImageId"])
@@ -202,9 +203,9 @@ def test_an_analysis_that_is_cut_off_late_leaves_nothing_though_a_newer_version_
     picture = version.annotated_key("cats")
     assert images_table.list_rendition(version, picture)
     stack.client("s3").put_object(Bucket=stack.name("RenditionsBucket"), Key=picture, Body=b"annotated")
-    later = claimed(stack, newer(announced))
+    later = leased(stack, newer(announced))
 
-    assert records.end(version, {"Status": "FAILED"}) is False  # as Record Interruption does
+    assert image_store.end(version, Ending("FAILED", "Interrupted.")) is False  # as Record Interruption does
 
     assert stack.items("LabelIndexTable") == []
     assert stack.keys("RenditionsBucket") == []

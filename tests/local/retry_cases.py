@@ -60,13 +60,13 @@ class Case:
         return self.calls * (self.failures or self.attempts)
 
 
-def healing(function: str, service: str, operation: str, errors: dict[str, int], **more: Any) -> Iterator[Case]:
+def transient(function: str, service: str, operation: str, errors: dict[str, int], **more: Any) -> Iterator[Case]:
     """Transient errors with the number of failing attempts. botocore makes two calls in each attempt."""
     for error, failures in errors.items():
         yield Case(function, service, operation, error, failures=failures, calls=2, **more)
 
 
-def final(
+def permanent(
     function: str, service: str, operation: str, errors: dict[str, str], status: str = "FAILED", **more: Any
 ) -> Iterator[Case]:
     """Permanent errors with the text that the record must contain: one attempt, one call."""
@@ -84,15 +84,15 @@ DENIED = {"service": "rekognition", "operation": "DetectLabels", "error": "Acces
 REJECTED = {"text": True, "status": "REJECTED", "reason": "It is text, not an image", "alert": ""}
 FAILED = {"also": (DENIED,), "status": "FAILED", "reason": "Labels could not be detected: ", "alert": ""}
 DENIED_IN_WORDS = "(AccessDeniedException) when calling the"
-KEPT_FAILING = "An AWS service kept failing, for longer than we wait."
+KEPT_FAILING = "An AWS service kept failing, and the retries are exhausted."
 
 CASES = [
     # Rekognition
-    *healing(
+    *transient(
         LABELS, "rekognition", "DetectLabels",
         {"ThrottlingException": 2, "ProvisionedThroughputExceededException": 2, "InternalServerError": 2},
     ),
-    *final(
+    *permanent(
         LABELS, "rekognition", "DetectLabels",
         {
             "InvalidImageFormatException": "Rekognition could not read the image: ",
@@ -100,7 +100,7 @@ CASES = [
         },
         "REJECTED",
     ),
-    *final(
+    *permanent(
         LABELS, "rekognition", "DetectLabels",
         {
             "InvalidParameterException": "Labels could not be detected: An error occurred (InvalidParameterException)",
@@ -112,8 +112,8 @@ CASES = [
         LABELS, "rekognition", "DetectLabels", "InternalServerError", attempts=MAX_ATTEMPTS, calls=2,
         status="FAILED", reason=f"Labels could not be detected: {KEPT_FAILING}", alert="",
     ),
-    *healing(MODERATION, "rekognition", "DetectModerationLabels", {"ThrottlingException": 1, "InternalServerError": 1}),
-    *final(
+    *transient(MODERATION, "rekognition", "DetectModerationLabels", {"ThrottlingException": 1, "InternalServerError": 1}),
+    *permanent(
         MODERATION, "rekognition", "DetectModerationLabels",
         {
             "AccessDeniedException": "Moderation could not be checked: An error occurred (AccessDeniedException)",
@@ -122,7 +122,7 @@ CASES = [
         "ANALYZED",
         alert="SENT",
     ),
-    *final(
+    *permanent(
         MODERATION, "rekognition", "DetectModerationLabels",
         {"InvalidImageFormatException": "Rekognition could not read the image: "},
         "REJECTED",
@@ -131,11 +131,11 @@ CASES = [
         MODERATION, "rekognition", "DetectModerationLabels", "InternalServerError", attempts=MAX_ATTEMPTS, calls=2,
         reason=f"Moderation could not be checked: {KEPT_FAILING}",
     ),
-    *healing(
+    *transient(
         TEXT, "rekognition", "DetectText",
         {"ThrottlingException": 2, "ProvisionedThroughputExceededException": 1, "InternalServerError": 1},
     ),
-    *final(
+    *permanent(
         TEXT, "rekognition", "DetectText",
         {
             "AccessDeniedException": "Text could not be read: An error occurred (AccessDeniedException)",
@@ -144,7 +144,7 @@ CASES = [
         "ANALYZED",
         alert="SENT",
     ),
-    *final(
+    *permanent(
         TEXT, "rekognition", "DetectText",
         {"ImageTooLargeException": "Rekognition refused the image as too large: "},
         "REJECTED",
@@ -168,25 +168,25 @@ CASES = [
     Case(FAILURE, "lambda", "Invoke", "ServiceException", attempts=MAX_ATTEMPTS, **FAILED),  # EventBridge triggers the record
     Case(ALERT, "lambda", "Invoke", "ServiceException", attempts=MAX_ATTEMPTS, alert=""),  # the image is not affected
     # DynamoDB
-    *healing(
+    *transient(
         STORE, "dynamodb", "UpdateItem",
         {"ProvisionedThroughputExceededException": 1, "ThrottlingException": 1, "InternalServerError": 1},
     ),
-    *healing(STORE, "dynamodb", "BatchWriteItem", {"ProvisionedThroughputExceededException": 1, "InternalServerError": 1}),
-    *healing(EVALUATE, "dynamodb", "UpdateItem", {"ThrottlingException": 1}),
-    *healing(ALERT, "dynamodb", "PutItem", {"ThrottlingException": 1, "InternalServerError": 1}),
+    *transient(STORE, "dynamodb", "BatchWriteItem", {"ProvisionedThroughputExceededException": 1, "InternalServerError": 1}),
+    *transient(EVALUATE, "dynamodb", "UpdateItem", {"ThrottlingException": 1}),
+    *transient(ALERT, "dynamodb", "PutItem", {"ThrottlingException": 1, "InternalServerError": 1}),
     *(  # the message is sent: a retry by the workflow would send it again
         Case(ALERT, "dynamodb", "UpdateItem", error, calls=6, within=True, body='"SENT"')
         for error in ("ProvisionedThroughputExceededException", "ThrottlingException", "InternalServerError")
     ),
-    *healing(REJECTION, "dynamodb", "UpdateItem", {"ThrottlingException": 1, "InternalServerError": 1}, **REJECTED),
-    *healing(FAILURE, "dynamodb", "UpdateItem", {"ThrottlingException": 1, "InternalServerError": 1}, **FAILED),
+    *transient(REJECTION, "dynamodb", "UpdateItem", {"ThrottlingException": 1, "InternalServerError": 1}, **REJECTED),
+    *transient(FAILURE, "dynamodb", "UpdateItem", {"ThrottlingException": 1, "InternalServerError": 1}, **FAILED),
     *(
         case
         for function, operation in ((STORE, "UpdateItem"), (STORE, "BatchWriteItem"), (EVALUATE, "UpdateItem"))
-        for case in final(function, "dynamodb", operation, {"AccessDeniedException": f"{DENIED_IN_WORDS} {operation}"})
+        for case in permanent(function, "dynamodb", operation, {"AccessDeniedException": f"{DENIED_IN_WORDS} {operation}"})
     ),
-    *final(REJECTION, "dynamodb", "UpdateItem", {"AccessDeniedException": f"{DENIED_IN_WORDS} UpdateItem"}, text=True),
+    *permanent(REJECTION, "dynamodb", "UpdateItem", {"AccessDeniedException": f"{DENIED_IN_WORDS} UpdateItem"}, text=True),
     Case(
         STORE, "dynamodb", "UpdateItem", "InternalServerError", attempts=MAX_ATTEMPTS, calls=2,
         status="FAILED", reason=KEPT_FAILING, alert="",
@@ -195,11 +195,11 @@ CASES = [
     *(
         case
         for operation in ("GetObject", "HeadObject", "PutObject")
-        for case in healing(VALIDATE, "s3", operation, {"SlowDown": 1, "InternalError": 1})
+        for case in transient(VALIDATE, "s3", operation, {"SlowDown": 1, "InternalError": 1})
     ),
-    *final(VALIDATE, "s3", "GetObject", {"AccessDenied": "(AccessDenied) when calling the GetObject"}),
-    *final(VALIDATE, "s3", "PutObject", {"AccessDenied": "(AccessDenied) when calling the PutObject"}),
-    *final(VALIDATE, "s3", "HeadObject", {"AccessDenied": "(403) when calling the HeadObject"}),  # responses to HEAD have no body
+    *permanent(VALIDATE, "s3", "GetObject", {"AccessDenied": "(AccessDenied) when calling the GetObject"}),
+    *permanent(VALIDATE, "s3", "PutObject", {"AccessDenied": "(AccessDenied) when calling the PutObject"}),
+    *permanent(VALIDATE, "s3", "HeadObject", {"AccessDenied": "(403) when calling the HeadObject"}),  # HEAD has no body
     # SNS
     Case(ALERT, "sns", "Publish", "InternalError", failures=1),
     Case(ALERT, "sns", "Publish", "Throttled", failures=2),  # the application treats this code as a throttle

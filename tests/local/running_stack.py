@@ -49,7 +49,7 @@ def free_port() -> int:
 
 @contextmanager
 def started(state: Path, *arguments: str) -> Iterator[RunningStack]:
-    """Imagewatch with further arguments, in a process of its own, until the block ends."""
+    """Imagewatch with further arguments, in a separate process, until the block ends."""
     web_port = ("--web-port", str(free_port()))
     watchlist = ("--parameter", "WatchlistMaxAgeSeconds=0")  # a rule that a test writes applies to the next image
     digests = ("--parameter", "DigestMinutes=60")  # no digest is sent during a test

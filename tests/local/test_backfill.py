@@ -157,7 +157,7 @@ def test_a_throttled_page_is_retried(past: History) -> None:
     assert [failure["error"] for failure in failures] == ["Throttled", "Throttled"]
 
 
-def test_a_page_whose_function_dies_is_repeated(past: History) -> None:
+def test_a_page_whose_function_crashes_is_retried(past: History) -> None:
     function = past.function("EvaluatePage")
     past.fault(service="lambda", operation="Invoke", error="Crash", count=1, after_calls=4, match=function)
     progress = past.applied()

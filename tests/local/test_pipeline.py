@@ -143,7 +143,7 @@ def test_an_execution_that_is_stopped_by_hand_is_recorded(pipeline: Pipeline) ->
     sfn.stop_execution(executionArn=record["ExecutionArn"], error="Operator", cause="wrong camera")
 
     stopped = pipeline.ended(key)
-    assert (stopped["Status"], stopped["Reason"]) == ("FAILED", "The analysis was stopped by hand: wrong camera.")
+    assert (stopped["Status"], stopped["Reason"]) == ("FAILED", "The analysis was stopped manually: wrong camera.")
 
 
 def test_an_overwritten_image_shows_its_newest_version_only(pipeline: Pipeline) -> None:

@@ -62,7 +62,7 @@ class Law:
         return {name: self.outcome(case, keys[name], hits[rules[name]]) for name, case in cases.items()}
 
     def fault(self, case: Case, key: str) -> int:
-        """Inject the case's faults. Returns the id of its own fault, without the further ones."""
+        """Inject the case's faults. Returns the id of the main fault."""
         image = image_id(self.pipeline.bucket, key)
         for further in case.also:
             self.post({**further, "rate": 1, "match": [key]})

@@ -95,7 +95,7 @@ def test_an_execution_is_stopped(pipeline: Pipeline) -> None:
     assert record is not None
     pipeline.eventually(lambda: "Detect Labels" in pipeline.states(record), "not started")
     run(pipeline, "stop", EXECUTION=record["ExecutionArn"])
-    assert pipeline.ended(key)["Reason"] == "The analysis was stopped by hand: stopped by hand."
+    assert pipeline.ended(key)["Reason"] == "The analysis was stopped manually: stopped by hand."
 
 
 def test_dead_letters_are_shown_and_redriven(pipeline: Pipeline) -> None:

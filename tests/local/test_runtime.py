@@ -13,7 +13,7 @@ def test_a_warm_worker_is_used_again(small: SmallStack) -> None:
     assert first[1] is None
 
 
-def test_invocations_at_the_same_time_get_workers_of_their_own(small: SmallStack) -> None:
+def test_concurrent_invocations_get_separate_workers(small: SmallStack) -> None:
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(small.invoke, ["oversleep", "nothing"]))
     assert answers[0][1] == "Unhandled"
@@ -27,7 +27,7 @@ def test_an_exception_is_answered_with_type_message_and_trace(small: SmallStack)
     assert any("act.py" in line for line in payload["stackTrace"])
 
 
-def test_a_worker_that_dies_is_an_exit_error_and_the_next_call_gets_a_new_one(small: SmallStack) -> None:
+def test_a_crashed_worker_is_an_exit_error_and_the_next_call_gets_a_new_worker(small: SmallStack) -> None:
     before = small.invoke("nothing")[0]["pid"]
     payload, error = small.invoke("crash")
     assert error == "Unhandled"

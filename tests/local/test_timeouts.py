@@ -22,7 +22,7 @@ def impatient(state: Path, file: str, line: str, shorter: str) -> Iterator[Pipel
     shutil.copy(ROOT / "template.yaml", folder / "template.yaml")
     (folder / "functions").symlink_to(ROOT / "functions")
     text = (folder / file).read_text()
-    assert text.count(line) == 1, f"{line!r} stands {text.count(line)} times in {file}"
+    assert text.count(line) == 1, f"{line!r} occurs {text.count(line)} times in {file}"
     (folder / file).write_text(text.replace(line, shorter))
     with started(state, "--template", str(folder / "template.yaml")) as stack:
         yield Pipeline(stack)
@@ -47,4 +47,4 @@ def test_an_execution_that_times_out_leaves_a_record_with_a_reason(tmp_path: Pat
         pipeline.fault(service="rekognition", operation="DetectLabels", error="ThrottlingException", rate=1)
         record = pipeline.ended(pipeline.upload(SAMPLE.read_bytes()), seconds=120)
         assert pipeline.execution(record)["status"] == "TIMED_OUT"
-        assert (record["Status"], record["Reason"]) == ("FAILED", "The analysis took longer than it may and was stopped.")
+        assert (record["Status"], record["Reason"]) == ("FAILED", "The analysis timed out and was stopped.")

@@ -20,7 +20,7 @@ from imagewatch.text import one_line
 
 IMAGE = ImageVersion("photos", "uploads/front-door/car 1.jpg", "v1", "e1", "00AA", 1000, "2026-11-20T16:05:09.123Z")
 CLEAN = {"Status": "CHECKED", "Labels": [], "ModelVersion": "7.0"}
-UNCHECKED = {"Status": "NOT_CHECKED", "Reason": "No moderation model looked at this image.", "Labels": [], "ModelVersion": "none"}
+UNCHECKED = {"Status": "NOT_CHECKED", "Reason": "No moderation model examined this image.", "Labels": [], "ModelVersion": "none"}
 LINK = "https://watch.example.com/images/abc"
 HISTORY = "https://watch.example.com/executions/def"
 MAX_MESSAGE_BYTES = 262_144  # SNS
@@ -171,7 +171,7 @@ def test_every_stored_confidence_is_shown_without_rounding_up() -> None:
         assert float(shown) == math.floor(hundredths / 10) / 10
 
 
-@pytest.mark.parametrize("reason", ["No moderation model looked at this image.", "", "a\nb"])
+@pytest.mark.parametrize("reason", ["No moderation model examined this image.", "", "a\nb"])
 def test_what_was_not_checked_is_never_called_clean(reason: str) -> None:
     line = moderation_line(UNCHECKED | {"Reason": reason})
     assert line == f"not checked. {' '.join(reason.split())}".strip()

@@ -165,7 +165,7 @@ def test_nothing_found_by_no_model_is_not_checked(version: dict[str, Any]) -> No
     found = moderation_found({"ModerationLabels": [], **version})
     assert found == {
         "Status": "NOT_CHECKED",
-        "Reason": "No moderation model looked at this image.",
+        "Reason": "No moderation model examined this image.",
         "Labels": [],
         "ModelVersion": "none",
     }
@@ -261,7 +261,7 @@ def test_what_was_left_out_is_said_in_the_record(worst_case: dict[str, Any]) -> 
 
 def test_without_labels_there_is_nothing_to_store() -> None:
     with pytest.raises(
-        AnalysisIncomplete, match=r"^Labels could not be detected: AWS kept asking us to slow down.+Rate exceeded\.$"
+        AnalysisIncomplete, match=r"^Labels could not be detected: An AWS service kept throttling requests.+Rate exceeded\.$"
     ):
         combine({"Labels": unavailable(), "Moderation": MODERATION})
 
@@ -276,7 +276,7 @@ def test_without_moderation_the_labels_are_kept_and_the_image_is_not_checked() -
 
 def test_without_text_the_rest_is_kept_and_the_record_says_so() -> None:
     record = combine({"Labels": LABELS, "Moderation": MODERATION, "Text": unavailable("States.Timeout", "")})
-    assert record["TextUnavailable"] == "Text could not be read: A step took longer than it may."
+    assert record["TextUnavailable"] == "Text could not be read: A step timed out."
     assert "Text" not in record
     assert "Text" not in record["ModelVersions"]
 

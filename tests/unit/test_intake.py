@@ -16,6 +16,7 @@ from imagewatch.errors import UnreadableMessage
 from imagewatch.images.s3_events import ObjectEvent, parse_message
 from imagewatch.images.version import SEQUENCER_WIDTH
 
+ACCEPTED = r"The intake queue takes only S3 event notifications\."
 AWKWARD_KEYS = {
     "plus": "uploads/a+b.jpg",
     "percent": "uploads/100%.jpg",
@@ -66,7 +67,7 @@ def test_an_upload_is_read_completely() -> None:
     assert (image.bucket, image.key, image.version_id, image.etag) == ("photos", "uploads/a.jpg", "v1", "e1")
     assert (image.size, image.uploaded_at) == (1024, "2026-11-20T16:05:09.123Z")
     assert image.sequencer == "0055AED6DCD90281E5".ljust(SEQUENCER_WIDTH, "0")
-    assert (event.removed, event.concerns_us) == (False, True)
+    assert (event.removed, event.is_upload) == (False, True)
 
 
 @pytest.mark.parametrize("key", AWKWARD_KEYS.values(), ids=AWKWARD_KEYS)
@@ -91,7 +92,7 @@ def test_composed_and_decomposed_names_stay_two_images() -> None:
 def test_a_key_with_a_leading_slash_is_outside_uploads() -> None:
     event = only(message(record(key="/uploads/a.jpg")))
     assert event.image.key == "/uploads/a.jpg"
-    assert not event.concerns_us
+    assert not event.is_upload
 
 
 @pytest.mark.parametrize("key", ["uploads/%ff.jpg", "uploads/%C3%28.jpg", "uploads/%ED%A0%80.jpg"])
@@ -122,7 +123,7 @@ def test_the_test_event_is_dropped() -> None:
 
 @pytest.mark.parametrize("body", ["", "{", "hello", "{'Records': []}", "[" * 100_000, "\x00"])
 def test_a_body_that_is_not_json_is_unreadable(body: str) -> None:
-    with pytest.raises(UnreadableMessage, match=r"^The message is not JSON .+ only S3 event notifications belong here\.$"):
+    with pytest.raises(UnreadableMessage, match=rf"^The message is not JSON .+\. {ACCEPTED}$"):
         parse_message(body)
 
 
@@ -145,7 +146,7 @@ def test_a_body_that_is_not_json_is_unreadable(body: str) -> None:
     ids=str,
 )
 def test_json_without_records_is_unreadable_and_not_skipped(value: Any) -> None:
-    with pytest.raises(UnreadableMessage, match=r"^The message has no Records; only S3 event notifications belong here\.$"):
+    with pytest.raises(UnreadableMessage, match=rf"^The message has no Records\. {ACCEPTED}$"):
         parse_message(json.dumps(value))
 
 
@@ -225,7 +226,7 @@ def test_whatever_stands_in_a_field_is_read_or_unreadable(field: str, value: Any
 
 
 def test_a_record_from_another_service_is_unreadable() -> None:
-    with pytest.raises(UnreadableMessage, match="'aws:sqs'; only aws:s3"):
+    with pytest.raises(UnreadableMessage, match="'aws:sqs', not from aws:s3"):
         parse_message(message(record(eventSource="aws:sqs")))
 
 
@@ -255,12 +256,12 @@ def test_creations_and_every_kind_of_removal_are_told_apart(name: str, removed: 
     assert event.removed is removed
 
 
-def test_a_removal_has_no_size_and_concerns_us_all_the_same() -> None:
+def test_the_removal_of_an_upload_has_no_size() -> None:
     removal = record(eventName="ObjectRemoved:Delete")
     for field in ("size", "eTag"):
         del removal["s3"]["object"][field]
     event = only(message(removal))
-    assert (event.image.size, event.image.etag, event.concerns_us) == (0, "", True)
+    assert (event.image.size, event.image.etag, event.is_upload) == (0, "", True)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +277,7 @@ def test_a_removal_has_no_size_and_concerns_us_all_the_same() -> None:
     ],
 )
 def test_folders_and_other_prefixes_do_not_concern_us(key: str, size: int) -> None:
-    assert not only(message(record(key=key, size=size))).concerns_us
+    assert not only(message(record(key=key, size=size))).is_upload
 
 
 def test_an_object_in_a_bucket_without_versions_has_no_version_id() -> None:

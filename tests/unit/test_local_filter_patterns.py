@@ -14,7 +14,7 @@ LINE = json.dumps(
         "message": 'Not an image: "shopping list"',
         "image_id": "0068985115087cf1792dd7292ed05d97",
         "width": 80,
-        "claim": None,
+        "owner": None,
         "converted": True,
         "rule": {"names": ["Cat on camera", "Person"]},
     }
@@ -40,7 +40,7 @@ LINE = json.dumps(
         '{ $.level = "INFO" || $.width = 80 }',
         '{ ($.level = "INFO" || $.level = "ERROR") && $.width < 81 }',
         '{ $.level != "INFO" }',
-        "{ $.claim IS NULL }",
+        "{ $.owner IS NULL }",
         "{ $.converted IS TRUE }",
         "{ $.reason NOT EXISTS }",
         "{ $.width EXISTS }",

@@ -476,7 +476,7 @@ def test_reads_the_older_query_form_of_sqs() -> None:
         ("DynamoDB_20120810.TransactWriteItems", b"{}"),
         ("RekognitionService.DetectLabels", b'{"Image": 3}'),
         ("AWSEvents.PutEvents", b'{"Entries": []}'),
-        ("Nobody.Knows", b"\xff"),
+        ("Unknown.Operation", b"\xff"),
     ],
 )
 def test_a_malformed_body_still_needs_a_permission(target: str, body: bytes) -> None:

@@ -72,7 +72,7 @@ def _client(service: str, answer: Callable[[Call], tuple[int, dict[str, str], by
 
 
 @pytest.mark.parametrize("service", CALLS)
-@pytest.mark.parametrize(("code", "status"), [("ThrottlingException", 400), ("Mended", 403), ("InternalError", 500)])
+@pytest.mark.parametrize(("code", "status"), [("ThrottlingException", 400), ("UnknownCode", 403), ("InternalError", 500)])
 def test_boto3_raises_exactly_the_code_and_message(service: str, code: str, status: int) -> None:
     message = 'User: arn:aws:sts::1:assumed-role/R/f may not: "a" <b> & ü'
     client = _client(service, lambda call: render(call, code, message, status))

@@ -14,7 +14,9 @@ import pytest
 from imagewatch import observability
 
 EVENT = {"Image": {"ImageId": "abc", "Key": "uploads/a.jpg"}, "ExecutionArn": "arn:execution"}
-CONTEXT = SimpleNamespace(aws_request_id="r1", function_name="f1")
+CONTEXT: Any = SimpleNamespace(
+    aws_request_id="r1", function_name="f1", memory_limit_in_mb=256, invoked_function_arn="arn:aws:lambda:us-east-1:1:function:f1"
+)
 Lines = list[dict[str, Any]]
 
 
@@ -56,18 +58,35 @@ def test_a_failed_task_logs_how_it_failed_and_raises(monkeypatch: pytest.MonkeyP
 
 
 def test_one_invocation_leaves_nothing_on_the_next_ones_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    observability.set_log_context({"ImageId": "first"}, "arn:first")
-    observability.set_log_context(None, None)
-    with printed(monkeypatch) as lines:
+    @observability.logs_invocation
+    def handler(event: dict[str, Any], context: Any) -> None:
         observability.logger.info("Another.")
+
+    observability.set_log_context({"ImageId": "first"}, "arn:first")
+    with printed(monkeypatch) as lines:
+        handler({}, CONTEXT)
     assert "first" not in json.dumps(lines)
     assert len(lines) == 1
 
 
-def test_lines_about_another_image_still_name_the_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
-    observability.set_log_context(None, None, CONTEXT)
-    observability.set_log_context({"ImageId": "second"}, "arn:second")
+def test_lines_about_no_image_name_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    observability.set_log_context({"ImageId": "first", "Key": "uploads/first.jpg"}, "arn:first")
+    observability.set_log_context(None, None)
     with printed(monkeypatch) as lines:
+        observability.logger.info("Another.")
+        observability.count("ImagesAnalyzed")
+    assert "first" not in json.dumps(lines)
+    assert len(lines) == 2
+
+
+def test_lines_about_another_image_still_name_the_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
+    @observability.logs_invocation
+    def handler(event: dict[str, Any], context: Any) -> None:
+        observability.set_log_context({"ImageId": "first"}, "arn:first")
+        observability.set_log_context({"ImageId": "second"}, "arn:second")
         observability.logger.info("Started.")
+
+    with printed(monkeypatch) as lines:
+        handler({}, CONTEXT)
     (line,) = lines
-    assert (line["image_id"], line["request_id"], line["function"]) == ("second", "r1", "f1")
+    assert (line["image_id"], line["function_request_id"], line["function_name"]) == ("second", "r1", "f1")

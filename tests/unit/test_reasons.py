@@ -18,16 +18,16 @@ def lambda_cause(message: object, kind: str = "SomeError") -> str:
 @pytest.mark.parametrize(
     ("error", "meaning"),
     [
-        ("States.Timeout", "A step took longer than it may."),
-        ("Sandbox.Timedout", "A step took longer than it may."),
-        ("Lambda.Unknown", "A function stopped without saying why (out of memory, or out of time)."),
+        ("States.Timeout", "A step timed out."),
+        ("Sandbox.Timedout", "A step timed out."),
+        ("Lambda.Unknown", "A function stopped without an error message (out of memory or time)."),
         ("Runtime.ExitError", "A function's process ended unexpectedly (out of memory, or a crash)."),
         ("Runtime.OutOfMemory", "A function ran out of memory."),
-        ("Lambda.TooManyRequestsException", "Lambda had no free capacity for too long."),
-        ("Throttled", "AWS kept asking us to slow down, for longer than we wait."),
-        ("Unavailable", "An AWS service kept failing, for longer than we wait."),
-        ("States.DataLimitExceeded", "What was found is larger than a workflow can carry (256 KiB)."),
-        ("States.Runtime", "The workflow's definition could not be carried out on this input."),
+        ("Lambda.TooManyRequestsException", "Lambda had no free concurrency, and the retries are exhausted."),
+        ("Throttled", "An AWS service kept throttling requests, and the retries are exhausted."),
+        ("Unavailable", "An AWS service kept failing, and the retries are exhausted."),
+        ("States.DataLimitExceeded", "The findings are larger than the workflow's limit (256 KiB)."),
+        ("States.Runtime", "The workflow's definition can't process this input."),
     ],
 )
 def test_an_error_of_the_machinery_is_put_into_words(error: str, meaning: str) -> None:
@@ -109,12 +109,12 @@ def test_any_error_becomes_one_readable_line(error: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("status", "error", "cause", "sentence"),
     [
-        ("TIMED_OUT", "", "", "The analysis took longer than it may and was stopped."),
-        ("TIMED_OUT", "States.Timeout", "x", "The analysis took longer than it may and was stopped."),
-        ("ABORTED", "", "", "The analysis was stopped by hand."),
-        ("ABORTED", "", "  ", "The analysis was stopped by hand."),
-        ("ABORTED", "", "wrong camera", "The analysis was stopped by hand: wrong camera."),
-        ("FAILED", "States.DataLimitExceeded", "", "What was found is larger than a workflow can carry (256 KiB)."),
+        ("TIMED_OUT", "", "", "The analysis timed out and was stopped."),
+        ("TIMED_OUT", "States.Timeout", "x", "The analysis timed out and was stopped."),
+        ("ABORTED", "", "", "The analysis was stopped manually."),
+        ("ABORTED", "", "  ", "The analysis was stopped manually."),
+        ("ABORTED", "", "wrong camera", "The analysis was stopped manually: wrong camera."),
+        ("FAILED", "States.DataLimitExceeded", "", "The findings are larger than the workflow's limit (256 KiB)."),
         ("FAILED", "E", "It broke", "It broke."),
         ("FAILED", "", "", "The reason is not known."),
     ],

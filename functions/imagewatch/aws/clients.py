@@ -1,4 +1,4 @@
-"""AWS clients, made on first use and kept, and the translation of AWS's errors into our vocabulary."""
+"""AWS clients, created on first use and cached, and the translation of AWS's errors into Imagewatch's."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from imagewatch.errors import Throttled, Unavailable
 
 __all__ = ["ClientError", "client", "error_code", "error_message", "refused_item", "translated"]
 
-# Few attempts in here: the workflow's Retry does the waiting, and two layers of retries would multiply. Both of them together
-# take less than any function may.
+# Two attempts: the workflow's Retry waits longer, and two layers of retries multiply. Both attempts together take less time than
+# any function's timeout.
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=9)
 _PARTICULAR = {
-    # A message whose answer didn't come may have gone out, so whether it is sent again is decided where that is counted.
+    # A message whose answer was lost may have been sent. The delivery decides whether to send it again.
     "sns": Config(retries={"mode": "standard", "total_max_attempts": 1}),
 }
-# Links would be signed in the older way otherwise, and for S3's global host, which answers for buckets of other Regions with a
-# redirect that the signature doesn't fit, or not at all.
+# Without this, links are signed with the older signature and for S3's global host. That host answers for buckets of other Regions
+# with a redirect that doesn't match the signature, or not at all.
 _LINKS = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
 
 _THROTTLES = {
@@ -36,7 +36,7 @@ _THROTTLES = {
     "RequestThrottled",
     "RequestThrottledException",
     "SlowDown",
-    "Throttled",  # what SNS calls it
+    "Throttled",  # SNS
     "ThrottledException",
     "Throttling",
     "ThrottlingException",
@@ -47,7 +47,7 @@ _FAULTS = {"InternalError", "InternalFailure", "InternalServerError", "RequestTi
 
 @functools.cache
 def client(service: str, *, for_links: bool = False) -> Any:
-    """The one client of a service in this process; S3 has another `for_links`, which signs what others will follow."""
+    """The client of a service in this process. S3 has a second one, `for_links`, that signs presigned URLs."""
     particular = _LINKS if for_links else _PARTICULAR.get(service)
     config = _CONFIG.merge(particular) if particular else _CONFIG
     return boto3.client(service, config=config)  # type: ignore[call-overload]
@@ -55,7 +55,7 @@ def client(service: str, *, for_links: bool = False) -> Any:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns AWS's throttles and faults into Throttled and Unavailable; every other error passes as it is."""
+    """Turns AWS's throttling and server errors into Throttled and Unavailable. Other errors pass unchanged."""
     try:
         yield
     except ClientError as error:
@@ -65,7 +65,7 @@ def translated() -> Iterator[None]:
         if code in _FAULTS or status >= 500:
             raise Unavailable(str(error)) from error
         raise
-    except (HTTPClientError, NoConnection) as error:  # broken off or silent for too long; never made at all
+    except (HTTPClientError, NoConnection) as error:  # connection broken, read timeout, no connection
         raise Unavailable(str(error)) from error
 
 
@@ -75,12 +75,12 @@ def error_code(error: ClientError) -> str:
 
 
 def error_message(error: ClientError) -> str:
-    """AWS's sentence about the error."""
+    """AWS's message of the error."""
     return str(error.response.get("Error", {}).get("Message", ""))
 
 
 def refused_item(error: ClientError) -> dict[str, Any]:
-    """The item as it stood when DynamoDB refused a condition (asked for by ReturnValuesOnConditionCheckFailure); {} for none."""
+    """The item at the time DynamoDB refused a condition (from ReturnValuesOnConditionCheckFailure); {} for none."""
     response: dict[str, Any] = {**error.response}
     item: dict[str, Any] = response.get("Item", {})
     return item

@@ -1,6 +1,6 @@
 """DynamoDB: plain values to items and back, conditional updates, and retried writes.
 
-This is the only place where numbers are Decimals. Attribute names that are reserved words are always written as #Name.
+Numbers are Decimals only here. In expressions, attribute names are written as #Name, because many are reserved words.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from imagewatch import timestamps
 from imagewatch.aws.clients import client, error_code, translated
-from imagewatch.errors import Throttled, Unavailable
+from imagewatch.errors import TransientError
 from imagewatch.observability import logger
 
 Item = dict[str, Any]
@@ -34,7 +34,7 @@ class Written:
     """The outcome of a conditional update."""
 
     done: bool
-    """False when the condition did not hold."""
+    """False when the condition was not met."""
     item: dict[str, Any]
     """Plain values: the item after the update, or as it was when the condition refused it. Empty when there is none."""
 
@@ -50,7 +50,7 @@ def conditional_update(
 ) -> Written:
     """Updates one item if the condition holds. `#Name` stands for the attribute Name; `values` are plain, with their colons.
 
-    Raises Throttled, Unavailable, or ClientError for any other refusal than the condition's.
+    Raises TransientError, or ClientError for every other refusal than the condition's.
     """
     optional = {
         "ConditionExpression": condition,
@@ -86,7 +86,7 @@ def placeholders(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def retry_write(write: Callable[[], T], give_up: int) -> T:
-    """Returns what `write` returns. Retries it after each of WRITE_PAUSES while it is throttled or fails; then raises its error.
+    """Returns what `write` returns. Retries it after each of WRITE_PAUSES while it raises a TransientError; then raises that.
 
     After `give_up` (microseconds since the epoch) there are no retries, so that many messages don't outlast their function.
     Used where a missing write would make a later attempt send a message again.
@@ -94,7 +94,7 @@ def retry_write(write: Callable[[], T], give_up: int) -> T:
     for pause in WRITE_PAUSES:
         try:
             return write()
-        except (Throttled, Unavailable) as error:
+        except TransientError as error:
             if timestamps.now() >= give_up:
                 raise
             logger.warning("The outcome of a message was not written. The write is retried.", reason=str(error))

@@ -1,4 +1,4 @@
-"""Links for people: into the web app, or into the AWS console where the stack has no web app."""
+"""Links for users: into the web app, or into the AWS console where the stack has no web app."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from imagewatch.images.version import ImageVersion
 
 
 def image_url(image: ImageVersion) -> str:
-    """Where a person can look at the image, after signing in."""
+    """The image's page. It requires signing in."""
     return addresses.image_url(image, setting("WEB_URL"), setting("AWS_REGION"))
 
 
 def history_url(execution_arn: str) -> str:
-    """Where a person can follow how the image was analysed, step by step."""
+    """The page that shows how the image was analysed, step by step."""
     web_url = setting("WEB_URL")
     return f"{web_url.rstrip('/')}/executions/{execution_arn}" if web_url else execution_url(execution_arn)

@@ -1,4 +1,4 @@
-"""Amazon Rekognition: one call for each finding, and its refusals of an image as ImageRejected.
+"""Amazon Rekognition: one call for each kind of finding. A refused image raises ImageRejected.
 
 Source: "Error handling" and "Guidelines and quotas" in Rekognition's developer guide.
 """
@@ -13,10 +13,10 @@ from botocore.exceptions import ClientError
 from imagewatch.aws.clients import client, error_code, error_message, translated
 from imagewatch.errors import ImageRejected
 
-MAX_LABELS = 1000  # what DetectLabels returns at most
+MAX_LABELS = 1000  # DetectLabels' maximum
 
-# InvalidS3ObjectException isn't among them. Validate Image has just read the object, so what keeps Rekognition from it is mostly
-# ours: a permission, a policy, a Region.
+# InvalidS3ObjectException isn't a refusal: Validate Image has just read the object, so the usual cause is a missing permission,
+# a bucket policy or the Region.
 _REFUSALS = {
     "ImageTooLargeException": "Rekognition refused the image as too large",
     "InvalidImageFormatException": "Rekognition could not read the image",

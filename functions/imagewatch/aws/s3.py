@@ -1,4 +1,4 @@
-"""S3: the uploaded object, read once, and its renditions in their own bucket."""
+"""S3: uploaded objects, and their renditions in a bucket of their own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from imagewatch.aws.settings import setting
 from imagewatch.errors import ImageGone, ImageRejected, Unavailable
 from imagewatch.images.version import ImageVersion, comparable_sequencer
 
-# 412: the object is not the one that the event announced (a bucket without versions); 405: the version is a delete marker.
+# 412: the object isn't the announced one (in a bucket without versions); 405: the version is a delete marker.
 _GONE = {"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404", "405", "412", "PreconditionFailed", "MethodNotAllowed"}
 _ARCHIVED = (
     "The object is archived (S3 Glacier or an archive tier of Intelligent-Tiering), so it can't be read."
@@ -41,7 +41,7 @@ class CurrentObject:
 
 
 def current(bucket: str, key: str) -> CurrentObject | None:
-    """The object at the key now, or None when there is none (its newest version is a delete marker, or empty)."""
+    """The object at the key now, or None: the key has no object, its newest version is a delete marker, or it is empty."""
     try:
         with translated():
             head = client("s3").head_object(Bucket=bucket, Key=key)
@@ -56,7 +56,7 @@ def current(bucket: str, key: str) -> CurrentObject | None:
 
 
 def is_current(image: ImageVersion) -> bool:
-    """Whether this version is what S3 holds at its key now."""
+    """Whether S3 holds this version at its key now."""
     found = current(image.bucket, image.key)
     if found is None or found.version_id != image.version_id:
         return False
@@ -64,7 +64,7 @@ def is_current(image: ImageVersion) -> bool:
 
 
 def version_of(found: CurrentObject, like: ImageVersion, uploaded_at: str) -> ImageVersion:
-    """The image version for what S3 holds now, ordered by the event (`like`) that brought it to light."""
+    """The image version of what S3 holds now, with the sequencer of the event (`like`) that exposed it."""
     return ImageVersion(
         bucket=like.bucket,
         key=like.key,
@@ -77,10 +77,12 @@ def version_of(found: CurrentObject, like: ImageVersion, uploaded_at: str) -> Im
 
 
 def read(image: ImageVersion) -> bytes:
-    """All bytes of exactly this version. Raises ImageGone when it isn't there any more, or the key has been emptied since, and
-    ImageRejected when S3 has it and does not give it out (archived, or encrypted with a key that is not ours).
+    """All bytes of exactly this version.
 
-    The key is looked at once the record is claimed: a removal after this look finds the record by its own event.
+    Raises ImageGone when it no longer exists, or the key has no object any more; ImageRejected when S3 has the object but can't
+    return it (archived, or encrypted with a key that Imagewatch can't use).
+
+    The lease is acquired before this call: a removal after the check below finds the record through its own event.
     """
     try:
         if current(image.bucket, image.key) is None:
@@ -129,7 +131,7 @@ def write_rendition(key: str, data: bytes) -> dict[str, str]:
 
 
 def read_rendition(key: str) -> bytes | None:
-    """A rendition's bytes, or None when it isn't there."""
+    """A rendition's bytes, or None when it doesn't exist."""
     try:
         with translated():
             return _all_of(client("s3").get_object(Bucket=setting("RENDITIONS_BUCKET"), Key=key)["Body"])
@@ -140,7 +142,7 @@ def read_rendition(key: str) -> bytes | None:
 
 
 def rendition_link(key: str, seconds: int) -> str:
-    """An address at which anybody can fetch the rendition, for `seconds` at most: it ends with the function's own credentials."""
+    """A presigned URL of the rendition, valid for at most `seconds`: it expires with the function's credentials at the latest."""
     place = {"Bucket": setting("RENDITIONS_BUCKET"), "Key": key}
     return str(client("s3", for_links=True).generate_presigned_url("get_object", Params=place, ExpiresIn=seconds))
 

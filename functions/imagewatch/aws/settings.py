@@ -1,4 +1,4 @@
-"""The environment variables that template.yaml gives to functions: one name, one meaning, for all of them."""
+"""The environment variables that template.yaml sets for functions. A name has the same meaning in all functions."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 
 
 def setting(name: str) -> str:
-    """The variable's value. Raises KeyError naming it when the template doesn't give it to this function."""
+    """The variable's value. Raises KeyError naming it when the template doesn't set it for this function."""
     try:
         return os.environ[name]
     except KeyError:
-        raise KeyError(f"{name} is not set: template.yaml must give it to this function.") from None
+        raise KeyError(f"{name} is not set: template.yaml must set it for this function.") from None

@@ -1,4 +1,4 @@
-"""Step Functions: starting the one execution of an image version, and the links that people follow."""
+"""Step Functions: starts the execution of an image version, and makes links to executions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from imagewatch.images.version import ImageVersion
 
 
 def execution_arn(name: str) -> str:
-    """The ARN that an execution of this name has."""
+    """The ARN of an execution of this name."""
     return f"{setting('STATE_MACHINE_ARN').replace(':stateMachine:', ':execution:')}:{name}"
 
 
@@ -23,18 +23,18 @@ def execution_url(arn: str) -> str:
 
 
 def links(name: str) -> dict[str, str]:
-    """What a record says of the execution that analyses it."""
+    """The attributes of a record that refer to its execution: ARN and console page."""
     arn = execution_arn(name)
     return {"ExecutionArn": arn, "ExecutionUrl": execution_url(arn)}
 
 
 def prepare() -> None:
-    """Makes the client, which takes a tenth of a second the first time: too long for between a slot and its start."""
+    """Creates the client, which takes a tenth of a second: too long for the time between a slot and its start."""
     client("stepfunctions")
 
 
 def start(image: ImageVersion, name: str) -> bool:
-    """Starts the execution; False when one of this name has been started before, which is as good."""
+    """Starts the execution; False when one of this name was started before."""
     try:
         with translated():
             client("stepfunctions").start_execution(

@@ -1,4 +1,4 @@
-"""Why something failed, as a sentence that a person understands: from what Step Functions keeps of an error."""
+"""Turns the errors that Step Functions reports into sentences for users."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-# What these errors mean to the person who looks at the record; everything else speaks through its own message.
+# Every other error is explained by its own message.
 _MEANINGS = {
-    "States.Timeout": "A step took longer than it may.",
-    "Sandbox.Timedout": "A step took longer than it may.",
-    "Lambda.Unknown": "A function stopped without saying why (out of memory, or out of time).",
+    "States.Timeout": "A step timed out.",
+    "Sandbox.Timedout": "A step timed out.",
+    "Lambda.Unknown": "A function stopped without an error message (out of memory or time).",
     "Runtime.ExitError": "A function's process ended unexpectedly (out of memory, or a crash).",
     "Runtime.OutOfMemory": "A function ran out of memory.",
-    "Lambda.TooManyRequestsException": "Lambda had no free capacity for too long.",
-    "Throttled": "AWS kept asking us to slow down, for longer than we wait.",
-    "Unavailable": "An AWS service kept failing, for longer than we wait.",
-    "States.DataLimitExceeded": "What was found is larger than a workflow can carry (256 KiB).",
-    "States.Runtime": "The workflow's definition could not be carried out on this input.",
+    "Lambda.TooManyRequestsException": "Lambda had no free concurrency, and the retries are exhausted.",
+    "Throttled": "An AWS service kept throttling requests, and the retries are exhausted.",
+    "Unavailable": "An AWS service kept failing, and the retries are exhausted.",
+    "States.DataLimitExceeded": "The findings are larger than the workflow's limit (256 KiB).",
+    "States.Runtime": "The workflow's definition can't process this input.",
 }
 
-_LONGEST = 600  # characters of a message that a person still reads
+_LONGEST = 600  # characters of a message
 
 
 def explain(error: Mapping[str, Any]) -> str:
@@ -45,11 +45,11 @@ def message_of(cause: str) -> str:
 
 
 def interruption(status: str, error: str, cause: str) -> str:
-    """The sentence for an execution that ended without reaching Record Failure."""
+    """A sentence for an execution that ended before Record Failure. Error and cause are Step Functions' and can be empty."""
     if status == "TIMED_OUT":
-        return "The analysis took longer than it may and was stopped."
+        return "The analysis timed out and was stopped."
     if status == "ABORTED":
-        return f"The analysis was stopped by hand: {_sentence(cause)}" if cause.strip() else "The analysis was stopped by hand."
+        return f"The analysis was stopped manually: {_sentence(cause)}" if cause.strip() else "The analysis was stopped manually."
     return explain({"Error": error, "Cause": cause})
 
 

@@ -1,4 +1,4 @@
-"""What Rekognition found, in the shape that is stored, searched and held against the watchlist.
+"""Turns Rekognition's answers into the findings that are stored, searched and matched against the watchlist.
 
 Confidence is 0-100, boxes are ratios 0-1 of the upright image. Field names are Rekognition's own where it has one.
 Source of the limits: Rekognition's developer guide (labels, moderation, text), botocore's model.
@@ -14,9 +14,9 @@ from typing import Any
 from imagewatch.errors import AnalysisIncomplete, ImageRejected
 from imagewatch.images.failure_reasons import explain
 
-# Step Functions passes at most 262,144 bytes from state to state; three findings travel together, and the verdict joins them.
+# Step Functions passes at most 262,144 bytes from state to state. A state holds three findings, and later the matched rules.
 MAX_FINDING_BYTES = 70_000
-MAX_TEXT_BYTES = 30_000  # DetectText gives at most 100 words, in their lines and by themselves
+MAX_TEXT_BYTES = 30_000  # DetectText returns at most 100 words, each alone and as part of a line
 MAX_INSTANCES = 100
 NO_MODEL = "none"
 
@@ -25,7 +25,7 @@ NOT_CHECKED = "NOT_CHECKED"
 
 
 def labels_found(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """DetectLabels' answer as {Labels, ModelVersion}, surest first; `Omitted` counts labels that a state can't carry."""
+    """DetectLabels' answer as {Labels, ModelVersion}, highest confidence first. `Omitted` counts labels that don't fit."""
     labels = [
         {
             "Name": label["Name"],
@@ -43,12 +43,12 @@ def labels_found(answer: Mapping[str, Any]) -> dict[str, Any]:
 def moderation_found(answer: Mapping[str, Any]) -> dict[str, Any]:
     """DetectModerationLabels' answer as {Status, Labels, ModelVersion}; each label with its chain of parents, nearest first.
 
-    A service that names no model has looked at nothing, and that must never read as "clean".
+    An answer without a model version means that the image was not examined. It must never look like an image without findings.
     """
     model = str(answer.get("ModerationModelVersion") or NO_MODEL)
     found = answer.get("ModerationLabels", [])
     if model == NO_MODEL:
-        return not_moderated("No moderation model looked at this image.")
+        return not_moderated("No moderation model examined this image.")
     parent_of = {label["Name"]: label.get("ParentName") or "" for label in found}
     labels = [
         {
@@ -63,7 +63,7 @@ def moderation_found(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def not_moderated(reason: str) -> dict[str, Any]:
-    """The moderation finding of an image that nothing looked at."""
+    """The moderation finding of an image that was not examined."""
     return {"Status": NOT_CHECKED, "Reason": reason, "Labels": [], "ModelVersion": NO_MODEL}
 
 
@@ -82,10 +82,10 @@ def text_found(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def combine(findings: Mapping[str, Any]) -> dict[str, Any]:
-    """The record's attributes from what the branches brought: {Labels, Moderation, ModelVersions, ...}.
+    """The branches' findings as the record's attributes: {Labels, Moderation, ModelVersions, ...}.
 
-    A branch that failed brings {"Unavailable": {Error, Cause}}. Moderation and text can be missing and say so; labels can't.
-    Raises ImageRejected when Rekognition refused the image itself, AnalysisIncomplete when labels are missing.
+    A failed branch has {"Unavailable": {Error, Cause}}. Missing moderation or text is recorded with its reason; labels are
+    required. Raises ImageRejected when Rekognition refused the image itself, AnalysisIncomplete when labels are missing.
     """
     labels, moderation, text = findings["Labels"], findings["Moderation"], findings.get("Text")
     for branch in (labels, moderation, text or {}):
@@ -116,7 +116,7 @@ def _names(label: Mapping[str, Any], field: str) -> list[str]:
 
 
 def _confidence(entry: Mapping[str, Any]) -> float:
-    # Two decimals, never rounded up: 79.996 must not come to match a rule that asks for 80.
+    # Two decimals, rounded down: 79.996 must not match a rule with a minimum of 80.
     return float(Decimal(str(entry.get("Confidence") or 0)).quantize(Decimal("0.01"), ROUND_DOWN))
 
 
@@ -136,7 +136,7 @@ def _ratio(value: float) -> float:
 
 
 def _chain(name: str, parent_of: Mapping[str, str]) -> list[str]:
-    # Older taxonomies have a child of the same name as its parent (Gambling): nobody is his own ancestor.
+    # Older taxonomies have a child with the same name as its parent (Gambling), so a loop is possible.
     chain: list[str] = []
     parent = parent_of.get(name, "")
     while parent and parent not in (name, *chain):
@@ -148,9 +148,9 @@ def _chain(name: str, parent_of: Mapping[str, str]) -> list[str]:
 def _within_budget(
     field: str, entries: Sequence[dict[str, Any]], model: str | None, room: int = MAX_FINDING_BYTES
 ) -> dict[str, Any]:
-    """The surest entries that fit into a state; how many were left out is said, never hidden."""
+    """The entries with the highest confidence that fit into a state, and as `Omitted` the number of the others."""
     kept: list[dict[str, Any]] = []
-    # Text keeps the order it is read in; a sort by confidence is stable, so equals stay in the service's order.
+    # Text keeps its reading order. The sort by confidence is stable.
     ordered = entries if field == "Text" else sorted(entries, key=lambda entry: -entry["Confidence"])
     for entry in ordered:
         room -= len(json.dumps(entry)) + 2

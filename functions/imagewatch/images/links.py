@@ -1,4 +1,4 @@
-"""Where people look at an image: addresses, made of nothing but what is handed in."""
+"""URLs of an image's page, made only from the given values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from imagewatch.images.version import ImageVersion
 
 
 def image_url(image: ImageVersion, web_url: str, region: str) -> str:
-    """Of the image in the web app (`web_url`), or in the S3 console where the stack has no web app."""
+    """The image in the web app (`web_url`), or in the S3 console where the stack has no web app."""
     if web_url:
         return f"{web_url.rstrip('/')}/images/{image.image_id}"
     query = {"region": region, "prefix": image.key}

@@ -1,4 +1,4 @@
-"""What a message on the intake queue says: which objects were created or removed, in S3's own words."""
+"""Parses messages on the intake queue: S3 event notifications about created and removed objects."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from imagewatch.errors import UnreadableMessage
 from imagewatch.images.version import UPLOADS_PREFIX, ImageVersion, comparable_sequencer
 from imagewatch.timestamps import iso_utc
 
+_ACCEPTED = "The intake queue takes only S3 event notifications."
+
 
 @dataclass(frozen=True)
 class ObjectEvent:
@@ -21,43 +23,43 @@ class ObjectEvent:
     removed: bool
 
     @property
-    def concerns_us(self) -> bool:
-        """ "Folders" and anything outside uploads/ (a notification set up by mistake) are none of our business."""
+    def is_upload(self) -> bool:
+        """Whether the key is a file below uploads/: "folders" and keys elsewhere (a misconfigured notification) are ignored."""
         return self.image.key.startswith(UPLOADS_PREFIX) and not self.image.key.endswith("/")
 
     @property
-    def leaves_an_image(self) -> bool:
-        """A removal doesn't, and neither does an empty object: put in an image's place, it takes the image away."""
+    def has_content(self) -> bool:
+        """Whether the key holds an image after the event. An empty object counts as a removal."""
         return not self.removed and self.image.size > 0
 
 
 def parse_message(body: str) -> list[ObjectEvent]:
     """The events in one queue message; empty for S3's test event.
 
-    Raises UnreadableMessage for everything else, so that the message is kept in the dead-letter queue.
+    Raises UnreadableMessage for every other content, so that the message ends in the dead-letter queue.
     """
     try:
         message = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise UnreadableMessage(f"The message is not JSON ({error}); only S3 event notifications belong here.") from error
+        raise UnreadableMessage(f"The message is not JSON ({error}). {_ACCEPTED}") from error
     if isinstance(message, dict) and message.get("Event") == "s3:TestEvent":
         return []
     if not isinstance(message, dict) or not isinstance(message.get("Records"), list) or not message["Records"]:
-        raise UnreadableMessage("The message has no Records; only S3 event notifications belong here.")
+        raise UnreadableMessage(f"The message has no Records. {_ACCEPTED}")
     return [_parse_record(record) for record in message["Records"]]
 
 
 def _parse_record(record: Any) -> ObjectEvent:
     try:
         if record["eventSource"] != "aws:s3":
-            raise UnreadableMessage(f"The record comes from {record['eventSource']!r}; only aws:s3 is understood.")
+            raise UnreadableMessage(f"The record comes from {record['eventSource']!r}, not from aws:s3.")
         category = str(record["eventName"]).removeprefix("s3:").partition(":")[0]
         if category not in ("ObjectCreated", "ObjectRemoved", "LifecycleExpiration"):
             raise UnreadableMessage(f"The event {record['eventName']!r} is neither a creation nor a removal.")
         s3_object = record["s3"]["object"]
         image = ImageVersion(
             bucket=_text(record["s3"]["bucket"]["name"]),
-            # Keys in S3 notifications are form-URL-encoded; this is the one place where they are decoded.
+            # Keys in S3 notifications are form-URL-encoded. They are decoded only here.
             key=unquote_plus(_text(s3_object["key"]), errors="strict"),
             version_id=_text(s3_object.get("versionId") or ""),
             etag=_text(s3_object.get("eTag") or ""),
@@ -76,7 +78,7 @@ def _milliseconds(timestamp: str) -> str:
 
 
 def _text(value: Any) -> str:
-    """The value, if it is text that can be stored (half of a surrogate pair can't)."""
+    """The value, if it is text that can be encoded (half of a surrogate pair can't). Raises TypeError, UnicodeEncodeError."""
     if not isinstance(value, str):
         raise TypeError(f"where text was expected: {value!r}")
     value.encode()

@@ -1,7 +1,6 @@
-"""What an image is: one version of one S3 object, and the names that follow from it.
+"""One version of one S3 object, and the names that are derived from it.
 
-Everything here is a pure function of bucket, key, version and lease, so that duplicated and reordered events meet the same
-names.
+All names are pure functions of bucket, key, version and lease, so that duplicated and reordered events arrive at the same names.
 """
 
 from __future__ import annotations
@@ -17,23 +16,23 @@ THUMBNAILS_PREFIX = "thumbnails/"
 ANALYSIS_PREFIX = "analysis/"
 ANNOTATED_PREFIX = "annotated/"
 
-# S3's sequencers are hexadecimal strings of unequal length; AWS says to pad the shorter one with zeros on the right before
-# comparing them as strings ("Manage event ordering and duplicate events with Amazon S3 Event Notifications").
+# S3's sequencers are hexadecimal strings of unequal length. AWS: pad the shorter one with zeros on the right, then compare them
+# as strings ("Manage event ordering and duplicate events with Amazon S3 Event Notifications").
 SEQUENCER_WIDTH = 64
 
 
 def sha256_hex(*parts: str) -> str:
-    """Hash of the parts, which can't run into each other: a line feed stands between them."""
+    """Hash of the parts, joined with line feeds."""
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def comparable_sequencer(sequencer: str) -> str:
-    """S3's sequencer in a form whose string order is the order of events on one key."""
+    """S3's sequencer, padded so that strings sort in the order of the events on one key."""
     return sequencer.upper().ljust(SEQUENCER_WIDTH, "0")
 
 
 def image_id(bucket: str, key: str) -> str:
-    """Identity of the image at this key, whatever its version: 32 hexadecimal digits."""
+    """Id of the image at this key, the same for all its versions: 32 hexadecimal digits."""
     return sha256_hex(bucket, key)[:32]
 
 
@@ -50,16 +49,16 @@ class ImageVersion:
     bucket: str
     key: str
     version_id: str
-    """S3's version id; empty when the bucket keeps no versions."""
+    """S3's version id; empty when the bucket isn't versioned."""
     etag: str
     sequencer: str
     """Comparable form, see `comparable_sequencer`."""
     size: int
     """Bytes."""
     uploaded_at: str
-    """When S3 saw it: ISO 8601, UTC, milliseconds."""
+    """Time of S3's event: ISO 8601, UTC, milliseconds."""
     lease: str = ""
-    """Names one taking of the record for this version, so that an execution knows whether the record is still its own."""
+    """Lease token: an execution owns the record while the record has the same token."""
 
     @property
     def image_id(self) -> str:
@@ -67,12 +66,12 @@ class ImageVersion:
 
     @property
     def version(self) -> str:
-        """Short name of this version among the image's versions: 16 hexadecimal digits."""
+        """Id of this version among the image's versions: 16 hexadecimal digits."""
         return sha256_hex(self.version_id or f"{self.sequencer} {self.etag}")[:16]
 
     @property
-    def edition(self) -> str:
-        """Names what one lease writes, so that an execution that lost the record never clears away what its successor wrote."""
+    def lease_id(self) -> str:
+        """Part of the name of everything that one lease writes, so that a superseded execution deletes only its own artifacts."""
         return f"{self.version}-{self.lease}" if self.lease else self.version
 
     @property
@@ -81,33 +80,38 @@ class ImageVersion:
 
     @property
     def thumbnail_key(self) -> str:
-        return f"{THUMBNAILS_PREFIX}{self.image_id}/{self.edition}.jpg"
+        return f"{THUMBNAILS_PREFIX}{self.image_id}/{self.lease_id}.jpg"
 
     @property
     def analysis_key(self) -> str:
-        return f"{ANALYSIS_PREFIX}{self.image_id}/{self.edition}.jpg"
+        return f"{ANALYSIS_PREFIX}{self.image_id}/{self.lease_id}.jpg"
+
+    @property
+    def index_position(self) -> str:
+        """Sort key of the version's rows under each label: by time, then by image, version and lease."""
+        return f"{self.uploaded_at}#{self.image_id}#{self.lease_id}"
 
     @property
     def rendition_keys(self) -> list[str]:
-        """Every rendition that this lease can make from the start, written or not; alerts add their pictures to the list."""
+        """The renditions that an analysis can write. Alerts add their annotated pictures to the record's list."""
         return [self.thumbnail_key, self.analysis_key]
 
     def annotated_key(self, rule_id: str) -> str:
-        """The picture with what this rule matched. Hashed where the id holds more than a rule's id may."""
+        """Key of the annotated picture for a rule. An id that isn't valid for a rule is hashed."""
         name = rule_id if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", rule_id) else sha256_hex(rule_id)[:32]
-        return f"{ANNOTATED_PREFIX}{self.image_id}/{self.edition}/{name}.jpg"
+        return f"{ANNOTATED_PREFIX}{self.image_id}/{self.lease_id}/{name}.jpg"
 
     def execution_name(self, run: str = "") -> str:
-        """Name of the one execution that analyses this version; `run` names a deliberate repetition.
+        """Name of the one execution that analyses this version; `run` names a repeated analysis.
 
-        Readable in the console, and at most 80 characters of the set that Step Functions can also log.
+        Readable in the console: the file's name, then a hash. At most 80 characters, of the set that Step Functions can log.
         """
         stem = re.sub(r"[^a-z0-9]+", "-", self.key.rsplit("/", 1)[-1].lower()).strip("-")[:40].strip("-")
         digest = sha256_hex(self.bucket, self.key, self.version, *([run] if run else []))[:32]
         return f"{stem}-{digest}" if stem else digest
 
     def to_state(self) -> dict[str, Any]:
-        """The form in which states pass it on: what is needed later, and what a reader of the history looks for."""
+        """The version as the workflow's states pass it on, with the ids that a reader of the execution's history looks for."""
         fields = {"".join(w.capitalize() for w in name.split("_")): value for name, value in asdict(self).items()}
         fields["ETag"] = fields.pop("Etag")
         return {"ImageId": self.image_id, "Version": self.version, "Source": self.source, **fields}

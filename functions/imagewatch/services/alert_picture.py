@@ -13,6 +13,7 @@ from imagewatch.aws.tables import images as images_table
 from imagewatch.errors import ImagewatchError
 from imagewatch.images.version import ImageVersion
 from imagewatch.observability import logger
+from imagewatch.services import image_store
 
 LINK_SECONDS = 3600  # Slack fetches it at once and keeps its own copy
 
@@ -56,10 +57,10 @@ class AnnotatedPicture:
             # A try before this one may have written it just when the image went.
             objects.delete_renditions([self._key])
             return None
-        picture = annotate.annotate(thumbnail, annotate.findings_of(self.matches, record.get("Labels", [])))
+        picture = annotate.annotate(thumbnail, annotate.findings_of(self.matches, record.labels))
         objects.write_rendition(self._key, picture)
         # The image may have gone between the two writes: so look once more, and take the picture back if it has.
-        if not images_table.belongs_to(self.image, images_table.read(self.image.image_id)):
+        if not image_store.is_owner(self.image):
             objects.delete_renditions([self._key])
             return None
         return picture

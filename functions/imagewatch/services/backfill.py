@@ -13,7 +13,7 @@ from imagewatch import timestamps
 from imagewatch.aws.dynamodb import Item, from_item
 from imagewatch.aws.tables import image_scan as history_table
 from imagewatch.aws.tables import rules as watchlist_table
-from imagewatch.errors import InvalidRun, Throttled, Unavailable, UnreadableRecord
+from imagewatch.errors import InvalidRun, TransientError, Unavailable, UnreadableRecord
 from imagewatch.observability import logger, set_log_context
 from imagewatch.rules.backfill import Judgement, Progress, Run, judge
 from imagewatch.rules.matching import Watchlist
@@ -55,13 +55,13 @@ class Page:
         """Goes on for PAGE_SECONDS, less when little remains of the invocation (seconds), and at least by one image.
 
         A page that has got something done keeps it when a service fails: the next page begins where this one ended. Only one
-        that has done nothing raises Throttled or Unavailable, so that the workflow waits before it tries again.
+        that has done nothing raises TransientError, so that the workflow waits before it tries again.
         """
         before = self._progress.to_state()
         stop_at = timestamps.now() + round(min(PAGE_SECONDS, remaining - RESERVE_SECONDS) * timestamps.SECOND)
         try:
             self._go_on(stop_at)
-        except (Throttled, Unavailable) as error:
+        except TransientError as error:
             if self._progress.to_state() == before:
                 raise
             logger.warning("The page ends early.", reason=str(error), error=type(error).__name__)

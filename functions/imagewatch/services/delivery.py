@@ -19,7 +19,7 @@ from imagewatch.aws.channels import Channel, Message
 from imagewatch.aws.dynamodb import retry_write
 from imagewatch.aws.tables import alerts as alerts_table
 from imagewatch.aws.tables import cooldowns as cooldowns_table
-from imagewatch.errors import ChannelGone, ChannelRefused, ImagewatchError, Throttled, Unavailable
+from imagewatch.errors import ChannelGone, ChannelRefused, ImagewatchError, Throttled, TransientError
 from imagewatch.images.version import ImageVersion
 from imagewatch.observability import count, logger
 from imagewatch.services.alert_picture import AnnotatedPicture
@@ -34,7 +34,6 @@ MAX_ATTEMPTS = 6  # of an urgent alert on one channel; then even it is better to
 
 _UNRECORDED = "UNRECORDED"  # in memory only, while the record is being written
 _OUTCOME = {SENT: "Sent", QUEUED: "Queued", FAILED: "Failed", SUPPRESSED: "Suppressed"}
-_HEALED_BY_A_RETRY = (Throttled, Unavailable)
 Record = Mapping[str, Any]
 Deliveries = dict[str, dict[str, Any]]
 
@@ -125,7 +124,7 @@ class Delivery:
             attempts = before.get("Attempts", 0) + 1
             try:
                 entry = self._through(channel_id, message, _is_urgent(rule) and attempts < MAX_ATTEMPTS)
-            except _HEALED_BY_A_RETRY as error:
+            except TransientError as error:
                 delayed, entry = error, _entry(PENDING, f"Not sent yet: {error}")
             deliveries[channel_id] = {**entry, "Attempts": attempts}
             if entry["Status"] == SENT and untold:
@@ -164,7 +163,7 @@ class Delivery:
             return {**_entry(SENT), "MessageId": message_id}
         except (ChannelRefused, ChannelGone) as error:
             return _entry(FAILED, f"Could not be sent: {error}")
-        except _HEALED_BY_A_RETRY as error:
+        except TransientError as error:
             if isinstance(error, Throttled) and error.retry_after and not is_urgent:
                 return _entry(QUEUED, str(error))
             self._failing[channel_id] = error

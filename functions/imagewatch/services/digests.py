@@ -25,7 +25,7 @@ from imagewatch.aws.tables import alerts as alerts_table
 from imagewatch.aws.tables import cooldowns as cooldowns_table
 from imagewatch.aws.tables import digests as digests_table
 from imagewatch.aws.tables.cooldowns import Held
-from imagewatch.errors import ChannelGone, ChannelRefused, ImagewatchError, Throttled, Unavailable
+from imagewatch.errors import ChannelGone, ChannelRefused, ImagewatchError, Throttled, TransientError
 from imagewatch.observability import count, logger
 from imagewatch.services import digest_counts
 from imagewatch.services.digest_members import still_waiting, waits_for
@@ -143,7 +143,7 @@ class DigestRun:
                     self._set_aside(digest, held, error)
                     return
                 digests_table.mark(digest, Status=FAILED, Reason=f"Could not be sent: {error}")
-            except (Throttled, Unavailable) as error:
+            except TransientError as error:
                 self._failing[digest["Channel"]] = str(error)
                 if not members:
                     self._set_aside(digest, held, error)
@@ -212,7 +212,7 @@ class DigestRun:
             return
         why = self._failing | self._refusing
         rules = sorted({window.rule_id for window in self._untold})
-        logger.error("Counts of cooldowns could not be told.", counts=len(self._untold), rules=rules[:20], reasons=why)
+        logger.error("No channel accepted the suppressed-match counts.", counts=len(self._untold), rules=rules[:20], reasons=why)
         hopeless = sum(self._is_hopeless(window) for window in self._untold)
         if hopeless:
             self.outcome["Failed"] += hopeless

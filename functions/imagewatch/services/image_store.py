@@ -1,140 +1,139 @@
-"""How an image's record, index rows and renditions change together, in an order that a retry heals after a crash anywhere.
+"""Changes an image's record, index rows and renditions together, in an order that a retry completes after a crash anywhere.
 
-The record is written first and lists what belongs to it; rows follow; what is stale goes last. So whatever exists outside the
-record can always be found from the record, and is either completed or cleared away by running the same step again.
+The record is written first and lists its artifacts; the index rows follow; stale artifacts are deleted last. So every artifact is
+listed in the record while it exists, and running the same step again either completes it or deletes it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from imagewatch import timestamps
 from imagewatch.aws import s3 as objects
 from imagewatch.aws.tables import images as images_table
 from imagewatch.aws.tables import label_index
-from imagewatch.aws.tables.images import LeaseResult, Record
+from imagewatch.aws.tables.images import LeaseResult
 from imagewatch.errors import Unavailable
+from imagewatch.images.record import Artifacts, ImageRecord
 from imagewatch.images.version import ImageVersion
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an analysis ended without findings: the record's Status and Reason."""
+
+    status: str
+    """REJECTED or FAILED."""
+    reason: str
+    """A sentence for the image's owner."""
+
+    def to_item(self) -> dict[str, Any]:
+        return {"Status": self.status, "Reason": self.reason, "MatchedRules": [], "AnalyzedAt": timestamps.iso_now()}
 
 
 def acquire_lease(
     image: ImageVersion, attributes: Mapping[str, Any], *, by_removal: bool = False
 ) -> tuple[LeaseResult, ImageVersion]:
-    """Makes the image visible as ANALYZING with these attributes, unless its record is this version's or answers a newer event.
+    """Shows the image as ANALYZING with these attributes, unless its record is this version's or reflects a newer event.
 
-    Returns the version as the record has it, which can be by another lease than this one. `by_removal`: this version was found in
-    S3 after a removal. Raises Unavailable when such a version is being analysed: that analysis may have met the image removed and
-    be about to take the record away, so the event must come again when it has ended.
+    Returns the version as the record has it, which can have another lease than the given one. `by_removal`: a removal exposed
+    this version in S3. Raises Unavailable when such a version is being analysed: that analysis may have found the image removed
+    and may be about to delete the record, so the event must come again after it has ended.
     """
-    current, attributes = by_removal, {**attributes, "ExposedByRemoval": by_removal}
+    new, current = ImageRecord.analyzing(image, exposed_by_removal=by_removal), by_removal
     while True:
-        verdict, record = images_table.acquire_lease(image, attributes, _belongings(image), current=current)
-        if (
-            verdict is LeaseResult.SUPERSEDED
-            and not current
-            and record["LastEvent"] <= image.sequencer
-            and objects.is_current(image)
-        ):
+        result, record = images_table.acquire_lease(new, attributes, current=current)
+        superseded = result is LeaseResult.SUPERSEDED
+        if superseded and not current and record.last_event <= image.sequencer and objects.is_current(image):
             current = True
             continue
-        if verdict not in (LeaseResult.HELD, LeaseResult.FINISHED):
-            return verdict, image
-        holder = ImageVersion.from_state(record)
-        if record["LastEvent"] >= image.sequencer:
-            return verdict, holder
-        if by_removal and verdict is LeaseResult.HELD:
-            raise Unavailable("A removal has left a version in place that is still being analysed; it is looked at again later.")
-        if images_table.confirm(holder, image.sequencer):
-            return verdict, holder
+        if result not in (LeaseResult.IN_PROGRESS, LeaseResult.FINISHED):
+            return result, image
+        if record.last_event >= image.sequencer:
+            return result, record.image
+        if by_removal and result is LeaseResult.IN_PROGRESS:
+            raise Unavailable("The version that a removal exposed is still being analysed. The event is retried later.")
+        if images_table.set_last_event(record.image, image.sequencer):
+            return result, record.image
 
 
 def store(image: ImageVersion, attributes: Mapping[str, Any], labels: Sequence[Mapping[str, Any]]) -> bool:
-    """Ends a lease's analysis with findings: these attributes, and an index row for each label.
+    """Ends a lease's analysis with findings: writes these attributes, and an index row for each label.
 
-    False when a newer lease or a removal has taken the record over: then this one leaves nothing behind.
+    False when the lease is lost to a newer one or to a removal: then this lease's artifacts are deleted.
     """
     indexed = [row["Label"] for row in label_index.rows(image, labels)]
-    belongings = _belongings(image, indexed)
     record = images_table.update_if_owner(image, {**attributes, "Labels": labels}, indexed)
     if record:
         return complete(image, record)
-    return _leave(image, belongings)
+    return _delete_own_artifacts(image, indexed)
 
 
-def complete(image: ImageVersion, record: Record) -> bool:
-    """Makes everything else agree with a record that says how its lease ended; False when it has been taken over meanwhile."""
-    rows = label_index.rows(image, record.get("Labels", []))
+def complete(image: ImageVersion, record: ImageRecord) -> bool:
+    """Writes the index rows of a finished record and deletes stale artifacts; False when the lease is lost meanwhile."""
+    rows = label_index.rows(image, record.labels)
     label_index.put(rows)
-    # A removal may have come between the record and its rows: so look once more, and take the rows back if it has.
-    if _settle(image, record):
+    # A removal can come between the record and its rows: then the rows are deleted again.
+    if _delete_stale_artifacts(image, record):
         return True
-    return _leave(image, _belongings(image, [row["Label"] for row in rows]))
+    return _delete_own_artifacts(image, [row["Label"] for row in rows])
 
 
-def end(image: ImageVersion, attributes: Mapping[str, Any]) -> bool:
-    """Ends a lease's analysis without findings (rejected, failed); False when the record is no longer this lease's."""
-    record = images_table.update_if_owner(image, attributes)
-    if record and _settle(image, record):
+def end(image: ImageVersion, ending: Ending) -> bool:
+    """Ends a lease's analysis without findings; False when the lease is lost."""
+    record = images_table.update_if_owner(image, ending.to_item())
+    if record and _delete_stale_artifacts(image, record):
         return True
-    return _leave(image, _belongings(image))
+    return _delete_own_artifacts(image)
 
 
-def is_ours(image: ImageVersion) -> bool:
-    """Whether the record is this lease's still."""
-    return images_table.belongs_to(image, images_table.read(image.image_id))
+def is_owner(image: ImageVersion) -> bool:
+    """Whether the record belongs to this lease."""
+    record = images_table.read(image.image_id)
+    return record is not None and record.is_leased_by(image)
 
 
-def forget(removal: ImageVersion) -> bool:
-    """Removes an image's record, index rows and renditions; False when there is no record that the removal concerns."""
-    return _remove(images_table.begin_removal(removal))
+def remove(removal: ImageVersion) -> bool:
+    """Deletes an image's record, index rows and renditions; False when no record is affected by the removal."""
+    return _remove(images_table.revoke_lease(removal))
 
 
-def withdraw(image: ImageVersion) -> bool:
-    """Ends a lease whose version is gone, so that nothing is left of it; False when the record is no longer this lease's."""
-    if _remove(images_table.begin_withdrawal(image)):
+def discard(image: ImageVersion) -> bool:
+    """Deletes the record and artifacts of a lease whose version is gone; False when the lease is lost."""
+    if _remove(images_table.release_lease(image)):
         return True
-    return _leave(image, _belongings(image))
+    return _delete_own_artifacts(image)
 
 
-def _remove(record: Record | None) -> bool:
+def _remove(record: ImageRecord | None) -> bool:
     if record is None:
         return False
-    for belongings in [*record["Stored"], *record.get("Stale", [])]:
-        _clear(belongings)
-    images_table.remove(record)
+    for artifacts in (*record.stored, *record.stale):
+        _delete(artifacts)
+    images_table.delete(record)
     return True
 
 
-def _settle(image: ImageVersion, record: Mapping[str, Any]) -> bool:
-    """Clears away what older claims left behind; False when the record has been taken over meanwhile."""
-    for old in images_table.left_behind(record):
-        _clear(old)
-    if record.get("Stale"):
-        return images_table.settle(image)
-    return is_ours(image)
+def _delete_stale_artifacts(image: ImageVersion, record: ImageRecord) -> bool:
+    """Deletes what earlier leases have left; False when the lease is lost."""
+    for artifacts in record.deletable:
+        _delete(artifacts)
+    return images_table.remove_stale(image) if record.stale else is_owner(image)
 
 
-def _belongings(image: ImageVersion, labels: Sequence[str] = ()) -> dict[str, Any]:
-    """Everything outside the record that exists, or may exist, for a lease."""
-    return {
-        "Edition": image.edition,
-        "Position": label_index.position(image),
-        "Labels": list(labels),
-        "Renditions": image.rendition_keys,
-    }
-
-
-def _leave(image: ImageVersion, belongings: Mapping[str, Any]) -> bool:
-    """Leaves nothing of a lease that has lost the record; False, as what its caller was asked to do is not done."""
-    _clear(belongings)
-    while listed := images_table.stale_of(image):
-        place, stored = listed
-        _clear(stored)  # it knows of more where this lease's analysis had ended before
-        if images_table.strike_off(image, place):
+def _delete_own_artifacts(image: ImageVersion, labels: Sequence[str] = ()) -> bool:
+    """Deletes everything of a lease that is lost. Returns False, for its callers to return."""
+    _delete(Artifacts.of(image, labels))
+    while found := images_table.stale_artifacts(image):
+        index, artifacts = found
+        _delete(artifacts)  # lists more than this step knows of when the lease's analysis had ended before
+        if images_table.remove_stale_entry(image, index):
             break
     return False
 
 
-def _clear(belongings: Mapping[str, Any]) -> None:
-    label_index.delete(belongings)
-    objects.delete_renditions(belongings["Renditions"])
+def _delete(artifacts: Artifacts) -> None:
+    label_index.delete(artifacts)
+    objects.delete_renditions(artifacts.renditions)

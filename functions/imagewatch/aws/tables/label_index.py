@@ -1,33 +1,29 @@
-"""The LabelIndexTable: label -> images. One row for each label of each image, so that a search reads a page and never scans."""
+"""The LabelIndexTable: one row for each label of each image, so that a search reads one page and never scans."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from imagewatch import timestamps
 from imagewatch.aws.clients import client, translated
 from imagewatch.aws.dynamodb import to_item
 from imagewatch.aws.settings import setting
 from imagewatch.errors import Throttled
+from imagewatch.images.record import Artifacts
 from imagewatch.images.version import ImageVersion
 
-_BATCH = 25  # rows that BatchWriteItem takes
+_BATCH = 25  # rows in one BatchWriteItem
 _ATTEMPTS = 4
 
 
-def position(image: ImageVersion) -> str:
-    """Where the version's rows stand under each label: by time, then by image, version and lease."""
-    return f"{image.uploaded_at}#{image.image_id}#{image.edition}"
-
-
 def rows(image: ImageVersion, labels: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows for an image's labels. Two names that differ only in case share a row: the surer one's."""
+    """The rows for an image's labels. Names that differ only in case share a row, with the highest confidence."""
     by_name: dict[str, dict[str, Any]] = {}
     for label in sorted(labels, key=lambda label: float(label["Confidence"])):
         by_name[label["Name"].casefold()] = {
             "Label": label["Name"].casefold(),
-            "TimeImage": position(image),
+            "TimeImage": image.index_position,
             "Name": label["Name"],
             "Confidence": label["Confidence"],
             "ImageId": image.image_id,
@@ -41,14 +37,9 @@ def put(entries: Sequence[Mapping[str, Any]]) -> None:
     _write([{"PutRequest": {"Item": to_item(entry)}} for entry in entries])
 
 
-def delete(belongings: Mapping[str, Any]) -> None:
-    """Deletes the rows of {Position, Labels}, as a record lists them; idempotent."""
-    _write(
-        [
-            {"DeleteRequest": {"Key": to_item({"Label": label, "TimeImage": belongings["Position"]})}}
-            for label in belongings["Labels"]
-        ]
-    )
+def delete(artifacts: Artifacts) -> None:
+    """Deletes the rows that a record lists for a lease; idempotent."""
+    _write([{"DeleteRequest": {"Key": to_item({"Label": label, "TimeImage": artifacts.position})}} for label in artifacts.labels])
 
 
 def _write(requests: Sequence[dict[str, Any]]) -> None:
@@ -61,7 +52,7 @@ def _write(requests: Sequence[dict[str, Any]]) -> None:
             remaining = answer.get("UnprocessedItems", {}).get(table, [])
             if not remaining:
                 break
-            time.sleep(0.05 * 2**attempt)
+            timestamps.pause(0.05 * 2**attempt)
         else:
             raise Throttled(f"{table} left {len(remaining)} rows unwritten after {_ATTEMPTS} attempts.")
 

@@ -1,6 +1,6 @@
 """A crash between any two writes of what tells people is healed by what comes next: the workflow's retry, the next run, Lambda.
 
-As in test_crash_healing.py, every story lists its writes, and the crash is made before the first and after each, one by one.
+As in test_crash_recovery.py, every story lists its writes, and the crash is made before the first and after each, one by one.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from imagewatch.aws.channels import http
 from imagewatch.images.version import ImageVersion
 
 from .alerting import SECOND, Crash, VirtualClock, Wire, cooldown, matches, rule
-from .conftest import Event, Stack, claimed, sample_event
+from .conftest import Event, Stack, leased, sample_event
 from .rehearsal import picture
-from .test_crash_healing import STORIES as STORIES_OF_IMAGES
+from .test_crash_recovery import STORIES as STORIES_OF_IMAGES
 
 OPEN, ALERT, COOLDOWN = "PutItem AlertsTable", "UpdateItem AlertsTable", "UpdateItem CooldownsTable"
 CHANNEL, IMAGE = "UpdateItem ChannelsTable", "UpdateItem ImagesTable"
@@ -149,7 +149,7 @@ def a_count_for_a_channel_that_is_gone(world: World) -> None:
 
 def a_picture_to_show(world: World) -> None:
     world.add_channel()
-    image = ImageVersion.from_state(claimed(world.stack, world.match("then")["Image"]))
+    image = ImageVersion.from_state(leased(world.stack, world.match("then")["Image"]))
     world.stack.client("s3").put_object(Bucket=RENDITIONS, Key=image.thumbnail_key, Body=picture("red"))
 
 
@@ -191,7 +191,7 @@ def queued_for_a_channel_that_is_gone(world: World) -> None:
 
 def an_analysed_image(world: World) -> None:
     event = sample_event("store_analysis")
-    event["Image"] = claimed(world.stack, world.match("then")["Image"])
+    event["Image"] = leased(world.stack, world.match("then")["Image"])
     assert world.run("StoreAnalysis", event)["Stored"]
     world.stack.client("dynamodb").update_item(
         TableName="ImagesTable",

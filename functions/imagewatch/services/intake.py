@@ -1,0 +1,80 @@
+"""Admits image versions to the workflow: S3's events and repeated analyses lead to one execution for each, at a limited rate."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+
+from imagewatch.aws import rate_limiter
+from imagewatch.aws import s3 as objects
+from imagewatch.aws import stepfunctions as executions
+from imagewatch.aws.tables import images as images_table
+from imagewatch.aws.tables.images import LeaseResult
+from imagewatch.images.s3_events import ObjectEvent
+from imagewatch.images.version import ImageVersion
+from imagewatch.observability import count, logger, set_log_context
+from imagewatch.services import image_store
+from imagewatch.timestamps import iso_now, iso_utc
+
+
+def handle(event: ObjectEvent) -> None:
+    """Starts or removes what one S3 event announces. Idempotent."""
+    if not event.is_upload:
+        logger.info("Ignored: not an image.", key=event.image.key, size=event.image.size)
+    elif event.has_content:
+        admit(event.image)
+    else:
+        remove(event.image)
+
+
+def admit(image: ImageVersion, *, by_removal: bool = False) -> None:
+    """Shows the image as ANALYZING and starts its version's execution, unless that was done before. Idempotent.
+
+    `by_removal`: the version was found in S3 after a removal, and not announced by an event of its own.
+    """
+    image = replace(image, lease=secrets.token_hex(4))
+    name = image.execution_name()
+    set_log_context(image.to_state(), executions.execution_arn(name))
+    attributes = {**executions.links(name), "ReceivedAt": iso_now()}
+    result, image = image_store.acquire_lease(image, attributes, by_removal=by_removal)
+    superseded = result is LeaseResult.SUPERSEDED
+    if result is LeaseResult.FINISHED or (superseded and by_removal):
+        logger.info("Ignored: this version has been analysed, or the record reflects a newer event.", lease=result.name)
+        return
+    started = start_execution(image, name) or (not superseded and _analyze_again(image))
+    logger.info("Execution started." if started else "Execution existed already.", lease=result.name)
+
+
+def start_execution(image: ImageVersion, name: str) -> bool:
+    """Starts an execution in the next slot of the rate limiter; False when one of this name exists."""
+    executions.prepare()
+    rate_limiter.wait_for_intake_slot()
+    started = executions.start(image, name)
+    if started:
+        count("ImagesReceived")
+    return started
+
+
+def remove(removal: ImageVersion) -> None:
+    """Deletes an image that is gone from its key. The version that the removal exposed, or left in place, is admitted.
+
+    S3 is asked for the current version, because the permanent deletion of a delete marker restores the version below it.
+    """
+    set_log_context(removal.to_state(), None)
+    found = objects.current(removal.bucket, removal.key)
+    if found is None:
+        logger.info("Image removed." if image_store.remove(removal) else "Nothing to remove.")
+    elif found.version_id:  # in a bucket without versions, the object has an event of its own
+        admit(objects.version_of(found, removal, iso_utc(found.uploaded_at)), by_removal=True)
+
+
+def _analyze_again(image: ImageVersion) -> bool:
+    """Starts a second execution for a version whose record was removed and created again.
+
+    False when the version isn't current any more, or its analysis has ended.
+    """
+    if not objects.is_current(image):  # its event was delivered again after the removal
+        image_store.discard(image)
+        return False
+    name = image.execution_name(run=image.lease)
+    return images_table.set_execution(image, executions.links(name)) and start_execution(image, name)
