@@ -132,7 +132,7 @@ class Account:
 
     def run(self, name: str, event: Event) -> Any:
         """Calls the handler of `<name>Function` in the template's environment and no other, in a process that knows nothing."""
-        secrets.forget_all()
+        secrets.clear_cache()
         watchlist_table.forget()
         function = self.deployment.functions[self.ref(f"{name}Function")]
         module, _, attribute = function.handler.rpartition(".")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from imagewatch.alerts.cooldown import HOLD_SECONDS
+from imagewatch.alerts.cooldown import LEASE_SECONDS
 from imagewatch.aws.tables import alerts as alerts_table
 from imagewatch.aws.tables import image_scan as history_table
 from imagewatch.aws.tables import images as images_table
@@ -282,7 +282,7 @@ def test_a_page_leaves_time_for_its_last_alert_and_does_one_image_at_least(
 
 def test_the_function_has_time_for_a_page_and_a_claim_outlives_it(stack: Stack) -> None:
     timeout = stack.template.resources["EvaluatePageFunction"]["Properties"]["Timeout"]
-    assert PAGE_SECONDS + RESERVE_SECONDS < timeout < min(alerts_table.CLAIM_SECONDS, HOLD_SECONDS)
+    assert PAGE_SECONDS + RESERVE_SECONDS < timeout < min(alerts_table.LEASE_SECONDS, LEASE_SECONDS)
 
 
 def test_images_outside_the_time_cost_pages_but_no_page_stands_still(
@@ -439,7 +439,7 @@ def test_a_resumed_run_leaves_an_alert_to_the_page_that_was_stopped_while_that_m
         history.page(Alert=True)
     assert history.page(redrives=1, Alert=True)["Alerts"] == {**NO_ALERTS, "SentBefore": 1}
     assert stack.mailbox() == []
-    time.pass_seconds(alerts_table.CLAIM_SECONDS)
+    time.pass_seconds(alerts_table.LEASE_SECONDS)
     assert history.page(redrives=1, Alert=True)["Alerts"] == {**NO_ALERTS, "Sent": 1}
     assert len(stack.mailbox()) == 1
 

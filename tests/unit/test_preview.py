@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagewatch.alerts.cooldown import window_of
+from imagewatch.alerts.cooldown import cooldown_scope
 from imagewatch.rules.model import Cooldown, Rule, Term
 from imagewatch.rules.schedule import ActiveHours, Window
 from uploader.backfill.stored_images import Page
@@ -120,7 +120,7 @@ def test_every_match_is_sent_held_back_or_muted_as_a_cooldown_would_have_it(
     for hit in found.hits:
         moment = datetime.fromisoformat(hit.image.uploaded_at)
         assert (hit.outcome == MUTED) == bool(rule.active_hours and not rule.active_hours.contains(moment))
-        window = window_of(rule.to_record(), hit.image.source)
+        window = cooldown_scope(rule.to_record(), hit.image.source)
         if hit.outcome != MUTED and window:
             runs = window.cooldown_id in last and moment < last[window.cooldown_id] + timedelta(minutes=minutes)
             assert hit.outcome == (HELD_BACK if runs else SENT)

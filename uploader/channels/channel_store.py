@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from imagewatch.alerts.channel_health import UNCHECKED
+from imagewatch.alerts.channel import UNCHECKED
 from uploader.aws.dynamodb import scan, to_item
 from uploader.aws.errors import aws_call
 from uploader.aws.session import Aws, is_loopback

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from imagewatch.alerts.cooldown import in_words
+from imagewatch.alerts.cooldown import render_duration
 from imagewatch.images.links import image_url
 from imagewatch.images.version import ImageVersion
 from imagewatch.rules.model import Rule
@@ -254,7 +254,9 @@ def _forecast(rule: Rule, seen: Preview, start: _Start) -> list[str]:
         return [*lines, f"It is snoozed until {minute(rule.snoozed_until)}, so it sends no message."]
     most, few, channels = messages_at_most(seen), messages_at_once(seen), len(rule.channels)
     each = f" on each of its {channels} channels" if channels > 1 else ""
-    short = f" ({few:,} if it lasts no longer than the cooldown of {in_words(rule.cooldown.seconds)})" if few < most else ""
+    short = (
+        f" ({few:,} if it lasts no longer than the cooldown of {render_duration(rule.cooldown.seconds)})" if few < most else ""
+    )
     counted = "; matches that a cooldown suppresses are counted in a later message or a digest" if rule.cooldown.seconds else ""
     rest = "matches that had an alert before get no other, and alerts beyond a channel's rate are sent in digests"
     return [*lines, f"That is at most {most:,} {'message' if most == 1 else 'messages'}{each}{short}: {rest}{counted}."]

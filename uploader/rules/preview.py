@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from imagewatch.alerts.cooldown import Window, window_of
+from imagewatch.alerts.cooldown import CooldownScope, cooldown_scope
 from imagewatch.images.version import ImageVersion
 from imagewatch.rules.matching import Watchlist
 from imagewatch.rules.model import Rule
@@ -112,7 +112,7 @@ def hold_back(rule: Rule, hits: Iterable[Hit]) -> None:
     record = rule.to_record()
     silent_until: dict[str, float] = {}
     for hit in hits:
-        window = window_of(record, hit.image.source) if hit.outcome != MUTED else None
+        window = cooldown_scope(record, hit.image.source) if hit.outcome != MUTED else None
         if window is None:
             continue
         moment = datetime.fromisoformat(hit.image.uploaded_at).timestamp()
@@ -138,7 +138,7 @@ def messages_at_once(one: Preview) -> int:
     return sum(1 if window else matches for window, matches in _by_window(one).items())
 
 
-def _by_window(one: Preview) -> Counter[Window | None]:
+def _by_window(one: Preview) -> Counter[CooldownScope | None]:
     """How many matches fall under which cooldown."""
     record = one.rule.to_record()
-    return Counter(window_of(record, hit.image.source) for hit in one.hits if hit.outcome != MUTED)
+    return Counter(cooldown_scope(record, hit.image.source) for hit in one.hits if hit.outcome != MUTED)

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from imagewatch.alerts.cooldown import in_words
+from imagewatch.alerts.cooldown import render_duration
 from imagewatch.rules.model import DEFAULT_CONFIDENCE, Rule, Term
 from imagewatch.rules.schedule import snoozed
 from uploader.rules.changes import CHANGED, DELETED, NEW, Change, field_lines
@@ -136,6 +136,6 @@ def _days(days: Sequence[str]) -> str:
 
 
 def _tells(rule: Rule) -> str:
-    cooldown = f", then silent for {in_words(rule.cooldown.seconds)}" if rule.cooldown.seconds else ""
+    cooldown = f", then silent for {render_duration(rule.cooldown.seconds)}" if rule.cooldown.seconds else ""
     each = " per source" if cooldown and rule.cooldown.per_source else ""
     return f"{', '.join(rule.channels)}{cooldown}{each}"

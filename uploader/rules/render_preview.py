@@ -11,8 +11,8 @@ from typing import Any
 
 from rich.text import Text
 
-from imagewatch.alerts.alert import percent, what
-from imagewatch.alerts.cooldown import in_words
+from imagewatch.alerts.alert_text import percent, render_match
+from imagewatch.alerts.cooldown import render_duration
 from imagewatch.images.version import UPLOADS_PREFIX, ImageVersion
 from imagewatch.rules.model import Rule
 from uploader.rules.preview import HELD_BACK, MUTED, SENT, Hit, Preview
@@ -48,7 +48,7 @@ def headline(one: Preview, since: str, until: str) -> Text:
     """ "... would have matched 424 of 51,230 images, sent 37 messages (375 held back by the cooldown, ...)"."""
     rule, quiet = one.rule, []
     if one.count(HELD_BACK):
-        quiet.append(f"{one.count(HELD_BACK):,} held back by the cooldown of {in_words(rule.cooldown.seconds)}")
+        quiet.append(f"{one.count(HELD_BACK):,} held back by the cooldown of {render_duration(rule.cooldown.seconds)}")
     if one.count(MUTED):
         quiet.append(f"{one.count(MUTED):,} muted by active hours")
     sent, channels = one.count(SENT), len(rule.channels)
@@ -176,7 +176,7 @@ def _key(hit: Hit) -> str:
 
 
 def _what(hit: Hit) -> str:
-    return printable(", ".join(f"{what(match)} {percent(match['Confidence'])}" for match in hit.matches))
+    return printable(", ".join(f"{render_match(match)} {percent(match['Confidence'])}" for match in hit.matches))
 
 
 def _hit_document(hit: Hit, link: Link) -> dict[str, Any]:

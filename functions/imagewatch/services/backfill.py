@@ -18,7 +18,7 @@ from imagewatch.observability import logger, set_log_context
 from imagewatch.rules.backfill import Judgement, Progress, Run, judge
 from imagewatch.rules.matching import Watchlist
 from imagewatch.rules.model import Rule
-from imagewatch.services.delivery import Delivery
+from imagewatch.services.delivery import AlertSender
 
 PAGE_SECONDS = 20
 RESERVE_SECONDS = 50  # that the last image of a page may take: an urgent alert waits for its turn, a channel hangs
@@ -93,9 +93,9 @@ class Page:
             counts["Skipped"] += 1
             return
         if judgement and judgement.verdict and self._run.alert:
-            delivery = Delivery(judgement.image, record["Moderation"], self._sender, record.get("ExecutionArn", ""))
+            sender = AlertSender(judgement.image, record["Moderation"], self._sender, record.get("ExecutionArn", ""))
             [verdict] = self._watchlist.explained([judgement.verdict])
-            self._progress.alerts[delivery.deliver(verdict)] += 1
+            self._progress.alerts[sender.record_and_send(verdict)] += 1
         counts["Examined"] += 1
         counts["Matched"] += bool(judgement and judgement.verdict)
 

@@ -21,7 +21,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, SSLError, TimeoutError
 
-from imagewatch.alerts.cooldown import in_words
+from imagewatch.alerts.cooldown import render_duration
 from imagewatch.errors import ChannelGone, ChannelRefused, Throttled, Unavailable
 from imagewatch.text import one_line
 
@@ -73,7 +73,7 @@ def judge(answer: Answer, host: str) -> None:
     if answer.status in GONE:
         raise ChannelGone(f"{host} says that the address no longer exists ({said}).")
     if answer.status == 429:
-        wait = f" It asked for a pause of {in_words(math.ceil(answer.retry_after))}." if answer.retry_after else ""
+        wait = f" It asked for a pause of {render_duration(math.ceil(answer.retry_after))}." if answer.retry_after else ""
         raise Throttled(f"{host} takes no more messages for now ({said}).{wait}", answer.retry_after)
     if answer.status >= 500 or answer.status == 408:
         raise Unavailable(f"{host} failed ({said}).")
