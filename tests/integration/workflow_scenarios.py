@@ -96,6 +96,26 @@ def the_newest_version_is_deleted_for_good_and_then_the_other(account: Account) 
         account.announce(found, "ObjectRemoved:Delete")
 
 
+def an_event_comes_again_after_the_removal_and_a_newer_lease_takes_the_record(account: Account) -> None:
+    """Between the check that the version is gone and the release of its lease."""
+    found = account.upload("uploads/door/raced.jpg")
+    image = account.announce(found)
+    marker = account.client("s3").delete_object(Bucket=account.ref("ImagesBucket"), Key=found["key"])["VersionId"]
+    account.announce(found, "ObjectRemoved:DeleteMarkerCreated", versionId=marker)
+
+    def take_the_record() -> None:
+        account.client("dynamodb").update_item(
+            TableName=account.ref("ImagesTable"),
+            Key={"ImageId": {"S": image["ImageId"]}},
+            UpdateExpression="SET Lease = :newer",
+            ExpressionAttributeValues={":newer": {"S": "newer"}},
+        )
+
+    account.recorder.interludes["HeadObject"] = take_the_record
+    assert account.announce(found) == {}
+    remove_record(account, image)
+
+
 def a_rule(rule_id: str, *channels: str, **more: Any) -> Event:
     """A matched rule as Evaluate Watchlist gives it."""
     (rule,) = sample_event("send_alert")["Rules"]
@@ -193,6 +213,7 @@ SCENARIOS = (
     an_execution_is_interrupted_for_an_image_that_was_overwritten,
     an_image_is_removed,
     the_newest_version_is_deleted_for_good_and_then_the_other,
+    an_event_comes_again_after_the_removal_and_a_newer_lease_takes_the_record,
     a_cooldown_keeps_an_alert_back,
     an_image_goes_before_its_alert_is_sent,
     an_alert_goes_to_slack,

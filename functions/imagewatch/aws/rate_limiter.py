@@ -22,10 +22,13 @@ LONGEST_LEAD = timestamps.SECOND
 _CHANNEL_LIMITS = {"slack": 1.0}  # messages a second, below the parameter: Slack's "Rate limits" page
 
 
-def wait_for_intake_slot() -> None:
-    """Returns when the next execution may start. All concurrent intakes share the slots."""
+def wait_for_intake_slot(patience: int | None = None) -> bool:
+    """True when the next execution may start; False, at once, when no slot lies within `patience` (microseconds; None: no limit).
+
+    All concurrent intakes share the slots.
+    """
     spacing = slot_spacing(float(setting("MAX_IMAGES_PER_SECOND")))
-    RateLimiter(setting("INTAKE_RATE_LIMITER_TABLE"), {"Name": "executions"}, spacing).wait_for_slot()
+    return RateLimiter(setting("INTAKE_RATE_LIMITER_TABLE"), {"Name": "executions"}, spacing).wait_for_slot(patience)
 
 
 def wait_for_channel_slot(channel_id: str, kind: str, patience: int) -> bool:
