@@ -15,7 +15,7 @@ LISTEN   ?= 127.0.0.1
 
 export PORT WEB_PORT SAMPLES EYES
 
-.PHONY: help eyes eyes-extras up down test check bench chaos fuzz audit lock clean
+.PHONY: help eyes eyes-extras up down test check cli-reference bench chaos fuzz audit lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -67,7 +67,11 @@ check: $(VENV)/.dev-installed  ## check lint, types, prose, template and contrac
 	@$(BIN)/python -m tools.prose
 	@AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint
 	@$(BIN)/python -m tools.drawing --check
+	@$(BIN)/python -m tools.cli_reference --check
 	@$(BIN)/pytest -q tests/contract
+
+cli-reference: $(VENV)/.dev-installed  ## write docs/cli.md from the help of the commands
+	@$(BIN)/python -m tools.cli_reference
 
 bench: $(VENV)/.dev-installed  ## print tables of time, calls and cost
 	@$(BIN)/python -m bench
