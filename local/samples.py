@@ -16,6 +16,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from imagewatch.images.version import image_id
 from imagewatch.rules.model import Rule
 from local.samples_report import document, log_groups, print_report
 from local.viewer.records import ImageRecords
@@ -27,7 +28,6 @@ from uploader.terminal import Terminal
 from uploader.upload.discovery import find_files
 from uploader.upload.follow import Analysis, Follower, current_version, still_running
 from uploader.upload.image_records import ImageRecords as UploadedRecords
-from uploader.upload.keys import image_id
 from uploader.upload.plan import PlannedUpload, plan_uploads
 from uploader.upload.transfer import Uploaded, Uploader
 from uploader.upload.workers import Uploads
@@ -90,7 +90,7 @@ def load_samples(
     sent, errors = _send(stack, terminal, missing)
     uploads = sorted([*stored, *sent], key=lambda upload: upload.key)
     analyses = _follow(stack, terminal, uploads, deadline - time.monotonic(), sleep)
-    errors += [f"{one.upload.path.name}: {one.reason}." for one in analyses if not one.ended]
+    errors += [f"{one.upload.path.name}: {one.reason}." for one in analyses if not one.finished]
     return Loaded(rules, [_with_whole_record(stack, one) for one in analyses], len(sent), errors)
 
 
@@ -181,7 +181,7 @@ def _follow(
 def _with_whole_record(stack: Stack, analysis: Analysis) -> Analysis:
     """The analysis with the complete current record, which includes matched rules and the execution's ARN."""
     record = ImageRecords(stack).one(analysis.upload.image_id)
-    return replace(analysis, record=record) if record and analysis.ended else analysis
+    return replace(analysis, record=record) if record and analysis.finished else analysis
 
 
 def _parser() -> argparse.ArgumentParser:

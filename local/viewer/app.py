@@ -15,10 +15,11 @@ from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, 
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from imagewatch.images.version import image_id as id_of
 from local.viewer import history, pictures
 from local.viewer.records import ImageRecords, Position
 from local.viewer.stack import Stack, StackNotReadyError
-from uploader.upload.keys import image_id as id_of
+from local.viewer.uploads import store
 
 STATIC = Path(__file__).parent / "static"
 STATIC_FILES = {
@@ -142,8 +143,13 @@ class _Viewer:
             raise RequestEntityTooLarge(f"{name} is larger than {MAX_UPLOAD_BYTES // 2**20} MB.")
         bucket, key = self.stack.outputs["ImagesBucketName"], UPLOAD_FOLDER + _file_name(name)
         content_type = mimetypes.guess_type(key)[0] or "application/octet-stream"
-        self.stack.client("s3").put_object(Bucket=bucket, Key=key, Body=request.get_data(), ContentType=content_type)
-        return _answer({"Key": key, "ImageId": id_of(bucket, key)}, 201)
+        try:
+            stored = store(self.stack.client("s3"), bucket, key, request.get_data(), content_type)
+        except ValueError as error:
+            raise BadRequest(f"{name}: {error}.") from error
+        renamed_from = key if stored.key != key else None
+        answer = {"Key": stored.key, "ImageId": id_of(bucket, stored.key), "Again": stored.again, "RenamedFrom": renamed_from}
+        return _answer(answer, 201)
 
     def thumbnail(self, request: Request, image_id: str) -> Response:
         return self._shown(request, pictures.thumbnail(self.stack, self._record(image_id)))

@@ -212,8 +212,26 @@ def test_an_upload_goes_to_the_browsers_folder_under_its_own_name(browser: Clien
     assert answer.json == {
         "Key": key,
         "ImageId": hashlib.sha256(f"{BUCKET}\n{key}".encode()).hexdigest()[:32],
+        "Again": False,
+        "RenamedFrom": None,
     }
     assert boto3.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"photo"
+
+
+def test_an_upload_never_replaces_another_picture_of_the_same_name(browser: Client) -> None:
+    def put(data: bytes) -> dict[str, Any]:
+        answer = browser.put("/api/uploads/photo.jpg", data=data, headers={"X-Imagewatch": "upload"})
+        assert answer.status_code == 201
+        return dict(answer.json)
+
+    first, second, again, second_again = put(b"one"), put(b"two"), put(b"one"), put(b"two")
+
+    assert first["Key"] == again["Key"] == second["RenamedFrom"] == "uploads/browser/photo.jpg"
+    assert second["Key"] == second_again["Key"] == f"uploads/browser/photo-{hashlib.sha256(b'two').hexdigest()[:8]}.jpg"
+    assert second["ImageId"] != first["ImageId"]
+    assert [one["Again"] for one in (first, second, again, second_again)] == [False, False, True, True]
+    for stored, content in ((first, b"one"), (second, b"two")):
+        assert boto3.client("s3").get_object(Bucket=BUCKET, Key=stored["Key"])["Body"].read() == content
 
 
 @pytest.mark.parametrize("name", ["a/b/../photo.jpg", "C:\\photos\\photo.jpg", "pho\x00to.jpg", "photo.jpg "])

@@ -12,13 +12,13 @@ import pytest
 from rich.console import Console
 
 from uploader.terminal import printable
-from uploader.upload.discovery import NOT_AN_IMAGE, LeftOut
+from uploader.upload.discovery import NOT_AN_IMAGE, UnsentFile
 from uploader.upload.follow import REPLACED, Analysis
 from uploader.upload.image_records import plain
 from uploader.upload.plan import PlannedUpload
 from uploader.upload.render import analysis_lines, analysis_table, failure_line, summary_lines
 from uploader.upload.render_findings import label_words, moderation_words, most_specific, rule_words
-from uploader.upload.summary import Results
+from uploader.upload.summary import UploadSummary
 from uploader.upload.transfer import NotUploaded, Uploaded, ascii_metadata
 
 CAT = {"Name": "Cat", "Confidence": 98.7, "Parents": ["Animal", "Pet"]}
@@ -37,8 +37,8 @@ def planned(name: str) -> PlannedUpload:
     return PlannedUpload(Path(name), f"uploads/cam/{name}", 1000, "image/jpeg")
 
 
-def results(*names: str, **more: Any) -> Results:
-    return Results([planned(name) for name in names], [], more.pop("skipped", []), **more)
+def results(*names: str, **more: Any) -> UploadSummary:
+    return UploadSummary([planned(name) for name in names], [], more.pop("skipped", []), **more)
 
 
 def rendered(*analyses: Analysis) -> str:
@@ -112,7 +112,7 @@ def test_tells_once_why_moderation_was_not_checked() -> None:
 
 def test_no_file_name_can_command_the_terminal() -> None:
     assert printable("a\x1b[31mb\u202e.jpg\n") == r"a\x1b[31mb\u202e.jpg\n"
-    assert "\x1b" not in failure_line(LeftOut("\x1b]0;title\x07.jpg", "bad")).plain
+    assert "\x1b" not in failure_line(UnsentFile("\x1b]0;title\x07.jpg", "bad")).plain
 
 
 def test_a_file_name_is_not_read_as_markup() -> None:
@@ -120,7 +120,7 @@ def test_a_file_name_is_not_read_as_markup() -> None:
 
 
 def test_the_summary_counts_and_names_what_was_skipped() -> None:
-    skipped = [LeftOut(f"note{number}.txt", NOT_AN_IMAGE) for number in range(12)]
+    skipped = [UnsentFile(f"note{number}.txt", NOT_AN_IMAGE) for number in range(12)]
     lines = [line.plain for line in summary_lines(results(skipped=skipped), "", 0)]
     assert lines[0] == "Nothing was uploaded: no images were found."
     assert lines[1].startswith("12 files skipped: not images (use --all to send them too): note0.txt, ")
@@ -158,7 +158,7 @@ def test_the_document_keeps_the_order_of_the_plan_and_lists_what_was_never_sent(
 def test_the_exit_code_says_whether_every_image_was_analysed(status: str, ended: bool, code: int) -> None:
     done = results("a.jpg", waited=True)
     done.add(uploaded())
-    done.add_analysis(Analysis(uploaded(), status, ended=ended))
+    done.add_analysis(Analysis(uploaded(), status, finished=ended))
     assert done.exit_code == code
 
 

@@ -1,4 +1,4 @@
-"""Reads what the pipeline has recorded about images, as plain Python values."""
+"""Reads the records of images, as plain Python values."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Record = Mapping[str, Any]
 
 
 class ImageRecords:
-    """The ImagesTable of a stack, read only. Raises what boto3 raises."""
+    """The images table of a stack, read only. Raises what boto3 raises."""
 
     def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
         self._dynamodb, self._table = dynamodb, table
         self._deserialize = TypeDeserializer().deserialize
 
     def read(self, image_ids: Sequence[str]) -> dict[str, Record]:
-        """The records that exist, by ImageId. One that DynamoDB has left out for now is missing: ask again later."""
+        """The records that exist, by ImageId. One that DynamoDB didn't return this time is missing; the caller reads again."""
         found: dict[str, Record] = {}
         for start in range(0, len(image_ids), BATCH_SIZE):
             for record in self._read_batch(image_ids[start : start + BATCH_SIZE]):

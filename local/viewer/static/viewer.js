@@ -323,7 +323,9 @@ async function send(row) {
   row.said.textContent = "uploading …";
   try {
     const stored = await fetchJson(`/api/uploads/${encodeURIComponent(row.file.name)}`, { method: "PUT", body: row.file, headers: { "X-Imagewatch": "upload" } });
-    row.said.replaceChildren(el("a", { href: `/images/${stored.ImageId}` }, "uploaded"));
+    const did = stored.Again ? "uploaded again: the same picture was there already" : "uploaded";
+    const renamed = stored.RenamedFrom ? ` as ${stored.Key.split("/").pop()}: another picture has this name` : "";
+    row.said.replaceChildren(el("a", { href: `/images/${stored.ImageId}` }, did + renamed));
   } catch (error) {
     row.said.className = "bad";
     row.said.textContent = error.message;
