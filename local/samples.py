@@ -151,7 +151,7 @@ def _send(stack: Stack, terminal: Terminal, planned: list[PlannedUpload]) -> tup
         terminal.note("All samples are already uploaded.")
         return [], []
     terminal.note(f"Uploading {len(planned)} sample images ...")
-    uploader = Uploader(stack.client("s3"), stack.outputs["ImagesBucketName"], SOURCE, lambda _count: None)
+    uploader = Uploader(stack.client("s3"), stack.outputs["ImagesBucketName"], SOURCE, lambda _count: None, replace=True)
     outcomes = list(Uploads(planned, uploader.upload, min(UPLOADS_AT_ONCE, len(planned))))
     sent = [outcome for outcome in outcomes if isinstance(outcome, Uploaded)]
     failed = [f"{one.path.name} was not uploaded: {one.reason}" for one in outcomes if not isinstance(one, Uploaded)]

@@ -52,4 +52,4 @@ def _create(s3: Any, key: str, arguments: Mapping[str, Any]) -> bool:
 
 def _has_content(head: Mapping[str, Any], sha256: str, body: bytes) -> bool:
     known = head["Metadata"].get("sha256")
-    return known == sha256 if known else head["ETag"].strip('"') == hashlib.md5(body, usedforsecurity=False).hexdigest()
+    return bool(known == sha256 if known else head["ETag"].strip('"') == hashlib.md5(body, usedforsecurity=False).hexdigest())
