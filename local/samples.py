@@ -101,7 +101,7 @@ def add_rules(stack: Stack, rules: list[Rule]) -> list[str]:
         try:
             stack.client("dynamodb").put_item(
                 TableName=stack.outputs["WatchlistTableName"],
-                Item=to_item(rule.to_record()),
+                Item=to_item(rule.to_item()),
                 ConditionExpression="attribute_not_exists(RuleId)",
             )
         except ClientError as error:

@@ -18,7 +18,7 @@ from moto import mock_aws
 
 from imagewatch.aws import clients
 from imagewatch.aws.dynamodb import from_item, to_item
-from imagewatch.aws.tables import rules as watchlist_table
+from imagewatch.aws.tables import rules as rules_table
 from imagewatch.images.version import ImageVersion, comparable_sequencer
 from imagewatch.services import image_store
 from local.emulator.moto_patches import dynamodb_speed
@@ -119,7 +119,7 @@ def stack(template: Template, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack
         monkeypatch.setenv(name, value)
     with mock_aws():
         clients.client.cache_clear()
-        watchlist_table.forget()
+        rules_table.clear_cache()
         stack = Stack(template, monkeypatch)
         _create(stack)
         yield stack

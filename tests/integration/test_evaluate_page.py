@@ -12,7 +12,7 @@ import pytest
 
 from imagewatch.alerts.cooldown import LEASE_SECONDS
 from imagewatch.aws.tables import alerts as alerts_table
-from imagewatch.aws.tables import image_scan as history_table
+from imagewatch.aws.tables import image_scan
 from imagewatch.aws.tables import images as images_table
 from imagewatch.errors import InvalidRule, InvalidRun, Throttled, Unavailable
 from imagewatch.images.version import ImageVersion, comparable_sequencer
@@ -111,14 +111,14 @@ def time(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
 @pytest.fixture
 def before_each_write(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str], None]], None]:
     """Lets something happen between the reading of a record and each attempt to write it."""
-    rewrite = history_table.rewrite
+    rewrite = image_scan.update_matched_rules
 
     def happens(what: Callable[[str], None]) -> None:
         def interrupted(item: Any, matched: Any) -> Any:
             what(item["ImageId"]["S"])
             return rewrite(item, matched)
 
-        monkeypatch.setattr(history_table, "rewrite", interrupted)
+        monkeypatch.setattr(image_scan, "update_matched_rules", interrupted)
 
     return happens
 
@@ -290,14 +290,14 @@ def test_images_outside_the_time_cost_pages_but_no_page_stands_still(
 ) -> None:
     for n in range(4):
         history.image(f"image-{n}", uploaded_at="2020-01-01T00:00:00.000Z")
-    monkeypatch.setattr(history_table, "PAGE_SIZE", 2)
-    read = history_table.read
+    monkeypatch.setattr(image_scan, "PAGE_SIZE", 2)
+    read = image_scan.read
 
     def slow(*arguments: Any) -> Any:
         time.pass_seconds(PAGE_SECONDS)
         return read(*arguments)
 
-    monkeypatch.setattr(history_table, "read", slow)
+    monkeypatch.setattr(image_scan, "read", slow)
     pages = history.pages(Since="2026-01-01T00:00:00Z")
     assert len({str(page["Cursor"]) for page in pages}) == len(pages) > 1
     assert counts(pages[-1]) == (0, 0, 0, 0, 0)

@@ -430,7 +430,7 @@ def test_a_rule_is_switched_off_and_on(deployed: Stack, capsys: Output) -> None:
 def test_a_snooze_has_an_end(deployed: Stack, capsys: Output) -> None:
     deployed.put_item("WatchlistTable", GATE)
     assert main(["rules", "snooze", "gate", "--for", "2h"]) == 0
-    assert Rule.from_record(watchlist(deployed)["gate"]).snoozed_until > watchlist(deployed)["gate"]["UpdatedAt"]
+    assert Rule.from_item(watchlist(deployed)["gate"]).snoozed_until > watchlist(deployed)["gate"]["UpdatedAt"]
     assert main(["rules", "snooze", "gate", "--until", "2099-01-31T08:00+01:00"]) == 0
     assert watchlist(deployed)["gate"]["SnoozedUntil"] == "2099-01-31T07:00:00.000Z"
     assert "It sends no alerts until 2099-01-31 07:00 UTC" in capsys.readouterr().out
@@ -632,10 +632,10 @@ def test_what_is_exported_is_taken_back_unchanged(deployed: Stack, folder: Path,
 
 
 def test_the_functions_read_what_the_client_has_written(deployed: Stack) -> None:
-    from imagewatch.aws.tables import rules as watchlist_table
+    from imagewatch.aws.tables import rules as rules_table
 
     assert main(["rules", "import", "rules.yaml"]) == 0
     deployed.handler("EvaluateWatchlist")
-    current, invalid = watchlist_table.current()
+    current, invalid = rules_table.current()
     assert invalid == []
     assert {rule.rule_id for rule in current.rules} == {"gate", "cat-on-the-sofa"}

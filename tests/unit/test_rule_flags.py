@@ -8,7 +8,7 @@ import click
 import pytest
 
 from imagewatch.rules.model import Cooldown, Rule, Term
-from imagewatch.rules.schedule import ActiveHours, Window
+from imagewatch.rules.schedule import ActiveHours, ActiveWindow
 from uploader.commands.rule_options import rule_flags
 from uploader.errors import UsageError
 from uploader.rules.flags import RuleFlags, changed_by, rule_from, term_in
@@ -88,14 +88,14 @@ EVERY_DAY = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 @pytest.mark.parametrize(
     ("text", "window"),
     [
-        ("22:00-06:00", Window(EVERY_DAY, 1320, 360)),
-        ("mon-fri 08:00-18:30", Window(EVERY_DAY[:5], 480, 1110)),
-        ("Sat,Sun  00:00-00:00", Window(EVERY_DAY[5:], 0, 0)),
-        ("fri-mon,wed 07:05-08:00", Window(("mon", "wed", "fri", "sat", "sun"), 425, 480)),
-        ("sun 07:00-08:00", Window(("sun",), 420, 480)),
+        ("22:00-06:00", ActiveWindow(EVERY_DAY, 1320, 360)),
+        ("mon-fri 08:00-18:30", ActiveWindow(EVERY_DAY[:5], 480, 1110)),
+        ("Sat,Sun  00:00-00:00", ActiveWindow(EVERY_DAY[5:], 0, 0)),
+        ("fri-mon,wed 07:05-08:00", ActiveWindow(("mon", "wed", "fri", "sat", "sun"), 425, 480)),
+        ("sun 07:00-08:00", ActiveWindow(("sun",), 420, 480)),
     ],
 )
-def test_active_hours_are_windows_of_the_week(text: str, window: Window) -> None:
+def test_active_hours_are_windows_of_the_week(text: str, window: ActiveWindow) -> None:
     rule = added("Gate", "--any", "Person", "--active", text, "--time-zone", "Europe/Berlin")
     assert rule.active_hours == ActiveHours("Europe/Berlin", (window,))
 
@@ -161,10 +161,10 @@ def test_a_cooldown_keeps_what_is_not_said_of_it() -> None:
 
 
 def test_active_hours_are_changed_moved_to_another_clock_and_ended() -> None:
-    night = Window(EVERY_DAY, 1320, 360)
+    night = ActiveWindow(EVERY_DAY, 1320, 360)
     hours = replace(RULE, severity="critical", bypass_quiet_hours=True, active_hours=ActiveHours("Europe/Berlin", (night,)))
     weekend = edited(hours, "--active", "sat,sun 00:00-00:00")
-    assert weekend.active_hours == ActiveHours("Europe/Berlin", (Window(("sat", "sun"), 0, 0),))
+    assert weekend.active_hours == ActiveHours("Europe/Berlin", (ActiveWindow(("sat", "sun"), 0, 0),))
     moved = edited(hours, "--time-zone", "America/Lima", "--no-bypass-quiet-hours")
     assert (moved.active_hours, moved.bypass_quiet_hours) == (ActiveHours("America/Lima", (night,)), False)
     assert edited(hours, "--active", "always").active_hours is None

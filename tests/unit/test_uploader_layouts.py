@@ -30,7 +30,7 @@ LONG_ID = "a-rule-with-an-id-that-is-as-long-as-an-id-may-be-0123456789-abc"
 
 def stored(rule_id: str, **more: Any) -> Stored:
     record = {"RuleId": rule_id, "Name": "A", "AnyOf": [{"Term": "Golden Retriever"}, {"Term": "Person"}], **more}
-    return Stored(record, Rule.from_record(record))
+    return Stored(record, Rule.from_item(record))
 
 
 def shown(what: RenderableType, width: int, *, terminal: bool = True) -> list[str]:

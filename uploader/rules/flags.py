@@ -115,7 +115,7 @@ def rule_from(name: str, rule_id: str | None, flags: RuleFlags) -> Rule:
 
 def changed_by(flags: RuleFlags, rule: Rule) -> Rule:
     """The rule with what the flags of `edit` say. Raises UsageError."""
-    record = _with_flags(rule.to_record(), flags)
+    record = _with_flags(rule.to_item(), flags)
     if flags.name is not None:
         record["Name"] = flags.name
     for text, confidence in flags.min_confidence or ():
@@ -165,6 +165,6 @@ def _cooldown(before: Mapping[str, Any], flags: RuleFlags) -> dict[str, Any]:
 
 def _checked(record: Mapping[str, Any]) -> Rule:
     try:
-        return Rule.from_record(record)
+        return Rule.from_item(record)
     except InvalidRule as error:
-        raise UsageError.of_several(error.problems, f"{len(error.problems)} mistakes; nothing was done.") from error
+        raise UsageError.of_several([*map(str, error.problems)], f"{len(error.problems)} mistakes; nothing was done.") from error

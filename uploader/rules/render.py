@@ -11,7 +11,7 @@ from rich.text import Text
 
 from imagewatch.alerts.cooldown import render_duration
 from imagewatch.rules.model import DEFAULT_CONFIDENCE, Rule, Term
-from imagewatch.rules.schedule import snoozed
+from imagewatch.rules.schedule import is_snoozed
 from uploader.rules.changes import CHANGED, DELETED, NEW, Change, field_lines
 from uploader.rules.files import to_yaml
 from uploader.rules.rule_store import Stored
@@ -34,7 +34,7 @@ def state_of(stored: Stored, now: datetime) -> str:
         return "invalid"
     if not stored.rule.enabled:
         return "off"
-    return f"snoozed until {minute(stored.rule.snoozed_until)}" if snoozed(stored.rule, now) else "on"
+    return f"snoozed until {minute(stored.rule.snoozed_until)}" if is_snoozed(stored.rule, now) else "on"
 
 
 def rules_table(rules: Iterable[Stored], now: datetime) -> TableOrLines:
@@ -126,7 +126,7 @@ def _where(rule: Rule) -> str:
 def _when(rule: Rule) -> str:
     if rule.active_hours is None:
         return "always"
-    windows = (window.to_record() for window in rule.active_hours.windows)
+    windows = (window.to_item() for window in rule.active_hours.windows)
     shown = ", ".join(f"{_days(window['Days'])} {window['From']}-{window['To']}" for window in windows)
     return f"{shown} ({rule.active_hours.time_zone})" + (", or any time" if rule.bypass_quiet_hours else "")
 

@@ -104,7 +104,7 @@ class Rules:
         with aws_call("write the rule (dynamodb:PutItem)"), _or_else(lost):
             self._aws.dynamodb.put_item(
                 TableName=self._table,
-                Item=to_item(rule.to_record()),
+                Item=to_item(rule.to_item()),
                 ConditionExpression=condition,
                 **({"ExpressionAttributeValues": to_item(values)} if values else {}),  # type: ignore[arg-type]
             )
@@ -116,7 +116,7 @@ class LostRaceError(CommandError):
 
 def _stored(record: dict[str, Any]) -> Stored:
     try:
-        return Stored(record, Rule.from_record(record))
+        return Stored(record, Rule.from_item(record))
     except InvalidRule as error:
         return Stored(record, None, str(error))
 

@@ -29,8 +29,8 @@ MAX_RENDITIONS = 200  # listed in a record, which has room for 400 KB in all
 
 _FINDINGS = (
     "Reason", "Labels", "LabelsOmitted", "Moderation", "Text", "TextOmitted", "TextUnavailable", "ModelVersions",
-    "MatchedRules", "Format", "Width", "Height", "Sha256", "Thumbnail", "AnalysisCopy", "Conversion", "Frames", "Coverage",
-    "AnalyzedAt",
+    "MatchedRules", "RulesOmitted", "Format", "Width", "Height", "Sha256", "Thumbnail", "AnalysisCopy", "Conversion", "Frames",
+    "Coverage", "AnalyzedAt",
 )  # fmt: skip
 _OWNED = "#Version = :owner_version AND #Lease = :owner_lease"
 
