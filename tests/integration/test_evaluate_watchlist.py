@@ -55,7 +55,8 @@ def test_a_rule_that_cannot_be_read_is_logged_and_silences_no_other(
     stack.put_item("WatchlistTable", PERSON)
     assert evaluate(stack, sample, announced)["MatchCount"] == 1
     (problem,) = [entry for entry in caplog.records if entry.levelname == "ERROR"]
-    assert problem.reason == "Rule broken: Terms must be a list with at least one entry, unless AllOf has one."  # type: ignore[attr-defined]
+    says = "Rule broken: Terms must be a list with at least one entry, unless AllOf, Sources or KeyPrefixes has one."
+    assert problem.reason == says  # type: ignore[attr-defined]
 
 
 def test_an_overtaken_version_is_evaluated_without_touching_the_record(stack: Stack, uploaded: Event, sample: Any) -> None:
