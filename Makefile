@@ -5,13 +5,10 @@ SHELL := /bin/bash
 PYTHON   ?= python3
 VENV     := .venv
 BIN      := $(VENV)/bin
-PORT     ?= 4566
-WEB_PORT ?= 8080
 SAMPLES  ?= 1
-# full: models that recognise things; small: only faces and QR codes, nothing is fetched.
-EYES     ?= full
-# LISTEN=0.0.0.0 accepts connections from containers too, as `sam local invoke` needs.
-LISTEN   ?= 127.0.0.1
+# PORT (default 4566) is the port of all services, WEB_PORT (default 8080) the page's.
+# EYES=full (default): models that recognise things; EYES=small: only faces and QR codes, nothing is fetched.
+# LISTEN=0.0.0.0 accepts connections from containers too, as `sam local invoke` needs. Default: 127.0.0.1.
 
 export PORT WEB_PORT SAMPLES EYES
 
@@ -22,6 +19,7 @@ help:  ## list the targets
 
 $(BIN)/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Imagewatch needs Python 3.11 or newer; $(PYTHON) is older. Try: make $(MAKECMDGOALS) PYTHON=python3.13"; exit 1; }
+	@[ -w . ] || { echo "Imagewatch can't be installed: the folder $(CURDIR) is read-only. Copy the checkout to a folder that you can write to."; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "Python can't create a virtual environment. On Debian and Ubuntu, run: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
 
@@ -50,11 +48,11 @@ eyes-extras: $(VENV)/.local-installed
 	  { $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/eyes-extras.txt 2>$(VENV)/eyes.log && cp requirements/eyes-extras.txt $(VENV)/.eyes-extras-requirements; } || \
 	  echo "The packages for text and faces could not be installed (see $(VENV)/eyes.log)."
 
-up: $(VENV)/.local-installed eyes  ## start Imagewatch on this machine and analyse sample photos (PORT, WEB_PORT, SAMPLES=0, EYES=small)
-	@$(BIN)/python -m local --detach --host $(LISTEN)
+up: $(VENV)/.local-installed eyes  ## start Imagewatch on this machine and analyse sample photos (PORT, WEB_PORT, LISTEN, SAMPLES=0, EYES=small)
+	@$(BIN)/python -m local --detach $(if $(LISTEN),--host $(LISTEN))
 	@if [ "$(SAMPLES)" != 0 ]; then $(BIN)/python -m local.samples; fi
 
-down: $(VENV)/.local-installed  ## stop the local stack
+down: $(VENV)/.local-installed  ## stop the local stack and discard its photos, records, rules and alerts
 	@$(BIN)/python -m local --stop
 
 test: $(VENV)/.dev-installed eyes eyes-extras  ## run every test that needs neither an AWS account nor a container engine

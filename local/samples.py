@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from imagewatch.images.version import image_id
 from imagewatch.rules.model import Rule
+from local.emulator.isolation import isolate
 from local.samples_report import document, log_groups, print_report
 from local.viewer.records import ImageRecords
 from local.viewer.stack import Stack, StackNotReadyError
@@ -60,16 +61,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     terminal = Terminal(quiet=args.json)
     stack = Stack(args.endpoint_url)
     try:
+        web_url = args.web_url or stack.page_address()
         loaded = load_samples(stack, terminal)
         mails = stack.mailbox()
         groups = [] if args.json else log_groups(stack)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted. The local stack still runs and analyses what was uploaded; `make down` stops it.\n")
+        return 130
     except (StackNotReadyError, CommandError, BotoCoreError, ClientError) as error:
         sys.stderr.write(f"The samples couldn't be loaded: {error}\n")
         return 1
     if args.json:
         terminal.print_json(document(loaded, mails))
     else:
-        print_report(terminal, loaded, mails, args.endpoint_url, args.web_url, groups)
+        print_report(terminal, loaded, mails, args.endpoint_url, web_url, groups)
     for message in loaded.errors:
         sys.stderr.write(message + "\n")
     return loaded.exit_code
@@ -186,13 +191,13 @@ def _with_whole_record(stack: Stack, analysis: Analysis) -> Analysis:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local.samples", description="Upload the sample photos and show the results.")
-    endpoint = f"http://localhost:{os.environ.get('PORT', '4566')}"
-    web = f"http://localhost:{os.environ.get('WEB_PORT', '8080')}"
+    endpoint = f"http://localhost:{os.environ.get('PORT') or '4566'}"
     parser.add_argument("--endpoint-url", default=endpoint, help="The endpoint of the local stack. Default: %(default)s.")
-    parser.add_argument("--web-url", default=web, help="The address of the viewer. Default: %(default)s.")
+    parser.add_argument("--web-url", help="The page's address. Default: the running stack's.")
     parser.add_argument("--json", action="store_true", help="Print only a JSON document.")
     return parser
 
 
 if __name__ == "__main__":
+    isolate()
     raise SystemExit(main())

@@ -62,7 +62,8 @@ class Options:
 class Emulator:
     """All parts of the emulator. Start `forks` as early as possible: it needs a second to get ready.
 
-    `addresses` are further entries of the health document, such as the URL of a server that runs beside the endpoint.
+    The health document also shows `addresses`, the URLs of the servers that run beside the endpoint, and `described`, what the
+    instance runs.
     """
 
     def __init__(self, options: Options, forks: ForkServerClient) -> None:
@@ -73,6 +74,7 @@ class Emulator:
         self._objects = options.state / "objects"
         self._pollers: list[QueuePoller] = []
         self.addresses: dict[str, str] = {}
+        self.described: dict[str, Any] = {}
         self.status = "starting"
         self.faults = Faults()
         self.mailbox = Mailbox(options.state / "mailbox")
@@ -82,7 +84,14 @@ class Emulator:
         self.engine = options.recognition.engine()
         self.services = MotoServices()
         self.gateway = Gateway(
-            self.services, self.identities, self.faults, self.mailbox, self.engine, self.health, options.region
+            self.services,
+            self.identities,
+            self.faults,
+            self.mailbox,
+            self.engine,
+            self.health,
+            lambda: self.addresses.get("web"),
+            options.region,
         )
         self.server = HttpServer(options.host, options.port, self.gateway)
         self.services.port = self.server.port
@@ -165,15 +174,15 @@ class Emulator:
             "functions": self.runner.counts(),
             "executions": self.executions.counts(),
         }
-        problems = [reason for reason in parts["queues"].values() if reason != "ok"]
+        problems = self.problems()
         if not self._forks.alive():
-            problems.append("the fork server has ended")
             parts["workers"] = "down"
         status = "degraded" if self.status == "ok" and problems else self.status
         body = {
             "status": status,
             "endpoint": self.endpoint,
             **self.addresses,
+            **self.described,
             "pid": os.getpid(),
             "fork_server_pid": self._forks.pid,
             "uptime_seconds": round(time.monotonic() - self._started, 1),
@@ -181,6 +190,13 @@ class Emulator:
             "components": parts,
         }
         return (200 if status == "ok" else 503), body
+
+    def problems(self) -> list[str]:
+        """What is wrong now, in sentences without a full stop. A problem that is over disappears."""
+        found = [poller.problem for poller in self._pollers if poller.problem]
+        if not self._forks.alive():
+            found.append("the fork server has ended")
+        return found
 
     def stop(self) -> None:
         """Stop the workers and the endpoint, and delete the objects' files."""
@@ -196,7 +212,7 @@ class Emulator:
 def root_clients(endpoint: str, region: str) -> Callable[[str], Any]:
     """A function that returns the boto3 client for a service name, with the permissions of the account's root user."""
     session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=region)  # noqa: S106
-    config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, read_timeout=30)
+    config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, read_timeout=30, proxies={})
 
     @functools.cache
     def client(service: str) -> Any:

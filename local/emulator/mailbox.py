@@ -17,15 +17,21 @@ from local.emulator.timestamps import iso
 
 SENDER = "AWS Notifications <no-reply@sns.amazonaws.com>"
 DEFAULT_SUBJECT = "AWS Notification Message"
+_OWN_FILES = "[0-9]*T[0-9]*Z-[0-9]*.eml"
 _NOT_IN_A_SUBJECT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class Mailbox:
-    """Keeps delivered messages in memory and writes each to a file in `directory`. Files of earlier runs stay. Thread-safe."""
+    """Keeps delivered messages in memory and writes each to a file in `directory`. Thread-safe.
+
+    The files of an earlier run are deleted: the folder and `list` always show the same messages.
+    """
 
     def __init__(self, directory: Path | str) -> None:
         self._directory = Path(directory)
         self._directory.mkdir(parents=True, exist_ok=True)
+        for file in self._directory.glob(_OWN_FILES):
+            file.unlink()
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._delivered: list[dict[str, str]] = []

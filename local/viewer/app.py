@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import mimetypes
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from wsgiref.types import WSGIApplication
@@ -43,14 +43,20 @@ class Mailbox(Protocol):
     def list(self) -> Sequence[Mapping[str, Any]]: ...
 
 
-def make_app(endpoint_url: str | None, *, mailbox: Mailbox | None = None) -> WSGIApplication:
-    """The application for the stack at `endpoint_url`. Without `mailbox`, e-mails are read from the endpoint."""
-    return _Viewer(Stack(endpoint_url), mailbox)
+def make_app(
+    endpoint_url: str | None, *, mailbox: Mailbox | None = None, problems: Callable[[], Sequence[str]] = tuple
+) -> WSGIApplication:
+    """The application for the stack at `endpoint_url`. Without `mailbox`, e-mails are read from the endpoint.
+
+    `problems` returns what is wrong with the stack now, in sentences.
+    """
+    return _Viewer(Stack(endpoint_url), mailbox, problems)
 
 
 class _Viewer:
-    def __init__(self, stack: Stack, mailbox: Mailbox | None) -> None:
+    def __init__(self, stack: Stack, mailbox: Mailbox | None, problems: Callable[[], Sequence[str]]) -> None:
         self.stack = stack
+        self.problems = problems
         self.images = ImageRecords(stack)
         self.read_mailbox = mailbox.list if mailbox else stack.mailbox
         self.routes = Map(
@@ -66,6 +72,7 @@ class _Viewer:
                 Rule("/api/images/<image_id>", endpoint=self.show_image),
                 Rule("/api/executions/<path:arn>", endpoint=self.show_execution),
                 Rule("/api/mailbox", endpoint=self.list_mail),
+                Rule("/api/problems", endpoint=self.list_problems),
                 Rule("/api/uploads/<path:name>", endpoint=self.upload, methods=["PUT"]),
                 Rule("/thumbnails/<image_id>", endpoint=self.thumbnail),
                 Rule("/pictures/<image_id>", endpoint=self.picture),
@@ -132,6 +139,9 @@ class _Viewer:
     def list_mail(self, _request: Request) -> Response:
         mails = [{"number": number, **mail} for number, mail in enumerate(self.read_mailbox(), start=1)]
         return _answer({"mails": mails[::-1]})
+
+    def list_problems(self, _request: Request) -> Response:
+        return _answer({"problems": list(self.problems())})
 
     def upload(self, request: Request, name: str) -> Response:
         """Store the request's body under uploads/browser/. The required header prevents uploads from pages of other sites."""

@@ -84,7 +84,7 @@ def test_a_taken_port_is_an_error_with_a_suggestion(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         ended = run_until_end("local", "--port", port, "--web-port", "0", "--state", str(tmp_path))
     assert ended.returncode == 1
-    assert f"Port {port} is taken" in ended.stderr
+    assert f"port {port} is taken" in ended.stderr
 
 
 def run_until_end(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:

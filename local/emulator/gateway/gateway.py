@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from moto.s3.models import s3_backends
 from moto.sns.models import sns_backends
@@ -36,7 +36,10 @@ JSON = [("Content-Type", "application/json")]
 
 
 class Gateway:
-    """An application for HttpServer. `health` returns status and document of /_local/health."""
+    """An application for HttpServer. `health` returns status and document of /_local/health.
+
+    `page` returns the address of the page that a browser is sent to, or None.
+    """
 
     def __init__(
         self,
@@ -46,8 +49,10 @@ class Gateway:
         mailbox: Mailbox,
         engine: Engine,
         health: Callable[[], tuple[int, dict[str, Any]]],
+        page: Callable[[], str | None],
         region: str,
     ) -> None:
+        self._page = page
         self._services = services
         self._identities = identities
         self._faults = faults
@@ -66,6 +71,8 @@ class Gateway:
     def __call__(self, request: Request) -> Response:
         if request.target.startswith("/_local/"):
             return self._local(request)
+        if (page := self._page()) and _from_a_browser(request):
+            return Response(302, [("Location", page_address(page, request.headers.get("host", "")))])
         call = identify(
             request.method, request.headers.get("host", ""), request.path, request.query, request.headers, request.body
         )
@@ -164,3 +171,18 @@ class Gateway:
                     {"error": f"{request.path} is unknown; known: /_local/health, /_local/mailbox, /_local/faults"},
                 )
         return Response(status, JSON, json.dumps(body, indent=2).encode() + b"\n")
+
+
+def _from_a_browser(request: Request) -> bool:
+    """Whether a browser asks for the endpoint's address itself. SDKs don't ask for HTML, and sign their requests."""
+    asks_for_html = "text/html" in request.headers.get("accept", "")
+    return request.method == "GET" and request.target == "/" and asks_for_html and "authorization" not in request.headers
+
+
+def page_address(page: str, host: str) -> str:
+    """The page's address under the name by which the browser knows this machine, from its Host header."""
+    parts, asked = urlsplit(page), urlsplit(f"//{host}").hostname
+    if not asked:
+        return page
+    name = f"[{asked}]" if ":" in asked else asked
+    return f"{parts.scheme}://{name}:{parts.port}/"
