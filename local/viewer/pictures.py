@@ -23,8 +23,8 @@ class Picture(NamedTuple):
 
 def thumbnail(stack: Stack, record: dict[str, Any]) -> Picture | None:
     """The thumbnail from the renditions bucket. An image that has none, such as a failed one, is shown as it was uploaded."""
-    key = record.get("Thumbnail") or f"{THUMBNAILS_PREFIX}{record['ImageId']}/{record.get('Version', '')}.jpg"
-    return _rendition(stack, key) or _upload(stack, record)
+    key = record.get("Thumbnail") or _written_thumbnail(stack, record)
+    return (_rendition(stack, key) if key else None) or _upload(stack, record)
 
 
 def picture(stack: Stack, record: dict[str, Any]) -> Picture | None:
@@ -38,6 +38,13 @@ def picture(stack: Stack, record: dict[str, Any]) -> Picture | None:
         if converted:
             return converted
     return _upload(stack, record) or thumbnail(stack, record)
+
+
+def _written_thumbnail(stack: Stack, record: dict[str, Any]) -> str | None:
+    """The key of a thumbnail that was written before the analysis failed, or None."""
+    prefix = f"{THUMBNAILS_PREFIX}{record['ImageId']}/{record.get('Version', '')}"
+    found = stack.client("s3").list_objects_v2(Bucket=stack.outputs["RenditionsBucketName"], Prefix=prefix).get("Contents", [])
+    return str(max(found, key=lambda entry: entry["LastModified"])["Key"]) if found else None
 
 
 def _upload(stack: Stack, record: dict[str, Any]) -> Picture | None:

@@ -347,6 +347,7 @@ addEventListener("drop", (event) => {
   dragDepth = 0;
   veil.hidden = true;
   upload(event.dataTransfer.files);
+  galleryScroll = 0; // the newest images are on top
   if (location.pathname !== "/") go("/");
 });
 
@@ -397,7 +398,7 @@ function back() {
 // The steps of an image's execution. They are read when they are opened, and while they are open.
 function stepsSection() {
   const body = el("div", {});
-  const folded = el("details", { id: "steps", ontoggle: () => show(shown) }, el("summary", {}, "Steps of the analysis"), body);
+  const folded = el("details", { id: "steps", open: location.hash === "#steps", ontoggle: () => show(shown) }, el("summary", {}, "Steps of the analysis"), body);
   const node = el("section", { class: "image-steps", hidden: true }, folded);
   let shown = null;
   let drawn = "";
