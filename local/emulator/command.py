@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
@@ -196,8 +197,9 @@ def _serve(program: Program, options: argparse.Namespace, background: Background
         forks.close()
         background.release()
         logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):  # the disk with the log is full
+                stream.flush()
         os._exit(code)  # threads that wait for a dead worker would keep the process alive
 
 
@@ -245,7 +247,7 @@ def _run(
     addresses = [f"{address} ({name})" for name, address in emulator.addresses.items()]
     print(f"{program.name} is ready: {', '.join([*addresses, f'{emulator.endpoint} (all AWS services)'])}", flush=True)
     signals.wait()
-    print("Stopping.", flush=True)
+    logging.getLogger(__name__).info("stopping")
     for server in servers.values():
         server.stop()
     emulator.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -43,6 +44,7 @@ from tools.sam_template import ACCOUNT_ID, Template, load_template
 log = logging.getLogger(__name__)
 
 FORK_SERVER_SECONDS = 120
+LEAST_FREE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Emulator:
         self.faults = Faults()
         self.mailbox = Mailbox(options.state / "mailbox")
         self.identities = Identities(options.region)
-        archive = Archive(options.state)
+        self._archive = archive = Archive(options.state)
         self.logs = LogCollector(LogStore(options.region, archive).deliver)
         self.engine = options.recognition.engine()
         self.services = MotoServices()
@@ -196,7 +198,14 @@ class Emulator:
         found = [poller.problem for poller in self._pollers if poller.problem]
         if not self._forks.alive():
             found.append("the fork server has ended")
-        return found
+        storage = (self._disk_problem(), self._archive.problem(), self.mailbox.problem(), self.logs.problem)
+        return found + [problem for problem in storage if problem]
+
+    def _disk_problem(self) -> str | None:
+        free = shutil.disk_usage(self._options.state).free
+        if free >= LEAST_FREE_BYTES:
+            return None
+        return f"the disk with {self._options.state} is full ({free // 1024} KB free): free some space, and the stack continues"
 
     def stop(self) -> None:
         """Stop the workers and the endpoint, and delete the objects' files."""

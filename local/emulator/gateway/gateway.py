@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import time
@@ -32,6 +33,7 @@ from tools.sam_template import ACCOUNT_ID
 log = logging.getLogger(__name__)
 
 ACCOUNT_ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 JSON = [("Content-Type", "application/json")]
 
 
@@ -76,7 +78,12 @@ class Gateway:
         call = identify(
             request.method, request.headers.get("host", ""), request.path, request.query, request.headers, request.body
         )
-        response = self._serve(request, call)
+        try:
+            response = self._serve(request, call)
+        except OSError as error:
+            if error.errno not in NO_SPACE:
+                raise
+            response = error_response(call, "InternalError", f"The emulator's disk is full ({error.strerror}).", 500)
         if self._runner and (trace := request.headers.get("x-amzn-trace-id")):
             self._runner.crashes.call_served(trace, f"{call.service}:{call.operation}")
         return response

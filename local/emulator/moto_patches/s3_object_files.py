@@ -32,10 +32,17 @@ class BodyFile:
         return self._position
 
     def write(self, content: bytes) -> int:
-        with self._own_path().open("r+b" if self._exists else "wb") as file:
-            self._exists = True
-            file.seek(self._position)
-            written = file.write(content)
+        """Write at the position. Raises OSError; then a new file is removed, so that it takes no space on a full disk."""
+        path, new = self._own_path(), not self._exists
+        try:
+            with path.open("wb" if new else "r+b") as file:
+                file.seek(self._position)
+                written = file.write(content)
+        except OSError:
+            if new:
+                path.unlink(missing_ok=True)
+            raise
+        self._exists = True
         self._position += written
         return written
 
