@@ -52,13 +52,17 @@ class SmallDisk:
             return dict(json.load(error))
 
 
+def no_namespaces() -> str:
+    """The reason why this machine can't make a user namespace, or an empty text."""
+    if not shutil.which("unshare"):
+        return "the command unshare is missing"
+    return subprocess.run([*NAMESPACE, "true"], capture_output=True, text=True, check=False).stderr
+
+
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    if (
-        not shutil.which("unshare")
-        or (refused := subprocess.run([*NAMESPACE, "true"], capture_output=True, text=True)).returncode
-    ):
-        pytest.skip(f"this machine can't make a user namespace: {refused.stderr if shutil.which('unshare') else 'no unshare'}")
+    if reason := no_namespaces():
+        pytest.skip(f"this machine can't make a user namespace: {reason}")
     state, port = tmp_path / "state", str(free_port())
     state.mkdir()
     mount = f'mount -t tmpfs -o size={DISK_MEGABYTES}m tmpfs "$0" && exec "$@"'
