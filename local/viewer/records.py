@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from imagewatch.decimals import from_decimals
 from local.viewer.stack import Stack
-from uploader.upload.image_records import plain
 
 MAX_PAGE_SIZE = 300
 OWNERS_CACHE_SECONDS = 4
@@ -156,4 +156,4 @@ _deserialize = TypeDeserializer().deserialize
 
 
 def _record(item: dict[str, Any]) -> dict[str, Any]:
-    return {name: plain(_deserialize(value)) for name, value in item.items()}
+    return {name: from_decimals(_deserialize(value)) for name, value in item.items()}

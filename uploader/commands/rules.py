@@ -1,4 +1,4 @@
-"""`imagewatch rules`: the watchlist. The actions that write, import and backfill rules are in modules of their own."""
+"""`imagewatch rules`: the watchlist. Other modules have the actions that write, import and backfill rules."""
 
 from __future__ import annotations
 

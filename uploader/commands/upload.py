@@ -78,7 +78,7 @@ def upload(
     """Upload images, which Imagewatch then checks, labels and moderates.
 
     A file becomes the object uploads/SOURCE/NAME. From a folder (--recursive), the folder's name and the path below it are kept:
-    uploads/SOURCE/FOLDER/PATH. If that key holds another image, the file gets a key of its own, unless --replace is given.
+    uploads/SOURCE/FOLDER/PATH. If that key holds another image, the file gets another key, unless --replace is given.
 
     A file that you name is uploaded whatever it is; if it is no image, its analysis says so. From a folder, only images are
     uploaded. The content decides whether a file is an image, not its name. Skipped files are counted and listed.
