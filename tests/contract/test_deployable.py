@@ -97,7 +97,7 @@ def test_conditions_remove_the_subscriptions_that_nobody_asked_for_and_nothing_e
     template, body = body_for(combination)
     unwanted = {
         "AlertEmailSubscription": not combination["AlertEmail"],
-        "OperationsEmailSubscription": not combination["OperationsEmail"],
+        "OperationsEmailSubscription": not (combination["OperationsEmail"] or combination["AlertEmail"]),
     }
     assert template.resources.keys() - body["Resources"].keys() == {name for name, gone in unwanted.items() if gone}
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from typing import Any
 
-from tools.sam_template import Template
+from botocore.session import Session
+
+from tools.sam_template import Resolver, Template, load_template
 
 from .conftest import ROOT, functions
+from .decided_template import decided
 
 SOURCE = (ROOT / "template.yaml").read_text(encoding="utf-8")
 
@@ -39,9 +43,14 @@ def test_a_message_stays_hidden_six_times_as_long_as_the_function_may_take(templ
     assert resource(template, "IntakeQueue")["VisibilityTimeout"] >= 6 * timeout
 
 
-def test_no_message_is_given_up_before_two_hours_or_fourteen_days(template: Template) -> None:
-    for queue in ("IntakeQueue", "DeadLetterQueue"):
-        assert resource(template, queue)["MessageRetentionPeriod"] == 14 * 24 * 3600
+def test_a_dead_letter_is_kept_for_ten_days_at_least(template: Template) -> None:
+    """Expiration counts from the original enqueue (Amazon SQS developer guide, "Setting-up dead-letter queue retention")."""
+    source, dead = (resource(template, name)["MessageRetentionPeriod"] for name in ("IntakeQueue", "DeadLetterQueue"))
+    assert source == 4 * 24 * 3600
+    assert dead - source >= 10 * 24 * 3600
+
+
+def test_no_message_is_given_up_before_two_hours(template: Template) -> None:
     queue = resource(template, "IntakeQueue")
     assert (queue["RedrivePolicy"]["maxReceiveCount"] - 1) * queue["VisibilityTimeout"] >= 1.9 * 3600
 
@@ -98,7 +107,55 @@ def test_tables_are_encrypted_with_dynamodbs_own_key(template: Template) -> None
 def test_data_outlives_the_stack(template: Template) -> None:
     for name, entry in template.resources.items():
         if entry["Type"] in ("AWS::S3::Bucket", "AWS::DynamoDB::Table") and name != "IntakeRateLimiterTable":
-            assert (entry["DeletionPolicy"], entry["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain"), name
+            protected = entry["Properties"].get("DeletionProtectionEnabled")
+            kept = "Retain" if protected else "RetainExceptOnCreate"  # a rollback could not delete a protected table
+            assert (entry["DeletionPolicy"], entry["UpdateReplacePolicy"]) == (kept, "Retain"), name
+
+
+def test_tables_with_users_data_are_protected_against_deletion(template: Template) -> None:
+    tables = of_type(template, "AWS::DynamoDB::Table")
+    protected = {name for name, table in tables.items() if table.get("DeletionProtectionEnabled")}
+    assert set(tables) - protected == {"IntakeRateLimiterTable", "CooldownsTable"}
+
+
+def test_the_policy_of_a_kept_bucket_is_kept_too(template: Template) -> None:
+    """Otherwise a bucket that outlives its stack would accept requests without TLS."""
+    for name, entry in template.resources.items():
+        if entry["Type"] == "AWS::S3::BucketPolicy":
+            bucket = template.resources[entry["Properties"]["Bucket"]["Ref"]]
+            assert entry["DeletionPolicy"] == bucket["DeletionPolicy"], name
+
+
+LONGEST_STACK_NAME = 24
+
+
+def test_bucket_names_fit_for_every_region_if_the_stack_name_has_the_length_that_the_template_says(template: Template) -> None:
+    """A bucket's name has at most 63 characters (Amazon S3 user guide, "General purpose bucket naming rules")."""
+    regions = [region for partition in ("aws", "aws-cn", "aws-us-gov") for region in regions_of(partition)]
+    for name, bucket in of_type(template, "AWS::S3::Bucket").items():
+        for region in regions:
+            values = {"AWS::StackName": "s" * LONGEST_STACK_NAME, "AWS::AccountId": "1" * 12, "AWS::Region": region}
+            full = re.sub(r"\$\{([\w:]+)\}", lambda match: values[match[1]], bucket["BucketName"]["Fn::Sub"])  # noqa: B023
+            assert len(full) <= 63, f"{name}: {full}"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for text in (template.body["Description"], readme):
+        assert f"at most {LONGEST_STACK_NAME} characters" in " ".join(text.split())
+
+
+def regions_of(partition: str) -> list[str]:
+    """The Regions with Rekognition; a stack needs one."""
+    return Session().get_available_regions("rekognition", partition_name=partition)
+
+
+def test_the_environments_of_samconfig_have_stacks_of_their_own_and_ci_asks_nothing() -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    environments = {name: entry for name, entry in config.items() if isinstance(entry, dict)}
+    names = [entry["global"]["parameters"]["stack_name"] for entry in environments.values()]
+    assert len(names) == len(set(names))
+    for name, entry in environments.items():
+        assert re.fullmatch(rf"[a-z][a-z0-9-]{{0,{LONGEST_STACK_NAME - 1}}}", entry["global"]["parameters"]["stack_name"]), name
+        deploy = entry["deploy"]["parameters"]
+        assert deploy["confirm_changeset"] is deploy.get("fail_on_empty_changeset", True), f"{name} mixes CI and a person"
 
 
 def test_each_function_has_a_role_of_its_own(template: Template) -> None:
@@ -126,6 +183,20 @@ def test_every_function_traces_and_logs_json_into_the_shared_log(template: Templ
         assert properties["LoggingConfig"]["LogFormat"] == "JSON", name
         assert properties["LoggingConfig"]["LogGroup"] == {"Ref": "FunctionsLogGroup"}, name
         assert properties["Runtime"] == "python3.13", name
+
+
+def test_every_function_logs_lambdas_report_of_each_invocation(template: Template) -> None:
+    """At WARN, Lambda leaves out platform.report, which has the duration, memory and initialisation of an invocation."""
+    for name, properties in functions(template).items():
+        assert properties["LoggingConfig"]["SystemLogLevel"] == "INFO", name
+
+
+def test_alarms_reach_the_alert_address_if_operations_has_none() -> None:
+    for alert, operations, expected in (("a@x", "", "a@x"), ("a@x", "o@x", "o@x"), ("", "o@x", "o@x"), ("", "", None)):
+        template = load_template(ROOT / "template.yaml", {"AlertEmail": alert, "OperationsEmail": operations})
+        found = decided(template)["Resources"].get("OperationsEmailSubscription")
+        resolver = Resolver(template, "us-east-1", lambda name: name, lambda name, attribute: name)
+        assert (resolver.resolve(found["Properties"]["Endpoint"]) if found else None) == expected
 
 
 def test_the_alarms_that_operators_rely_on_reach_the_operations_topic(template: Template) -> None:
