@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from imagewatch.aws.clients import client, error_code, translated
 from imagewatch.aws.settings import setting
+from imagewatch.images.links import console_url
 from imagewatch.images.version import ImageVersion
 
 
@@ -19,7 +20,7 @@ def execution_arn(name: str) -> str:
 def execution_url(arn: str) -> str:
     """The execution's page in the Step Functions console."""
     region = arn.split(":")[3]
-    return f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{arn}"
+    return f"{console_url(region)}/states/home?region={region}#/v2/executions/details/{arn}"
 
 
 def links(name: str) -> dict[str, str]:
