@@ -147,6 +147,7 @@ def _card(record: dict[str, Any]) -> dict[str, Any]:
         card["Moderation"] = {
             "Status": moderation.get("Status"),
             "Labels": [label["Name"] for label in moderation.get("Labels") or []],
+            **({"Scope": moderation["Scope"]} if moderation.get("Scope") else {}),
         }
     card["MatchedRules"] = [rule.get("Name", "") for rule in record.get("MatchedRules") or []]
     return card

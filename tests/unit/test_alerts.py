@@ -222,3 +222,11 @@ def test_one_line_is_one_line(text: str) -> None:
 @pytest.mark.parametrize("text", ["Tür 1.jpg", "日本 🦊.jpg", "a-b_c (1) [x] {y} #1 ?=&+%.JPG", "e\u0301"])
 def test_readable_names_stay_as_they_are(text: str) -> None:
     assert one_line(text) == text
+
+
+@pytest.mark.parametrize(
+    ("labels", "result"), [([], "nothing found"), ([{"Name": "Explicit", "Confidence": 91}], "Explicit (91 %)")]
+)
+def test_the_moderation_line_names_the_scope_of_a_limited_check(labels: list[dict[str, Any]], result: str) -> None:
+    moderation = {"Status": "CHECKED", "Scope": "explicit content only", "Labels": labels}
+    assert render_moderation(moderation) == f"{result}; checked for explicit content only"

@@ -182,3 +182,11 @@ def test_metadata_is_ascii_and_can_be_read_back() -> None:
     assert "\n" not in written
     assert str(make_header(decode_header(written))) == source
     assert ascii_metadata("front-door") == "front-door"
+
+
+@pytest.mark.parametrize(
+    ("labels", "result"), [([], "nothing found"), ([{"Name": "Explicit", "Confidence": 91, "Parents": []}], "Explicit 91 %")]
+)
+def test_a_limited_check_is_never_shown_as_a_full_one(labels: list[dict[str, Any]], result: str) -> None:
+    moderation = {"Status": "CHECKED", "Scope": "explicit content only", "Labels": labels}
+    assert moderation_words({"Moderation": moderation}) == f"{result}; checked for explicit content only"

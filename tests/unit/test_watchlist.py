@@ -388,6 +388,15 @@ def test_instances_count_when_they_are_sure_and_large_enough(
     assert [match["Count"] for match in shown] == ([] if counted is None else [counted])
 
 
+@pytest.mark.parametrize(("confidences", "counted"), [((99, 49.9, 5), 1), ((99, 50, 5), 2), ((40, 30), 1)])
+def test_an_instance_that_is_less_likely_than_not_is_not_counted(confidences: tuple[float, ...], counted: int) -> None:
+    shown = found(boxes(*((confidence, 0.1) for confidence in confidences)))
+    [match] = matches(Rule("r1", "Rule", (Term("dog", 80),)), shown)
+    assert match["Count"] == counted
+    two = matches(Rule("r2", "Rule", (Term("dog", 20, min_instances=2),)), shown)
+    assert bool(two) == (counted > 1)
+
+
 def test_the_confidence_of_several_instances_is_that_of_the_last_one_needed() -> None:
     findings = found(boxes((60, 0.4), (99, 0.1), (85, 0.2)))
     [match] = matches(Rule("r1", "Rule", (Term("dog", 50, min_instances=2),)), findings)

@@ -86,7 +86,7 @@ def _found_cells(analysis: Analysis) -> tuple[Text, Text, Text]:
         return Text(printable(analysis.reason)), Text(""), Text("")
     record = analysis.record
     moderation = moderation_words(record)
-    style = {"not checked": "yellow", "nothing found": ""}.get(moderation, "bold red")
+    style = "yellow" if moderation == "not checked" else "" if moderation.startswith("nothing found") else "bold red"
     return (
         Text(printable(label_words(record))),
         Text(printable(moderation), style=style),

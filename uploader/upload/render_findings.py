@@ -44,7 +44,8 @@ def moderation_words(record: Record) -> str:
     if moderation.get("Status") != "CHECKED":
         return "not checked"
     labels = most_specific(moderation.get("Labels", []))
-    return ", ".join(_with_confidence(label) for label in labels) or "nothing found"
+    found = ", ".join(_with_confidence(label) for label in labels) or "nothing found"
+    return f"{found}; checked for {moderation['Scope']}" if moderation.get("Scope") else found
 
 
 def rule_words(record: Record) -> str:

@@ -90,10 +90,10 @@ def render_moderation(moderation: Mapping[str, Any]) -> str:
     """The result of moderation in a few words. An image that was not checked is never called clean."""
     if moderation["Status"] != "CHECKED":
         return f"not checked. {one_line(moderation.get('Reason', ''))}".strip()
-    if not moderation["Labels"]:
-        return "nothing found"
     top = sorted(moderation["Labels"], key=lambda label: -label["Confidence"])[:3]
-    return ", ".join(f"{one_line(label['Name'])} ({percent(label['Confidence'])})" for label in top)
+    found = ", ".join(f"{one_line(label['Name'])} ({percent(label['Confidence'])})" for label in top) or "nothing found"
+    scope = one_line(moderation.get("Scope") or "")
+    return f"{found}; checked for {scope}" if scope else found
 
 
 def render_match(match: Mapping[str, Any]) -> str:

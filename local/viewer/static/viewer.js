@@ -261,6 +261,7 @@ function galleryCard(record) {
   const notes = [];
   for (const rule of record.MatchedRules || []) notes.push(el("span", { class: "flag flag-match" }, `⚑ ${rule}`));
   if (record.Moderation?.Status === "NOT_CHECKED") notes.push(el("span", { class: "flag" }, "not moderated"));
+  if (record.Moderation?.Scope) notes.push(el("span", { class: "flag" }, `checked for ${record.Moderation.Scope}`));
   for (const label of record.Moderation?.Labels || []) notes.push(el("span", { class: "flag flag-moderation" }, `⚠ ${label}`));
   return el("a", { class: "card", href: `/images/${encodeURIComponent(record.ImageId)}` },
     el("div", { class: "thumb" }, thumbnail(record), badge(record.Status)),
@@ -540,10 +541,11 @@ function moderationSection(record) {
   const checked = moderation.Status === "CHECKED";
   let said;
   if (!checked) said = el("p", { class: "not-checked" }, el("strong", {}, "Not checked. "), moderation.Reason || "The image was not moderated.");
-  else if (!found.length) said = el("p", {}, "Checked: nothing found.");
+  else if (!found.length) said = el("p", {}, moderation.Scope ? "Nothing found." : "Checked: nothing found.");
   else said = el("ul", { class: "moderation" }, found.map((label) => el("li", {},
     el("strong", {}, [...(label.Parents || [])].reverse().concat(label.Name).join(" › ")), " ", el("b", {}, percent(label.Confidence)))));
-  return el("section", {}, el("h2", {}, "Moderation"), said,
+  const scope = moderation.Scope ? el("p", { class: "not-checked" }, `Checked for ${moderation.Scope}.`) : null;
+  return el("section", {}, el("h2", {}, "Moderation"), said, scope,
     checked && moderation.ModelVersion ? el("p", { class: "quiet" }, `Model ${moderation.ModelVersion}`) : null);
 }
 
