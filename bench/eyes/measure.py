@@ -87,14 +87,14 @@ def _precision(analysed: Analysed) -> Table:
                     f"{half}, {result.photos} photos, at {floor:.0f}",
                     f"{result.precision:.2f}",
                     f"{result.recall:.2f}",
-                    f"{result.right} of {result.claimed}",
+                    f"{result.right} of {result.reported}",
                     f"{result.found} of {result.needed}",
                     str(result.without_label),
                 ]
             )
     columns = ["Photos and confidence", "Precision", "Recall", "Right labels", "Needed labels found", "Photos without a label"]
     notes = [
-        "Precision: the share of claimed labels that are right. Recall: the share of needed labels that were claimed.",
+        "Precision: the share of reported labels that are right. Recall: the share of needed labels that were reported.",
         "Only the most specific labels count: Dog, and not Pet, Mammal and Animal beside it.",
         f"{analysed.missing} photos of the list could not be fetched here.",
     ]

@@ -14,10 +14,10 @@ COUNTED_ELSEWHERE = {"Head"}  # each face is a head too
 
 @dataclass(frozen=True)
 class Score:
-    """What came out at one confidence: labels claimed and right, labels needed and found, and photos without a label."""
+    """What came out at one confidence: labels reported and right, labels needed and found, and photos without a label."""
 
     floor: float
-    claimed: int
+    reported: int
     right: int
     needed: int
     found: int
@@ -27,7 +27,7 @@ class Score:
 
     @property
     def precision(self) -> float:
-        return self.right / self.claimed if self.claimed else 1.0
+        return self.right / self.reported if self.reported else 1.0
 
     @property
     def recall(self) -> float:
@@ -41,7 +41,7 @@ def right_labels(photo: Photo) -> set[str]:
 
 def score(answers: Sequence[tuple[Photo, list[dict[str, Any]]]], floor: float) -> Score:
     """Counts the labels with at least `floor` confidence (0-100)."""
-    claimed = right = needed = found = without = 0
+    reported = right = needed = found = without = 0
     mistakes: list[str] = []
     for photo, labels in answers:
         by_name = {each["Name"]: each["Confidence"] for each in labels if each["Confidence"] >= floor}
@@ -49,10 +49,10 @@ def score(answers: Sequence[tuple[Photo, list[dict[str, Any]]]], floor: float) -
         specific = by_name.keys() - parents - COUNTED_ELSEWHERE
         wrong = specific - right_labels(photo)
         missed = [name for name in photo.needed if name not in by_name]
-        claimed, right = claimed + len(specific), right + len(specific) - len(wrong)
+        reported, right = reported + len(specific), right + len(specific) - len(wrong)
         needed, found = needed + len(photo.needed), found + len(photo.needed) - len(missed)
         without += not by_name
         if wrong or missed:
             said = [f"wrong: {name} {by_name[name]:.0f}" for name in sorted(wrong)] + [f"missed: {name}" for name in missed]
             mistakes.append(f"{photo.name}: {', '.join(said)}")
-    return Score(floor, claimed, right, needed, found, len(answers), without, mistakes)
+    return Score(floor, reported, right, needed, found, len(answers), without, mistakes)

@@ -137,7 +137,7 @@ def detections_of(observations: list[Observation]) -> list[Detection]:
 
 
 def _same_thing(one: Detection, other: Detection) -> bool:
-    """Whether two labels claim one place and can't both be right: a horse isn't a cow, but a person wears a tie."""
+    """Returns whether two labels have the same place and can't both be right: a horse isn't a cow, but a person wears a tie."""
     if one.box is None or other.box is None or one.box.overlap(other.box) < 0.6:
         return False
     return (
