@@ -1,6 +1,6 @@
 """EfficientNet-Lite2: says which of ImageNet's 1,000 kinds of things a picture, or a part of it, shows.
 
-The classes are mapped by their index, not by their names: "kite" is a bird there, and "crane" stands twice.
+The classes are mapped by their index, not by their names: "kite" is a bird there, and "crane" occurs twice.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Eyes:
 
     @property
     def moderation_version(self) -> str:
-        """The ModerationModelVersion; in parentheses stands what it checks, where that isn't everything."""
+        """The ModerationModelVersion; where it checks only a part, that part is in parentheses."""
         return f"local-{OPENNSFW.version} ({EXPLICIT_ONLY})" if OPENNSFW in self._paths else NOT_CHECKED
 
     def load(self) -> None:

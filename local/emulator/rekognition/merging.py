@@ -6,7 +6,7 @@ from local.emulator.rekognition import taxonomy
 from local.emulator.rekognition.detections import Box, Detection, strongest
 
 OVERLAP = 0.45  # from here on two boxes of one label are one thing
-FACE_INSIDE = 0.7  # the share of a face that lies in the box of the person, or of the animal, that it belongs to
+FACE_INSIDE = 0.7  # the share of a face inside the box of the person, or of the animal, that it belongs to
 CERTAIN_ANIMAL = 50.0  # the confidence from which the faces in an animal's box belong to the animal
 CERTAIN_FACE = 90.0  # the confidence from which a face counts although NanoDet saw no person there
 

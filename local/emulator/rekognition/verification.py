@@ -33,7 +33,7 @@ WHOLE_PICTURE_WEIGHT = 0.7  # the whole picture supports a box less than the box
 ANIMAL_NOT_PERSON = 0.6  # probability of an animal in a part at which it isn't a person ...
 UNDISPUTED_PERSON = 0.75  # ... unless NanoDet's score is at least this
 EVIDENCE_LIMITS = (0.001, 0.999)
-# The classifier knows a baseball player, a bridegroom and a scuba diver, and nobody else.
+# The classifier knows a baseball player, a bridegroom and a scuba diver, and no other people.
 NOT_KNOWN_TO_CLASSIFIER = {"Person"}
 # Classes that look like a label without belonging to it. They count as evidence for a box that NanoDet gave the label.
 LOOKALIKES = {
