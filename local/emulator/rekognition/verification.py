@@ -78,17 +78,24 @@ def calibration() -> Calibration:
 
 def observe(image: Image, candidates: list[Candidate], classifier: Classifier | None, whole: Any) -> list[Observation]:
     """Shows the best candidates' parts of the picture to the classifier; `whole` are its probabilities for all of it."""
-    observations = []
-    for place, candidate in enumerate(candidates):
+    observations: list[Observation] = []
+    looks = 0
+    for candidate in candidates:
         part = _part(image, candidate.box)
-        if classifier is None or place >= MOST_LOOKS or min(part.size) < SMALLEST_PART:
+        if classifier is None or looks == MOST_LOOKS or _needs_no_look(candidate) or min(part.size) < SMALLEST_PART:
             observations.append(Observation(candidate, None, 0.0))
             continue
+        looks += 1
         probabilities = classifier.probabilities(part)
         own, around = evidence_for(candidate.label, probabilities), evidence_for(candidate.label, whole)
         evidence = None if own is None or around is None else max(own, WHOLE_PICTURE_WEIGHT * around)
         observations.append(Observation(candidate, evidence, mass(probabilities, "Animal")))
     return observations
+
+
+def _needs_no_look(candidate: Candidate) -> bool:
+    """Returns whether the classifier can't change anything: it doesn't know people, and only doubts uncertain ones."""
+    return candidate.label == "Person" and candidate.score >= UNDISPUTED_PERSON
 
 
 def evidence_for(label: str, probabilities: Any) -> float | None:
