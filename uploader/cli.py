@@ -60,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED_EXIT_CODE
     except click.UsageError as error:
         message = error.format_message()
+        message += "" if message.endswith((".", "?", ")")) else "."
         hint = f" Try `{error.ctx.command_path} --help`." if error.ctx else ""
         click.echo(f"{PROGRAM}: {message[:1].lower()}{printable(message[1:])}{hint}", err=True)
         return error.exit_code
