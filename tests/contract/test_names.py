@@ -47,7 +47,7 @@ def test_each_handler_file_has_its_function_event_and_test(name: str, template: 
     assert (ROOT / "tests" / "integration" / f"test_{name}.py").is_file()
 
 
-def test_nothing_is_left_over(template: Template) -> None:
+def test_no_file_is_unused(template: Template) -> None:
     assert sorted(path.stem for path in (ROOT / "events").glob("*.json")) == HANDLERS
     assert len(functions(template)) == len(HANDLERS)
 

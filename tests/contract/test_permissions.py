@@ -21,7 +21,7 @@ from .call_graph import AwsCall, CallGraph
 from .conftest import ROOT, functions
 
 HANDLERS = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
-# Source: Service Authorization Reference. Every other operation needs the action of its own name.
+# Source: Service Authorization Reference. Every other operation needs the action of the same name.
 ACTIONS = {
     ("s3", "head_object"): "s3:GetObject",
     ("s3", "delete_objects"): "s3:DeleteObject",

@@ -1,4 +1,4 @@
-"""The template: the numbers that AWS's documentation asks for, and permissions that say exactly what is allowed."""
+"""The template: the values that AWS's documentation asks for, exact permissions, alarms and names."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_a_message_stays_hidden_six_times_as_long_as_the_function_may_take(template: Template) -> None:
+def test_the_visibility_timeout_is_six_times_the_timeout_of_the_function(template: Template) -> None:
     timeout = functions(template)["StartAnalysisFunction"]["Timeout"]
     assert resource(template, "IntakeQueue")["VisibilityTimeout"] >= 6 * timeout
 
@@ -55,21 +55,21 @@ def test_no_message_is_given_up_before_two_hours(template: Template) -> None:
     assert (queue["RedrivePolicy"]["maxReceiveCount"] - 1) * queue["VisibilityTimeout"] >= 1.9 * 3600
 
 
-def test_one_bad_message_does_not_bring_its_neighbours_back(template: Template) -> None:
+def test_one_bad_message_does_not_repeat_the_others_of_its_batch(template: Template) -> None:
     (mapping,) = of_type(template, "AWS::Lambda::EventSourceMapping").values()
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["ScalingConfig"]["MaximumConcurrency"] == {"Ref": "IntakeConcurrency"}
     assert int(re.search(r"IntakeConcurrency:\n.+\n.+\n\s+MinValue: (\d+)", SOURCE)[1]) >= 2  # type: ignore[index]
 
 
-def test_the_bucket_announces_creations_and_removals_by_prefix_and_never_by_suffix(template: Template) -> None:
+def test_the_bucket_reports_creations_and_removals_by_prefix_and_not_by_suffix(template: Template) -> None:
     configurations = resource(template, "ImagesBucket")["NotificationConfiguration"]["QueueConfigurations"]
     assert {entry["Event"] for entry in configurations} >= {"s3:ObjectCreated:*", "s3:ObjectRemoved:*"}
     for entry in configurations:
         assert entry["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "uploads/"}]
 
 
-def test_what_is_written_can_never_start_the_workflow_again(template: Template) -> None:
+def test_no_write_of_a_function_starts_the_workflow(template: Template) -> None:
     assert "NotificationConfiguration" not in resource(template, "RenditionsBucket")
     for name, statement in statements(template):
         if "s3:PutObject" in as_list(statement["Action"]):
@@ -147,7 +147,7 @@ def regions_of(partition: str) -> list[str]:
     return Session().get_available_regions("rekognition", partition_name=partition)
 
 
-def test_the_environments_of_samconfig_have_stacks_of_their_own_and_ci_asks_nothing() -> None:
+def test_the_environments_of_samconfig_have_separate_stacks_and_ci_asks_nothing() -> None:
     config = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
     environments = {name: entry for name, entry in config.items() if isinstance(entry, dict)}
     names = [entry["global"]["parameters"]["stack_name"] for entry in environments.values()]
@@ -158,7 +158,7 @@ def test_the_environments_of_samconfig_have_stacks_of_their_own_and_ci_asks_noth
         assert deploy["confirm_changeset"] is deploy.get("fail_on_empty_changeset", True), f"{name} mixes CI and a person"
 
 
-def test_each_function_has_a_role_of_its_own(template: Template) -> None:
+def test_each_function_has_a_separate_role(template: Template) -> None:
     roles = [str(properties["Role"]) for properties in functions(template).values()]
     assert len(roles) == len(set(roles))
 
@@ -210,10 +210,10 @@ def test_the_alarms_that_operators_rely_on_reach_the_operations_topic(template: 
     operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"] == [{"Ref": "OperationsTopic"}], name
-        assert f"| {name} |" in operations, f"docs/operations.md doesn't say what to do about {name}"
+        assert f"| {name} |" in operations, f"docs/operations.md doesn't list {name}"
 
 
-def test_the_stacks_of_one_account_count_apart(template: Template) -> None:
+def test_the_stacks_of_one_account_are_counted_separately(template: Template) -> None:
     stack = {"Ref": "AWS::StackName"}
     for name, properties in functions(template).items():
         assert properties["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == stack, name
@@ -223,11 +223,11 @@ def test_the_stacks_of_one_account_count_apart(template: Template) -> None:
 
 
 def test_one_call_with_all_its_attempts_ends_before_any_function(template: Template) -> None:
-    """tests/unit/test_aws_errors.py holds the client to it."""
+    """tests/unit/test_aws_errors.py checks the client's timeouts."""
     assert min(properties["Timeout"] for properties in functions(template).values()) >= 30
 
 
-def test_every_alarm_leads_to_a_section_that_says_what_to_do(template: Template) -> None:
+def test_every_alarm_has_a_section_that_says_what_to_do(template: Template) -> None:
     operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     sections = {heading.lower().replace(" ", "-") for heading in re.findall(r"^## (.+)$", operations, re.MULTILINE)}
     for name in of_type(template, "AWS::CloudWatch::Alarm"):
@@ -237,7 +237,7 @@ def test_every_alarm_leads_to_a_section_that_says_what_to_do(template: Template)
         assert set(led) <= sections, name
 
 
-def test_eventbridge_tells_of_every_end_that_no_catch_sees(template: Template) -> None:
+def test_eventbridge_reports_every_end_that_no_catch_handles(template: Template) -> None:
     (rule,) = [rule for rule in of_type(template, "AWS::Events::Rule").values() if "EventPattern" in rule]
     assert set(rule["EventPattern"]["detail"]["status"]) >= {"TIMED_OUT", "ABORTED", "FAILED"}
 
@@ -250,6 +250,6 @@ def test_every_environment_variable_that_is_set_is_read_and_every_one_that_is_re
     assert {name for name in given if not name.startswith("POWERTOOLS_")} == read - {"AWS_REGION"}
 
 
-def test_every_parameter_explains_itself(template: Template) -> None:
+def test_every_parameter_has_a_description_in_full_sentences(template: Template) -> None:
     for name, parameter in template.body["Parameters"].items():
         assert parameter.get("Description", "").endswith((".", ")")), name
