@@ -129,6 +129,12 @@ def test_a_profile_that_was_asked_for_is_used_and_must_exist(home: Path) -> None
             _ = Deployment(endpoint_url=url, profile="missing").aws().s3
 
 
+def test_suggested_commands_name_the_deployment_again() -> None:
+    assert Deployment().options == ""
+    other = Deployment("my stack", "http://localhost:4566", "eu-west-1", "$work")
+    assert other.options == " --stack 'my stack' --endpoint-url http://localhost:4566 --region eu-west-1 --profile '$work'"
+
+
 def test_without_an_endpoint_a_missing_profile_is_an_error(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     monkeypatch.setenv("AWS_PROFILE", "missing")
     assert main(["rules", "list"]) == 1

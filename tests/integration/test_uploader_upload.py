@@ -356,13 +356,55 @@ def test_a_large_file_for_a_taken_key_is_not_sent_in_vain(
     assert len(sent) == 1
 
 
+def test_an_object_that_is_deleted_at_the_same_moment_is_written_as_a_new_one(
+    stack: None, photos: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert upload(photos / "a.jpg") == 0
+    calls: list[str] = []
+
+    def delete_before_the_second(key: str) -> None:
+        calls.append(key)
+        if len(calls) == 2:
+            boto3.client("s3").delete_object(Bucket=BUCKET, Key=key)
+
+    capsys.readouterr()
+    refuse(monkeypatch, "PutObject", delete_before_the_second)
+    assert upload(photos / "a.jpg", "--json") == 0
+    (entry,) = document(capsys)["uploaded"]
+    assert (entry["key"], entry["again"], len(calls)) == ("uploads/cam/a.jpg", False, 3)
+    assert stored_keys() == ["uploads/cam/a.jpg"]
+
+
+@pytest.mark.parametrize("busy", [1, 3])
+def test_a_write_at_the_same_time_is_tried_again(stack: None, photos: Path, monkeypatch: pytest.MonkeyPatch, busy: int) -> None:
+    calls: list[str] = []
+
+    def conflict(key: str) -> ClientError | None:
+        calls.append(key)
+        return answer("ConditionalRequestConflict") if len(calls) <= busy else None
+
+    refuse(monkeypatch, "PutObject", conflict)
+    assert upload(photos / "a.jpg") == 0
+    assert stored_keys() == ["uploads/cam/a.jpg"]
+
+
+def test_a_key_that_is_always_being_written_fails_with_a_reason(
+    stack: None, photos: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(monkeypatch, "PutObject", lambda key: answer("ConditionalRequestConflict") if key.endswith("a.jpg") else None)
+    assert upload(photos / "a.jpg", photos / "b.jpg") == 1
+    assert "other clients write the same key at the same time" in capsys.readouterr().err
+    assert stored_keys() == ["uploads/cam/b.jpg"]
+
+
 def test_a_key_that_another_client_takes_at_the_same_moment_is_not_overwritten(
     stack: None, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = [True]
+    taken: list[str] = []
 
     def race(key: str) -> None:
-        if key == "uploads/cam/a.jpg" and first.pop() if first else False:
+        if key == "uploads/cam/a.jpg" and not taken:
+            taken.append(key)
             boto3.client("s3").copy_object(Bucket=BUCKET, Key=key, CopySource=f"{BUCKET}/theirs")
 
     boto3.client("s3").put_object(Bucket=BUCKET, Key="theirs", Body=b"theirs")

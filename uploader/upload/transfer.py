@@ -35,6 +35,7 @@ _TRANSFER = TransferConfig(
     preferred_transfer_client="classic",  # the other client doesn't emit the events that _Requests needs
 )
 NOTHING, SAME, OTHER, UNKNOWN = "nothing", "same", "other", "unknown"
+_REFUSED_CONDITIONS = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey"}
 _ATTEMPTS = 4
 """Attempts to write one file while other clients write the same key."""
 
@@ -226,11 +227,11 @@ class Uploader:
 
 
 def _is_refused_condition(error: Exception) -> bool:
-    """Whether S3 refused a conditional write: 412 for another object, 409 for a write at the same time."""
+    """Whether S3 refused a conditional write: 412 for another object, 409 for a write at the same time, 404 for a deleted one."""
     cause = error.__cause__ or error.__context__ if isinstance(error, S3UploadFailedError) else error
     if not isinstance(cause, ClientError):
         return False
-    return cause.response["Error"].get("Code") in ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
+    return cause.response["Error"].get("Code") in _REFUSED_CONDITIONS
 
 
 def ascii_metadata(value: str) -> str:
