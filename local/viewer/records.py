@@ -149,7 +149,7 @@ def _card(record: dict[str, Any]) -> dict[str, Any]:
             "Labels": [label["Name"] for label in moderation.get("Labels") or []],
             **({"Scope": moderation["Scope"]} if moderation.get("Scope") else {}),
         }
-    card["MatchedRules"] = [rule.get("Name", "") for rule in record.get("MatchedRules") or []]
+    card["MatchedRules"] = [_rule_name(rule) for rule in record.get("MatchedRules") or []]
     return card
 
 
@@ -158,3 +158,8 @@ _deserialize = TypeDeserializer().deserialize
 
 def _record(item: dict[str, Any]) -> dict[str, Any]:
     return {name: from_decimals(_deserialize(value)) for name, value in item.items()}
+
+
+def _rule_name(rule: dict[str, Any]) -> str:
+    """The rule's name; a muted rule, which sends no alert, is marked."""
+    return f"{rule.get('Name', '')} (muted)" if rule.get("Muted") else str(rule.get("Name", ""))

@@ -136,14 +136,17 @@ def test_a_card_has_the_labels_with_the_highest_confidence_and_the_moderation_st
         "uploads/gate/a.jpg",
         Labels=labels,
         Moderation={"Status": "NOT_CHECKED", "Reason": "No model.", "Labels": []},
-        MatchedRules=[{"RuleId": "r", "Name": "Person at the door", "Matches": []}],
+        MatchedRules=[
+            {"RuleId": "r", "Name": "Person at the door", "Matches": []},
+            {"RuleId": "s", "Name": "Night", "Matches": [], "Muted": "outside its active hours"},
+        ],
     )
 
     (card,) = browser.get("/api/images").json["images"]
 
     assert [label["Name"] for label in card["BestLabels"]] == ["Label 6", "Label 5", "Label 4", "Label 3", "Label 2"]
     assert card["Moderation"] == {"Status": "NOT_CHECKED", "Labels": []}
-    assert card["MatchedRules"] == ["Person at the door"]
+    assert card["MatchedRules"] == ["Person at the door", "Night (muted)"]
     assert "Labels" not in card
 
 

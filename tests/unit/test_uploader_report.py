@@ -88,6 +88,12 @@ def test_names_the_rules_that_matched() -> None:
     assert rule_words(RECORD) == "Cat on camera"
 
 
+@pytest.mark.parametrize("reason", ["outside its active hours", "snoozed until 2027-01-01T00:00:00.000Z"])
+def test_a_muted_rule_does_not_look_like_one_that_alerts(reason: str) -> None:
+    rules = [{"RuleId": "a", "Name": "Night", "Muted": reason}, {"RuleId": "b", "Name": "Day", "Muted": ""}, {"RuleId": "c"}]
+    assert rule_words({"MatchedRules": rules}) == f"Night (muted: {reason}), Day, c"
+
+
 def test_the_table_shows_image_status_labels_moderation_and_rules() -> None:
     text = rendered(Analysis(uploaded("door/a.jpg"), "ANALYZED", record=RECORD))
     row = next(line for line in text.splitlines() if "door/a.jpg" in line)

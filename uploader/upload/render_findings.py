@@ -49,8 +49,8 @@ def moderation_words(record: Record) -> str:
 
 
 def rule_words(record: Record) -> str:
-    """The names of the rules that matched."""
-    return ", ".join(str(rule.get("Name", rule.get("RuleId", "?"))) for rule in record.get("MatchedRules", []))
+    """The names of the rules that matched; of a muted rule, which sends no alert, also the reason."""
+    return ", ".join(_rule(rule) for rule in record.get("MatchedRules", []))
 
 
 def most_specific(labels: Sequence[Finding]) -> list[Finding]:
@@ -58,6 +58,11 @@ def most_specific(labels: Sequence[Finding]) -> list[Finding]:
     parents = {parent for label in labels for parent in label.get("Parents", [])}
     specific = [label for label in labels if label["Name"] not in parents]
     return sorted(specific, key=lambda label: (-label["Confidence"], label["Name"]))
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    name = str(rule.get("Name", rule.get("RuleId", "?")))
+    return f"{name} (muted: {rule['Muted']})" if rule.get("Muted") else name
 
 
 def _with_confidence(label: Finding) -> str:
