@@ -33,6 +33,7 @@ def template_parameters(options: argparse.Namespace) -> Mapping[str, str]:
     """The local defaults of the template's parameters."""
     return {
         "AlertEmail": "operator@example.com",
+        "OperationsEmail": "operations@example.com",
         "MaxImagesPerSecond": "50",
         "WatchlistMaxAgeSeconds": "1",  # a new rule applies to a photo that is uploaded right after it
         "WebUrl": f"http://localhost:{options.web_port}",

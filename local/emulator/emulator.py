@@ -19,6 +19,8 @@ from botocore.config import Config
 from local.emulator.archive import Archive
 from local.emulator.cloudformation import Deployment
 from local.emulator.cloudformation.stack_api import StackApi
+from local.emulator.cloudwatch.alarms import Alarms
+from local.emulator.cloudwatch.metrics import Metric, Metrics, embedded_metrics
 from local.emulator.events.event_bus import EventBus
 from local.emulator.events.schedules import Schedules
 from local.emulator.gateway.faults import Faults
@@ -27,7 +29,7 @@ from local.emulator.gateway.http_server import HttpServer
 from local.emulator.gateway.moto_services import MotoServices
 from local.emulator.iam.identities import Identities
 from local.emulator.lambda_.fork_client import ForkServerClient
-from local.emulator.lambda_.log_collector import LogCollector
+from local.emulator.lambda_.log_collector import LogCollector, LogEvent
 from local.emulator.lambda_.queue_poller import QueuePoller
 from local.emulator.lambda_.runner import InvokeFault, LambdaRunner
 from local.emulator.lambda_.workers import Host, Result
@@ -44,6 +46,13 @@ from tools.sam_template import ACCOUNT_ID, Template, load_template
 log = logging.getLogger(__name__)
 
 FORK_SERVER_SECONDS = 120
+EXECUTION_METRICS = {
+    "RUNNING": "ExecutionsStarted",
+    "SUCCEEDED": "ExecutionsSucceeded",
+    "FAILED": "ExecutionsFailed",
+    "TIMED_OUT": "ExecutionsTimedOut",
+    "ABORTED": "ExecutionsAborted",
+}
 LEAST_FREE_BYTES = 1024 * 1024
 
 
@@ -82,7 +91,10 @@ class Emulator:
         self.mailbox = Mailbox(options.state / "mailbox")
         self.identities = Identities(options.region)
         self._archive = archive = Archive(options.state)
-        self.logs = LogCollector(LogStore(options.region, archive).deliver)
+        self._log_store = LogStore(options.region, archive)
+        self.logs = LogCollector(self._store_logs)
+        self.metrics = Metrics()
+        self.alarms = Alarms(self.metrics, options.region, self._publish_alarm)
         self.engine = options.recognition.engine()
         self.services = MotoServices()
         self.gateway = Gateway(
@@ -98,10 +110,10 @@ class Emulator:
         self.server = HttpServer(options.host, options.port, self.gateway)
         self.services.port = self.server.port
         self.endpoint = f"http://localhost:{self.server.port}"
-        self.runner = LambdaRunner(self._worker_host(), self.faults)
+        self.runner = LambdaRunner(self._worker_host(), self.faults, self._count_invocation)
         self.bus = EventBus(options.region, self.runner, lambda: self.deployment.permissions)
         self.schedules = Schedules(self.bus.rules, self.bus.fire)
-        self.executions = Executions(self.bus.publish, self.logs.add, archive)
+        self.executions = Executions(self._publish_execution, self.logs.add, archive)
 
     def _worker_host(self) -> Host:
         # The IP address makes the SDKs use path-style S3 URLs. Not every resolver resolves bucket.localhost.
@@ -119,6 +131,7 @@ class Emulator:
         if not self._forks.wait_ready(FORK_SERVER_SECONDS):
             raise RuntimeError("the fork server for the functions didn't start; its error is above")
         self.schedules.start()
+        self.alarms.start()
         self.runner.warm([mapping.function_name for mapping in self.deployment.mappings])
         threading.Thread(target=self.engine.prepare, name="prepare-engine", daemon=True).start()
         collect_less_often()
@@ -136,6 +149,7 @@ class Emulator:
         notifications.install(self._send_to_queue)
         sqs_message_moves.install()
         install_sns_capture(self.mailbox)
+        self.alarms.install()
         _run_functions_in_workers(self.runner)
 
     def _deploy(self, template: Template) -> Deployment:
@@ -159,6 +173,26 @@ class Emulator:
 
         sqs_backends[ACCOUNT_ID][self._options.region].send_message(queue_arn.rsplit(":", 1)[-1], body)
 
+    def _store_logs(self, group: str, stream: str, events: list[LogEvent]) -> None:
+        for at, line in events:
+            for metric, value in embedded_metrics(line):
+                self.metrics.record(metric, value, at / 1000)
+        self._log_store.deliver(group, stream, events)
+
+    def _count_invocation(self, function_name: str, failed: bool, seconds: float) -> None:
+        values = {"Invocations": 1.0, "Errors": float(failed), "Duration": seconds * 1000}
+        for name, value in values.items():
+            self.metrics.record(Metric.of("AWS/Lambda", name, {"FunctionName": function_name}), value, time.time())
+
+    def _publish_execution(self, source: str, detail_type: str, resources: list[str], detail: dict[str, Any]) -> None:
+        machine = {"StateMachineArn": detail["stateMachineArn"]}
+        self.metrics.record(Metric.of("AWS/States", EXECUTION_METRICS[detail["status"]], machine), 1, time.time())
+        self.bus.publish(source, detail_type, resources, detail)
+
+    def _publish_alarm(self, topic_arn: str, subject: str, message: str) -> None:
+        sns = self.deployment.client("sns")
+        sns.publish(TopicArn=topic_arn, Subject=subject, Message=message, MessageStructure="json")
+
     def _invoke_for_state_machine(self, role_arn: str, function_arn: str, event: bytes) -> Result:
         if reason := self.identities.denial_reason(role_arn, "lambda:InvokeFunction", function_arn):
             cause = f"{reason} (Service: Lambda, Status Code: 403)"
@@ -175,6 +209,7 @@ class Emulator:
             "queues": {p.mapping.function_name: p.problem or "ok" for p in self._pollers},
             "functions": self.runner.counts(),
             "executions": self.executions.counts(),
+            "alarms": self.alarms.states(),
         }
         problems = self.problems()
         if not self._forks.alive():
@@ -198,7 +233,7 @@ class Emulator:
         found = [poller.problem for poller in self._pollers if poller.problem]
         if not self._forks.alive():
             found.append("the fork server has ended")
-        storage = (self._disk_problem(), self._archive.problem(), self.mailbox.problem(), self.logs.problem)
+        storage = (self._disk_problem(), self._archive.problem(), self.mailbox.problem(), self.logs.problem, self.alarms.problem)
         return found + [problem for problem in storage if problem]
 
     def _disk_problem(self) -> str | None:
@@ -211,6 +246,7 @@ class Emulator:
         """Stop the workers and the endpoint, and delete the objects' files."""
         self.status = "stopping"
         self.schedules.stop()
+        self.alarms.stop()
         for poller in self._pollers:
             poller.stop()
         self.runner.stop()
