@@ -15,7 +15,7 @@ OTHER = Metric.of("AWS/Lambda", "Errors", {"FunctionName": "other"})
 
 def state(
     *values: float | None, comparison: str = "GreaterThanOrEqualToThreshold", needed: int = 0, missing: str = "missing"
-) -> Any:
+) -> str | None:
     found = evaluate(values, comparison=comparison, threshold=5, datapoints_to_alarm=needed or len(values), missing=missing)
     return found[0] if found else None
 
