@@ -9,6 +9,7 @@ SAMPLES  ?= 1
 # PORT (default 4566) is the port of all services, WEB_PORT (default 8080) the page's.
 # EYES=full (default): models that recognise things; EYES=small: only faces and QR codes, nothing is fetched.
 # LISTEN=0.0.0.0 accepts connections from containers too, as `sam local invoke` needs. Default: 127.0.0.1.
+# KEEP=1 keeps photos and rules in .local/kept when the stack stops, and brings them back at the next start with KEEP=1.
 
 export PORT WEB_PORT SAMPLES EYES
 
@@ -50,8 +51,8 @@ eyes-extras: $(VENV)/.local-installed
 	  { $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/eyes-extras.txt 2>$(VENV)/eyes.log && cp requirements/eyes-extras.txt $(VENV)/.eyes-extras-requirements; } || \
 	  echo "The packages for text and faces could not be installed (see $(VENV)/eyes.log)."
 
-up: $(VENV)/.local-installed eyes  ## start Imagewatch on this machine and analyse sample photos (PORT, WEB_PORT, LISTEN, SAMPLES=0, EYES=small)
-	@$(BIN)/python -m local --detach $(if $(LISTEN),--host $(LISTEN))
+up: $(VENV)/.local-installed eyes  ## start Imagewatch on this machine and analyse sample photos (PORT, WEB_PORT, LISTEN, SAMPLES=0, EYES=small, KEEP=1)
+	@$(BIN)/python -m local --detach $(if $(LISTEN),--host $(LISTEN)) $(if $(filter-out 0,$(KEEP)),--keep)
 	@if [ "$(SAMPLES)" != 0 ]; then $(BIN)/python -m local.samples; fi
 
 down: $(VENV)/.local-installed  ## stop the local stack and discard its photos, records, rules and alerts

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local import STACK_NAME
+from local import OPERATIONS_EMAIL, STACK_NAME
 from local.emulator import command
 from local.emulator.background import port_problem
+from local.keeping import replay, save
 
 if TYPE_CHECKING:
     from local.emulator.emulator import Emulator
@@ -33,7 +34,7 @@ def template_parameters(options: argparse.Namespace) -> Mapping[str, str]:
     """The local defaults of the template's parameters."""
     return {
         "AlertEmail": "operator@example.com",
-        "OperationsEmail": "operations@example.com",
+        "OperationsEmail": OPERATIONS_EMAIL,
         "MaxImagesPerSecond": "50",
         "WatchlistMaxAgeSeconds": "1",  # a new rule applies to a photo that is uploaded right after it
         "WebUrl": f"http://localhost:{options.web_port}",
@@ -50,6 +51,17 @@ def servers(options: argparse.Namespace, emulator: Emulator) -> Mapping[str, com
     return {"web": WebServer(options.host, options.web_port, emulator.endpoint, emulator.mailbox, emulator.problems)}
 
 
+def prepare(options: argparse.Namespace, emulator: Emulator) -> None:
+    """With --keep, bring back the photos and rules of the last run with --keep."""
+    if options.keep:
+        replay(emulator, options.state / "kept")
+
+
+def conclude(options: argparse.Namespace, emulator: Emulator) -> str:
+    """With --keep, keep photos and rules. Returns a sentence about it."""
+    return save(emulator, options.state / "kept") if options.keep else ""
+
+
 PROGRAM = command.Program(
     name="Imagewatch",
     module="local",
@@ -60,6 +72,8 @@ PROGRAM = command.Program(
     preload=PRELOAD,
     parameters=template_parameters,
     servers=servers,
+    prepare=prepare,
+    conclude=conclude,
     sources=tuple(REPOSITORY / name for name in ("template.yaml", "statemachine", "functions", "local", "tools/sam_template")),
     variables={"PORT": "port", "WEB_PORT": "web_port", "EYES": "eyes"},
     stop_hint="make down",
@@ -77,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--web-port", type=command.port_number, default=web_port, help="The port of the viewer. Default: 8080."
     )
+    arguments.add_argument("--keep", action="store_true", help="Keep photos and rules for the next start with --keep.")
     return arguments
 
 

@@ -12,12 +12,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from imagewatch.images.version import image_id
 from imagewatch.rules.model import Rule
+from local import OPERATIONS_EMAIL
 from local.emulator.isolation import isolate
 from local.samples_report import document, log_groups, print_report
 from local.viewer.records import ImageRecords
@@ -37,6 +40,7 @@ SAMPLES = Path(__file__).parent.parent / "samples"
 SOURCE = "samples"
 NOT_SAMPLES = {"PROVENANCE.md", "watchlist.yaml"}
 TIMEOUT_SECONDS = 120.0
+NEW_SECONDS = 60.0  # a stack that brings back kept photos uploads them just before the samples are loaded
 UPLOADS_AT_ONCE = 4
 
 
@@ -63,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         web_url = args.web_url or stack.page_address()
         loaded = load_samples(stack, terminal)
-        mails = stack.mailbox()
+        mails = [mail for mail in stack.mailbox() if mail["to"] != OPERATIONS_EMAIL]  # alerts, no alarms
         groups = [] if args.json else log_groups(stack)
     except KeyboardInterrupt:
         sys.stderr.write("\nInterrupted. The local stack still runs and analyses what was uploaded; `make down` stops it.\n")
@@ -129,12 +133,19 @@ def _split(stack: Stack, planned: list[PlannedUpload]) -> tuple[list[Uploaded], 
     bucket = stack.outputs["ImagesBucketName"]
     for item in planned:
         upload = _stored(stack, bucket, item)
-        record = records.one(upload.image_id) if upload else None
-        if upload and record and record.get("VersionId") == upload.version_id and record.get("Status") != "FAILED":
+        if upload and _analysed_or_new(stack, upload, records.one(upload.image_id)):
             stored.append(upload)
         else:
             missing.append(item)
     return stored, missing
+
+
+def _analysed_or_new(stack: Stack, upload: Uploaded, record: dict[str, Any] | None) -> bool:
+    """Whether the upload needs no second one: it has a record that hasn't failed, or it is too new to have one."""
+    if record and record.get("VersionId") == upload.version_id:
+        return record.get("Status") != "FAILED"
+    head = stack.client("s3").head_object(Bucket=upload.bucket, Key=upload.key)
+    return bool((datetime.now(UTC) - head["LastModified"]).total_seconds() < NEW_SECONDS)
 
 
 def _stored(stack: Stack, bucket: str, item: PlannedUpload) -> Uploaded | None:

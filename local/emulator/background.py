@@ -25,6 +25,7 @@ from local.emulator.instance import Instance
 from local.emulator.isolation import open_local
 
 START_SECONDS = 60.0
+PREPARE_SECONDS = 600.0  # for an instance that answers already, and prepares itself
 STOP_SECONDS = 15.0
 LOG_TAIL_LINES = 20
 INTERRUPTED = 130  # the exit code of a program that Ctrl-C ended
@@ -61,6 +62,7 @@ class Background:
         self._discarded = discarded
         self._pid_file = state / "pid"
         self._log = state / "stack.log"
+        self._sentence = state / "ending"
 
     def occupy(self) -> None:
         """Lock the state folder for this process and write its pid. Raises OSError, or Occupied if it is locked."""
@@ -78,6 +80,11 @@ class Background:
     def announce(self, endpoint: str) -> None:
         """Write the endpoint to the state folder, for a parent process that asked for port 0."""
         (self._state / "endpoint").write_text(endpoint, encoding="utf-8")
+
+    def leave_sentence(self, sentence: str) -> None:
+        """Leave a sentence that `stop` prints in another process, instead of the one about what is discarded."""
+        with contextlib.suppress(OSError):  # the disk is full
+            self._sentence.write_text(sentence, encoding="utf-8")
 
     def release(self) -> None:
         """Remove the pid file. The lock stays until the process ends; `stop` waits for that."""
@@ -165,7 +172,8 @@ class Background:
     def _wait_ready(self, process: subprocess.Popen[bytes], earlier: int) -> int:
         """Wait for the process. `earlier` is the length in bytes of the log of earlier runs."""
         started = time.monotonic()
-        while time.monotonic() - started < START_SECONDS:
+        limit = START_SECONDS
+        while time.monotonic() - started < limit:
             if process.poll() is not None:
                 self._print_reason(earlier)
                 return 1
@@ -175,8 +183,10 @@ class Background:
                 places = f"{page} (the page), {found['endpoint']} (all AWS services)" if page else found["endpoint"]
                 print(f"{self._name} is ready after {time.monotonic() - started:.1f} s: {places}")
                 return 0
+            if found and found["pid"] == process.pid:
+                limit = PREPARE_SECONDS
             time.sleep(0.05)
-        print(f"{self._name} wasn't ready after {START_SECONDS:.0f} s. Its log is {self._log}", file=sys.stderr)
+        print(f"{self._name} wasn't ready after {limit:.0f} s. Its log is {self._log}", file=sys.stderr)
         _end(process)
         return 1
 
@@ -209,8 +219,17 @@ class Background:
                     return 1
                 time.sleep(0.05)
             self._pid_file.unlink(missing_ok=True)
-        print(f"{self._name} has stopped. {self._discarded}".rstrip() if signalled else f"{self._name} isn't running.")
+        print(f"{self._name} has stopped. {self._ending()}".rstrip() if signalled else f"{self._name} isn't running.")
         return 0
+
+    def _ending(self) -> str:
+        """The sentence that the stopped process left, or the one about what is discarded."""
+        try:
+            left = self._sentence.read_text(encoding="utf-8")
+            self._sentence.unlink()
+        except OSError:
+            left = ""
+        return left or self._discarded
 
 
 def port_problem(host: str, port: int) -> str | None:

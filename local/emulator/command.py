@@ -48,6 +48,14 @@ def _no_servers(options: argparse.Namespace, emulator: Emulator) -> Mapping[str,
     return {}
 
 
+def _nothing(options: argparse.Namespace, emulator: Emulator) -> None:
+    return None
+
+
+def _no_sentence(options: argparse.Namespace, emulator: Emulator) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Program:
     """A program that runs the emulator.
@@ -58,6 +66,8 @@ class Program:
     servers that run beside the endpoint, by name; the health document lists their addresses. `sources` are the files and folders
     of the code, for its version. `variables` are environment variables with the options whose defaults they are. `stop_hint` and
     `port_hint` are commands that messages suggest. `discarded` is the sentence about what a stop discards.
+    `prepare` runs before the stack is reported as ready. `conclude` runs before it stops, and returns the sentence to print then
+    instead of `discarded`, or an empty text; it may raise OSError.
     """
 
     name: str
@@ -69,6 +79,8 @@ class Program:
     preload: tuple[str, ...] = ()
     parameters: Callable[[argparse.Namespace], Mapping[str, str]] = _no_parameters
     servers: Callable[[argparse.Namespace, Emulator], Mapping[str, Server]] = _no_servers
+    prepare: Callable[[argparse.Namespace, Emulator], None] = _nothing
+    conclude: Callable[[argparse.Namespace, Emulator], str] = _no_sentence
     sources: tuple[Path, ...] = (Path(__file__).parent,)
     variables: Mapping[str, str] = field(default_factory=lambda: {"PORT": "port", EYES_VARIABLE: "eyes"})
     stop_hint: str = "python -m local.emulator --stop"
@@ -238,7 +250,7 @@ def _run(
         emulator.described.update(instance.to_health())
         emulator.addresses.update({name: server.address for name, server in servers.items()})
         background.announce(emulator.endpoint)
-        emulator.start()
+        emulator.start(lambda: program.prepare(options, emulator))
         for server in servers.values():
             server.start()
     except (TemplateError, EngineSetup, ValueError, OSError, RuntimeError) as error:
@@ -248,7 +260,18 @@ def _run(
     print(f"{program.name} is ready: {', '.join([*addresses, f'{emulator.endpoint} (all AWS services)'])}", flush=True)
     signals.wait()
     logging.getLogger(__name__).info("stopping")
+    _conclude(program, options, emulator, background)
     for server in servers.values():
         server.stop()
     emulator.stop()
     return 0
+
+
+def _conclude(program: Program, options: argparse.Namespace, emulator: Emulator, background: Background) -> None:
+    """Run the program's own ending, and leave its sentence for the process that asked this one to stop."""
+    try:
+        sentence = program.conclude(options, emulator)
+    except OSError as error:
+        logging.getLogger(__name__).exception("the program's ending failed")
+        sentence = f"Nothing was kept: {error}. {program.discarded}"
+    background.leave_sentence(sentence)

@@ -120,8 +120,11 @@ class Emulator:
         endpoint = f"http://127.0.0.1:{self.server.port}"
         return Host(self._forks, self.logs, self.identities.credentials, self._options.region, endpoint)
 
-    def start(self) -> None:
-        """Serve, deploy the template, warm up. Returns when ready. Raises TemplateError if the template isn't supported."""
+    def start(self, prepare: Callable[[], None] = lambda: None) -> None:
+        """Serve, deploy the template, warm up. Returns when ready. Raises TemplateError if the template isn't supported.
+
+        `prepare` is called when the stack works and isn't reported as ready yet.
+        """
         self.logs.start()
         self.server.start("endpoint")
         template = load_template(self._options.template, self._options.parameters)
@@ -135,6 +138,7 @@ class Emulator:
         self.runner.warm([mapping.function_name for mapping in self.deployment.mappings])
         threading.Thread(target=self.engine.prepare, name="prepare-engine", daemon=True).start()
         collect_less_often()
+        prepare()
         self.status = "ok"
         log.info("ready after %.1f s", time.monotonic() - self._started)
 

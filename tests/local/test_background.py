@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.emulator.background import Background
-from tests.local.running_stack import ROOT, free_port
+from tests.local.running_stack import ROOT, RunningStack, free_port
 from tests.local.small_stack import eventually
 
 Completed = subprocess.CompletedProcess[str]
@@ -124,6 +124,42 @@ def redirect(address: str) -> tuple[int, str | None]:
         connection.request("GET", parts.path, headers={"Accept": "text/html,application/xhtml+xml"})
         answer = connection.getresponse()
         return answer.status, answer.getheader("Location")
+
+
+def test_photos_and_rules_are_kept_for_the_next_start_when_asked(checkout: Checkout) -> None:
+    photo = (ROOT / "samples" / "rocket-on-launch-pad.jpg").read_bytes()
+    rule = {"RuleId": {"S": "kept"}, "Name": {"S": "Kept"}, "Terms": {"L": [{"S": "Person"}]}, "Threshold": {"N": "80.5"}}
+    first = checkout.up("--keep")
+    assert first.returncode == 0, first.stderr
+    stack = RunningStack(f"http://localhost:{checkout.port}", checkout.state)
+    outputs = outputs_of(stack)
+    stack.client("dynamodb").put_item(TableName=outputs["WatchlistTableName"], Item=rule)
+    keys = ["uploads/gate/rocket é.jpg", "uploads/gate/empty.jpg"]
+    for key, body in zip(keys, (b"an earlier version", b""), strict=True):
+        stack.client("s3").put_object(Bucket=outputs["ImagesBucketName"], Key=key, Body=body)
+    stack.client("s3").put_object(
+        Bucket=outputs["ImagesBucketName"], Key=keys[0], Body=photo, ContentType="image/jpeg", Metadata={"sha256": "abc"}
+    )
+    down = checkout.down()
+    kept = "2 photos and 1 rule are kept for the next `make up KEEP=1`. Records, channels and alerts are discarded."
+    assert down.stdout == f"Imagewatch has stopped. {kept}\n"
+
+    again = checkout.up("--keep")
+
+    assert again.returncode == 0, again.stderr
+    outputs = outputs_of(stack)
+    assert stack.client("dynamodb").scan(TableName=outputs["WatchlistTableName"])["Items"] == [rule]
+    listed = stack.client("s3").list_objects_v2(Bucket=outputs["ImagesBucketName"])["Contents"]
+    assert sorted(entry["Key"] for entry in listed) == sorted(keys)
+    found = stack.client("s3").get_object(Bucket=outputs["ImagesBucketName"], Key=keys[0])
+    assert (found["Body"].read(), found["ContentType"], found["Metadata"]) == (photo, "image/jpeg", {"sha256": "abc"})
+    images = outputs["ImagesTableName"]
+    eventually(lambda: stack.client("dynamodb").scan(TableName=images)["Items"], "the photo was not analysed again")
+
+
+def outputs_of(stack: RunningStack) -> dict[str, str]:
+    (described,) = stack.client("cloudformation").describe_stacks(StackName="imagewatch")["Stacks"]
+    return {entry["OutputKey"]: entry["OutputValue"] for entry in described["Outputs"]}
 
 
 def test_an_interrupted_start_leaves_nothing_behind(checkout: Checkout) -> None:

@@ -21,6 +21,11 @@ class BodyFile:
         self._position = 0
         self._exists = False
 
+    @property
+    def path(self) -> Path | None:
+        """The file with the content. None if nothing was written."""
+        return self._path if self._exists else None
+
     def seek(self, position: int) -> int:
         self._position = position
         return position
