@@ -57,7 +57,7 @@ def prepare(options: argparse.Namespace, emulator: Emulator) -> None:
         replay(emulator, options.state / "kept")
 
 
-def conclude(options: argparse.Namespace, emulator: Emulator) -> str:
+def end(options: argparse.Namespace, emulator: Emulator) -> str:
     """With --keep, keep photos and rules. Returns a sentence about it."""
     return save(emulator, options.state / "kept") if options.keep else ""
 
@@ -73,7 +73,7 @@ PROGRAM = command.Program(
     parameters=template_parameters,
     servers=servers,
     prepare=prepare,
-    conclude=conclude,
+    end=end,
     sources=tuple(REPOSITORY / name for name in ("template.yaml", "statemachine", "functions", "local", "tools/sam_template")),
     variables={"PORT": "port", "WEB_PORT": "web_port", "EYES": "eyes"},
     stop_hint="make down",

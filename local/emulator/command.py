@@ -66,7 +66,7 @@ class Program:
     servers that run beside the endpoint, by name; the health document lists their addresses. `sources` are the files and folders
     of the code, for its version. `variables` are environment variables with the options whose defaults they are. `stop_hint` and
     `port_hint` are commands that messages suggest. `discarded` is the sentence about what a stop discards.
-    `prepare` runs before the stack is reported as ready. `conclude` runs before it stops, and returns the sentence to print then
+    `prepare` runs before the stack is reported as ready. `end` runs before it stops, and returns the sentence to print then
     instead of `discarded`, or an empty text; it may raise OSError.
     """
 
@@ -80,7 +80,7 @@ class Program:
     parameters: Callable[[argparse.Namespace], Mapping[str, str]] = _no_parameters
     servers: Callable[[argparse.Namespace, Emulator], Mapping[str, Server]] = _no_servers
     prepare: Callable[[argparse.Namespace, Emulator], None] = _nothing
-    conclude: Callable[[argparse.Namespace, Emulator], str] = _no_sentence
+    end: Callable[[argparse.Namespace, Emulator], str] = _no_sentence
     sources: tuple[Path, ...] = (Path(__file__).parent,)
     variables: Mapping[str, str] = field(default_factory=lambda: {"PORT": "port", EYES_VARIABLE: "eyes"})
     stop_hint: str = "python -m local.emulator --stop"
@@ -260,17 +260,17 @@ def _run(
     print(f"{program.name} is ready: {', '.join([*addresses, f'{emulator.endpoint} (all AWS services)'])}", flush=True)
     signals.wait()
     logging.getLogger(__name__).info("stopping")
-    _conclude(program, options, emulator, background)
+    _run_ending(program, options, emulator, background)
     for server in servers.values():
         server.stop()
     emulator.stop()
     return 0
 
 
-def _conclude(program: Program, options: argparse.Namespace, emulator: Emulator, background: Background) -> None:
+def _run_ending(program: Program, options: argparse.Namespace, emulator: Emulator, background: Background) -> None:
     """Run the program's own ending, and leave its sentence for the process that asked this one to stop."""
     try:
-        sentence = program.conclude(options, emulator)
+        sentence = program.end(options, emulator)
     except OSError as error:
         logging.getLogger(__name__).exception("the program's ending failed")
         sentence = f"Nothing was kept: {error}. {program.discarded}"
