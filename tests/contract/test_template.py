@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from typing import Any
 
 from botocore.session import Session
 
+from imagewatch.services import reconciliation
 from tools.sam_template import Resolver, Template, load_template
 
 from .conftest import ROOT, functions
@@ -53,6 +55,29 @@ def test_a_dead_letter_is_kept_for_ten_days_at_least(template: Template) -> None
 def test_no_message_is_given_up_before_two_hours(template: Template) -> None:
     queue = resource(template, "IntakeQueue")
     assert (queue["RedrivePolicy"]["maxReceiveCount"] - 1) * queue["VisibilityTimeout"] >= 1.9 * 3600
+
+
+def test_the_reconciliation_knows_how_long_executions_and_dead_letters_last(template: Template) -> None:
+    workflow = json.loads((ROOT / "statemachine" / "analyze_image.asl.json").read_text(encoding="utf-8"))
+    assert workflow["TimeoutSeconds"] + 300 <= reconciliation.OVERDUE_SECONDS
+    assert resource(template, "DeadLetterQueue")["MessageRetentionPeriod"] <= reconciliation.RETENTION_SECONDS
+    # A removal that waits for an analysis to be recorded is retried for longer than that can take.
+    queue = resource(template, "IntakeQueue")
+    longest = reconciliation.OVERDUE_SECONDS + 2 * 15 * 60
+    assert (queue["RedrivePolicy"]["maxReceiveCount"] - 1) * queue["VisibilityTimeout"] > longest
+    assert resource(template, "ReconcileImagesFunctionEveryQuarterHour")["ScheduleExpression"] == "rate(15 minutes)"
+
+
+def test_an_interruption_that_eventbridge_cannot_deliver_is_kept(template: Template) -> None:
+    rule = template.resources["RecordInterruptionFunctionExecutionEnded"]["Properties"]
+    (target,) = rule["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["InterruptionsDeadLetterQueue", "Arn"]}}
+    allow, deny = resource(template, "InterruptionsDeadLetterQueuePolicy")["PolicyDocument"]["Statement"]
+    assert (allow["Principal"], allow["Action"]) == ({"Service": "events.amazonaws.com"}, "sqs:SendMessage")
+    assert allow["Condition"]["ArnEquals"] == {
+        "aws:SourceArn": {"Fn::GetAtt": ["RecordInterruptionFunctionExecutionEnded", "Arn"]}
+    }
+    assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
 def test_one_bad_message_does_not_repeat_the_others_of_its_batch(template: Template) -> None:

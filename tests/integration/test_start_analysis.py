@@ -159,10 +159,23 @@ def test_an_empty_object_in_an_images_place_takes_the_image_away(stack: Stack) -
 
 
 def test_deleting_an_old_version_for_good_leaves_the_current_one_alone(stack: Stack, announced: Event) -> None:
+    start = {"stateMachineArn": stack.name("AnalyzeImageStateMachine"), "input": json.dumps({"image": announced})}
+    stack.client("stepfunctions").start_execution(name=ImageVersion.from_state(announced).execution_name(), **start)
     removal = s3_event(announced["Key"], "FF", name="ObjectRemoved:Delete", version="an-old-version")
     with pytest.raises(BatchProcessingError, match="still being analysed"):
         stack.handler("StartAnalysis")(messages({"Records": [removal]}))
     assert stack.record(announced["ImageId"]) is not None
+
+
+def test_a_removal_that_leaves_a_version_in_place_which_was_never_started_starts_it(stack: Stack, announced: Event) -> None:
+    """Its own message lies in the dead-letter queue, so waiting for its end would make a dead letter of the removal too."""
+    removal = s3_event(announced["Key"], "FF", name="ObjectRemoved:Delete", version="an-old-version")
+    assert stack.handler("StartAnalysis")(messages({"Records": [removal]})) == {"batchItemFailures": []}
+    record = stack.record(announced["ImageId"])
+    assert record is not None
+    (execution,) = executions(stack)
+    assert (record["Status"], record["ExecutionArn"]) == ("ANALYZING", execution["executionArn"])
+    assert record["VersionId"] == announced["VersionId"]
 
 
 def test_deleting_the_newest_version_for_good_analyses_the_one_that_comes_to_light(stack: Stack) -> None:

@@ -7,8 +7,10 @@ import time
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
 from imagewatch.errors import ImageGone, ImageRejected, Unavailable
+from imagewatch.images.version import ImageVersion
 
 from .conftest import Event, sample_event
 from .recorded_calls import Account
@@ -78,6 +80,20 @@ def an_execution_is_interrupted_for_an_image_that_was_overwritten(account: Accou
     image = account.announce(account.upload("uploads/door/interrupted.jpg"))
     detail = {"status": "TIMED_OUT", "executionArn": "arn:execution", "input": json.dumps({"image": image})}
     assert account.run("RecordInterruption", {"detail": detail}) == {"Recorded": True}
+
+
+def an_execution_ends_and_no_event_reports_it(account: Account) -> None:
+    """For an image that was overwritten; with one whose execution still runs when an older version is removed."""
+    older = account.upload("uploads/door/unreported.jpg")
+    analysed(account, older)
+    image = account.announce(account.upload("uploads/door/unreported.jpg"))
+    with pytest.raises(BatchProcessingError, match="still being analysed"):
+        account.announce(older, "ObjectRemoved:Delete")
+    execution = f"{account.ref('AnalyzeImageStateMachine').replace(':stateMachine:', ':execution:')}:{{}}"
+    name = ImageVersion.from_state(image).execution_name()
+    account.client("stepfunctions").stop_execution(executionArn=execution.format(name))
+    with account.later(hours=1):
+        assert account.run("ReconcileImages", {})["Recorded"] == 1
 
 
 def an_image_is_removed(account: Account) -> None:
@@ -211,6 +227,7 @@ SCENARIOS = (
     an_image_is_gone_before_it_is_read,
     a_step_fails,
     an_execution_is_interrupted_for_an_image_that_was_overwritten,
+    an_execution_ends_and_no_event_reports_it,
     an_image_is_removed,
     the_newest_version_is_deleted_for_good_and_then_the_other,
     an_event_comes_again_after_the_removal_and_a_newer_lease_takes_the_record,

@@ -126,6 +126,19 @@ def test_an_execution_is_stopped(pipeline: Pipeline) -> None:
     assert pipeline.ended(key)["Reason"] == "The analysis was stopped manually: stopped by hand."
 
 
+def test_images_whose_analysis_has_not_ended_are_shown(pipeline: Pipeline) -> None:
+    pipeline.fault(service="rekognition", operation="DetectLabels", error="ThrottlingException", rate=1)
+    key = pipeline.upload(SAMPLE.read_bytes())
+    pipeline.eventually(lambda: pipeline.record(key) is not None, "no record")
+    record = pipeline.record(key)
+    assert record is not None
+    assert record["ImageId"] in run(pipeline, "analyzing")
+    pipeline.eventually(lambda: "Detect Labels" in pipeline.states(record), "not started")
+    run(pipeline, "stop", EXECUTION=record["ExecutionArn"])
+    pipeline.ended(key)
+    assert record["ImageId"] not in run(pipeline, "analyzing")
+
+
 def test_dead_letters_are_shown_and_redriven(pipeline: Pipeline) -> None:
     sqs, marker = pipeline.stack.client("sqs"), uuid.uuid4().hex
     dead = pipeline.outputs["DeadLetterQueueUrl"]

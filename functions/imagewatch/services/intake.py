@@ -47,6 +47,8 @@ def admit(image: ImageVersion, deadline: int | None = None, *, by_removal: bool 
         logger.info("Ignored: this version has been analysed, or the record reflects a newer event.", lease=result.name)
         return
     started = start_execution(image, name, deadline) or (not superseded and _analyze_again(image, deadline))
+    if started and result is LeaseResult.IN_PROGRESS:  # an earlier attempt had leased the record and not started the execution
+        images_table.set_execution(image, executions.links(name), iso_now())
     logger.info("Execution started." if started else "Execution existed already.", lease=result.name)
 
 
@@ -86,4 +88,4 @@ def _analyze_again(image: ImageVersion, deadline: int | None) -> bool:
         image_store.discard(image)
         return False
     name = image.execution_name(run=image.lease)
-    return images_table.set_execution(image, executions.links(name)) and start_execution(image, name, deadline)
+    return images_table.set_execution(image, executions.links(name), iso_now()) and start_execution(image, name, deadline)
