@@ -52,7 +52,7 @@ class TransientError(ImagewatchError):
 
 
 class ImageRejected(PermanentError):
-    """The image can't be analysed. The message tells its owner why and what to do."""
+    """The image can't be analysed. The message says why and what to do."""
 
 
 class ImageGone(PermanentError):

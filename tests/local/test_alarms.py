@@ -43,7 +43,7 @@ def test_an_alarm_on_a_metric_in_a_functions_log_rings(small: SmallStack) -> Non
 
 def test_an_alarm_on_the_age_of_a_queues_oldest_message_rings(small: SmallStack) -> None:
     sqs = small.client("sqs")
-    sqs.send_message(QueueUrl=sqs.list_queues(QueueNamePrefix="small-Idle")["QueueUrls"][0], MessageBody="nobody reads this")
+    sqs.send_message(QueueUrl=sqs.list_queues(QueueNamePrefix="small-Idle")["QueueUrls"][0], MessageBody="no function reads this")
 
     eventually(lambda: mails(small, "leftover"), "the alarm did not ring")
 

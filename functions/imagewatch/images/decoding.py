@@ -122,7 +122,7 @@ def refuse_size(size: int) -> None:
 
 
 def examine(data: bytes) -> Picture:
-    """Reads one image file completely. Raises ImageRejected with a reason that tells its owner what to do.
+    """Reads one image file completely. Raises ImageRejected with a reason that says what to do.
 
     A file whose metadata keeps it from decoding is read again without them, and a clean copy is analysed.
     """

@@ -1,4 +1,4 @@
-"""The record of an image: the version that owns it, how its analysis stands, and what it lists outside of itself."""
+"""The record of an image: its version, the status of its analysis, and the index rows and renditions that it lists."""
 
 from __future__ import annotations
 

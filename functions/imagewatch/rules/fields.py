@@ -297,7 +297,7 @@ def entries(
 ) -> Kind[tuple[T, ...]]:
     """A list of at most `most` mappings, whose schema is `$defs/name`. Every mistake in every entry is reported.
 
-    `least` stands in the schema only: the owner of the list reports an empty one, because it can say what to do.
+    `least` is in the schema only: the owner of the list reports an empty one, because it can say what to do.
     """
 
     def read(value: Any, place: Place) -> tuple[T, ...]:
@@ -319,7 +319,7 @@ def entries(
 
 
 def mapping(read: Callable[[Any, Place], T], declaration: Declaration) -> Kind[T]:
-    """A mapping with fields of its own; `read` raises InvalidRule with its mistakes."""
+    """A mapping with fields; `read` raises InvalidRule with its mistakes."""
     return Kind(read, declaration.must, declaration.schema, declaration.definitions)
 
 

@@ -57,7 +57,7 @@ class MatchedRule:
     more_matches: int = 0
     """How many further matches are counted and not listed."""
     muted: str = ""
-    """Why the match alerts nobody; empty when it may alert."""
+    """Why the match sends no alert; empty if it may send one."""
     definition: Mapping[str, Any] | None = None
     """The rule's item as it was when it matched. Alerts keep it; records don't."""
 

@@ -41,7 +41,7 @@ class Watchlist:
                 for source in rule.sources if rule.sources and not rule.key_prefixes else (_EVERYWHERE,):
                     condition.rules[source].append((position, rule))
         self._untriggered = assign_triggers(conditions.values())
-        # Text in the image has an index of its own, so that each word of it is looked up among terms for text only.
+        # Text in the image has a separate index, so that each word of it is looked up among terms for text only.
         self._by_words: dict[bool, dict[Words, list[CompiledTerm]]] = {False: defaultdict(list), True: defaultdict(list)}
         for compiled in self._terms.values():
             self._by_words[compiled.term.within == "text"][words_of(compiled.term.text)].append(compiled)

@@ -42,7 +42,7 @@ def _minute(value: Any) -> int:
     return int(found[1]) * 60 + int(found[2])
 
 
-# Readers of YAML 1.1 read 22:00 without quotes as the number 1320, hence "in quotes".
+# Readers of YAML 1.1 read 22:00 without quotes as the number 1320; the message therefore asks for quotes.
 _TIME = defined(
     "time",
     scalar(

@@ -35,7 +35,7 @@ def handle(event: ObjectEvent, deadline: int | None = None) -> None:
 def admit(image: ImageVersion, deadline: int | None = None, *, by_removal: bool = False) -> None:
     """Shows the image as ANALYZING and starts its version's execution, unless that was done before. Idempotent.
 
-    `by_removal`: the version was found in S3 after a removal, and not announced by an event of its own.
+    `by_removal`: the version was found in S3 after a removal, and not named by an event.
     """
     image = replace(image, lease=secrets.token_hex(4))
     name = image.execution_name()
@@ -75,7 +75,7 @@ def remove(removal: ImageVersion, deadline: int | None = None) -> None:
     found = objects.current(removal.bucket, removal.key)
     if found is None:
         logger.info("Image removed." if image_store.remove(removal) else "Nothing to remove.")
-    elif found.version_id:  # in a bucket without versions, the object has an event of its own
+    elif found.version_id:  # in a bucket without versions, the object has its own event
         admit(objects.version_of(found, removal, iso_utc(found.uploaded_at)), deadline, by_removal=True)
 
 

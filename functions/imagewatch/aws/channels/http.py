@@ -92,7 +92,7 @@ def refuse_unsafe(url: str) -> str:
     if not host or parts.username is not None or parts.scheme not in ("http", "https"):
         raise ChannelRefused("The channel's address is not an https:// address. Configure it with `imagewatch channels add`.")
     if parts.scheme == "http" and not _is_this_machine(host):
-        raise ChannelRefused(f"The address at {host} begins with http://, where anybody on the way can read. Use https://.")
+        raise ChannelRefused(f"The address at {host} begins with http://, which can be read on the way. Use https://.")
     return host
 
 
@@ -126,7 +126,7 @@ def _retry_after(value: str) -> float:
 
 
 class _InTime(io.RawIOBase):
-    """What comes from a socket until READ_SECONDS are over, however slowly: its own timeout would begin anew with each byte."""
+    """What arrives from a socket within READ_SECONDS. The socket's timeout alone would start again with each byte."""
 
     def __init__(self, stream: io.RawIOBase, sock: socket.socket) -> None:
         self._stream, self._socket, self._until = stream, sock, time.monotonic() + READ_SECONDS

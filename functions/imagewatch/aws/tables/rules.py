@@ -35,7 +35,7 @@ def current() -> tuple[Watchlist, list[InvalidRule]]:
     invalid rule doesn't stop the others. Raises Throttled or Unavailable when the cached watchlist is too old and the table
     can't be read.
     """
-    # Not the monotonic clock, which stands still while Lambda has frozen the process.
+    # Not the monotonic clock, which stops while Lambda has frozen the process.
     now, allowed = time.time(), float(setting("WATCHLIST_MAX_AGE_SECONDS"))
     if _cached and 0 <= now - _cached[0].read_at < allowed:
         return _cached[0].watchlist, []
