@@ -352,7 +352,7 @@ def test_an_edit_that_lost_the_race_is_told_and_its_text_kept(
     monkeypatch.setattr(Rules, "get", then_somebody_else_writes)
     assert main(["rules", "edit", "gate"]) == 1
     err = capsys.readouterr().err
-    assert "somebody else has changed or deleted the rule gate meanwhile; it was version 3 when it was read" in err
+    assert "another user has changed or deleted the rule gate meanwhile; it was version 3 when it was read" in err
     (kept,) = folder.glob("imagewatch-*/gate.yaml")
     assert str(kept) in err
     assert watchlist(deployed)["gate"]["Name"] == "Theirs"
@@ -604,7 +604,7 @@ def test_a_rule_that_somebody_changes_during_an_import_is_told_and_the_others_ar
     assert main(["rules", "import", "rules.yaml"]) == 1
     printed = capsys.readouterr()
     assert "Done: 1 new." in printed.out
-    assert "somebody else has changed or deleted the rule gate" in printed.err
+    assert "another user has changed or deleted the rule gate" in printed.err
     assert watchlist(deployed)["gate"]["Name"] == "Theirs"
     assert "cat-on-the-sofa" in watchlist(deployed)
 

@@ -111,9 +111,9 @@ def test_what_is_no_window_is_refused_with_an_example(text: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("Gate", "--any", "Person", "--active", "22:00-06:00"), "needs --time-zone"),
+        (("Gate", "--any", "Person", "--active", "22:00-06:00"), "needs the time zone of its times: --time-zone"),
         (("Gate", "--any", "Person", "--time-zone", "Europe/Berlin"), "so it needs --active"),
-        (("Gate", "--any", "Person", "--active", "always", "--active", "22:00-06:00"), "stands alone"),
+        (("Gate", "--any", "Person", "--active", "always", "--active", "22:00-06:00"), "can't be combined"),
         (("Gate", "--any", "Person", "--active", "22:00-26:00", "--time-zone", "Europe/Berlin"), "To must be a time of day"),
         (("Gate", "--any", "Person", "--active", "22:00-06:00", "--time-zone", "Europe/Berln"), "Did you mean Europe/Berlin"),
         (("Gate", "--any", "Person", "--bypass-quiet-hours"), "only critical rules may bypass"),
@@ -121,7 +121,7 @@ def test_what_is_no_window_is_refused_with_an_example(text: str) -> None:
         (("Gate", "--any", "Person:190"), "MinConfidence must be a number from 0 to 100"),
         (("Gate", "--none", "Person"), "AnyOf must be a list with at least one entry"),
         (("Gate", "--any", "Person", "--channel", "Not An Id"), "Channels must be"),
-        (("Gate", "--any", "Person", "--per-source"), "--per-source says how a cooldown is kept, so it needs --cooldown"),
+        (("Gate", "--any", "Person", "--per-source"), "--per-source separates a cooldown by source, so it needs --cooldown"),
         (("Gate", "--any", "Person", "--id", "Not An Id"), "RuleId must be"),
         (("猫", "--any", "Cat"), "give one with --id"),
     ],

@@ -61,16 +61,16 @@ def test_a_narrow_terminal_has_each_rule_with_its_id_whole_and_only_what_is_spec
         f"{LONG_ID}  on  critical",
         "  looks for: Golden Retriever or Person",
         "  where: front-door",
-        "  tells: email",
+        "  sends to: email",
         "cat  on  warning",
         "  looks for: Golden Retriever or Person",
-        "  tells: email",
+        "  sends to: email",
     ]
 
 
 def test_rules_that_fit_stay_a_table() -> None:
     title, _, row = shown(rules_table([stored("sample-person-at-the-door", AnyOf=[{"Term": "Person"}])], NOW), 80)
-    assert title.split() == ["Rule", "State", "Severity", "Looks", "for", "Tells"]
+    assert title.split() == ["Rule", "State", "Severity", "Looks", "for", "Sends", "to"]
     assert row.split() == ["sample-person-at-the-door", "on", "warning", "Person", "email"]
 
 

@@ -1,4 +1,4 @@
-"""How rules, and changes of them, read at the terminal."""
+"""Renders rules and changes of rules for the terminal."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def state_of(stored: Stored, now: datetime) -> str:
 
 
 def rules_table(rules: Iterable[Stored], now: datetime) -> TableOrLines:
-    """A row for each rule: how it stands, what it looks for and where, whom it tells and how often."""
+    """A row for each rule: its state, what it looks for and where, its channels and its cooldown."""
     rules = list(rules)
     cells = {
         "Looks for": [looks_for(stored.rule) if stored.rule else stored.problem for stored in rules],
         "Where": [_where(stored.rule) if stored.rule else "" for stored in rules],
         "When": [_when(stored.rule) if stored.rule else "" for stored in rules],
-        "Tells": [_tells(stored.rule) if stored.rule else "" for stored in rules],
+        "Sends to": [_sends_to(stored.rule) if stored.rule else "" for stored in rules],
     }
     shown = [title for title in cells if set(cells[title]) - _USUAL]
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
@@ -61,9 +61,9 @@ def rules_table(rules: Iterable[Stored], now: datetime) -> TableOrLines:
             Text(state, style=_STATES.get(state, "yellow")),
             Text(severity, style=_SEVERITIES.get(severity, "")),
         ]
-        told = {title: printable(cells[title][row]) for title in shown}
-        table.add_row(*head, *map(Text, told.values()))
-        entries.append((head, [Text(f"{title.lower()}: {cell}") for title, cell in told.items() if cell not in _USUAL]))
+        shown_cells = {title: printable(cells[title][row]) for title in shown}
+        table.add_row(*head, *map(Text, shown_cells.values()))
+        entries.append((head, [Text(f"{title.lower()}: {cell}") for title, cell in shown_cells.items() if cell not in _USUAL]))
     longest = max((len(printable(stored.rule_id)) for stored in rules), default=0)
     rest = sum(1 + min(_LEAST_CELL, max(map(len, (title, *cells[title])))) for title in shown)
     return TableOrLines(table, longest + _LEAST_HEAD + rest, entries)
@@ -135,7 +135,7 @@ def _days(days: Sequence[str]) -> str:
     return "daily" if len(days) == 7 else " ".join(days)
 
 
-def _tells(rule: Rule) -> str:
+def _sends_to(rule: Rule) -> str:
     cooldown = f", then silent for {render_duration(rule.cooldown.seconds)}" if rule.cooldown.seconds else ""
     each = " per source" if cooldown and rule.cooldown.per_source else ""
     return f"{', '.join(rule.channels)}{cooldown}{each}"
