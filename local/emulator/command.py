@@ -129,7 +129,15 @@ def port_from(variable: str, otherwise: int) -> int:
 
 
 def main(program: Program, parser: argparse.ArgumentParser) -> int:
-    """Run the program. Returns 0 after a clean stop, 1 if it can't start; a wrong command line exits with 2."""
+    """Run the program. Returns 0 after a clean stop, 1 if it can't start, 130 after Ctrl-C; a wrong command line exits with 2."""
+    try:
+        return _main(program, parser)
+    except KeyboardInterrupt:
+        print(f"\n{program.name}: interrupted.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _main(program: Program, parser: argparse.ArgumentParser) -> int:
     options = parser.parse_args()
     isolate()
     names = (program.name, program.module, program.stop_hint)
