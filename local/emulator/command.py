@@ -195,32 +195,41 @@ def _serve(program: Program, options: argparse.Namespace, background: Background
     """Run in the foreground until SIGTERM, SIGHUP or Ctrl-C."""
     if problem := port_problem(options.host, options.port):
         return _refuse(program, f"{problem}. Stop the process that uses it, or choose another port: {program.port_hint}")
-    try:
-        background.occupy()
-    except Occupied as error:
-        return _refuse(program, str(error))
-    except OSError as error:
-        return _refuse(program, unwritable(options.state, error))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for name in QUIET_LOGGERS:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
     signals = _Signals()
-    forks = ForkServerClient(program.preload)  # started first: it imports while the imports below run
+    forks: ForkServerClient | None = None
     code = 1
     try:
         signals.install()
+        if problem := _occupied(background, options):
+            return _refuse(program, problem)
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        for name in QUIET_LOGGERS:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        forks = ForkServerClient(program.preload)  # started first: it imports while the imports below run
         code = _run(program, options, forks, signals, instance, background)
     except _Stopping:
         print(f"{program.name} was stopped before it was ready.", flush=True)
         code = INTERRUPTED
     finally:
-        forks.close()
+        if forks:
+            forks.close()
         background.release()
         logging.shutdown()
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError):  # the disk with the log is full
                 stream.flush()
-        os._exit(code)  # threads that wait for a dead worker would keep the process alive
+    os._exit(code)  # threads that wait for a dead worker would keep the process alive
+
+
+def _occupied(background: Background, options: argparse.Namespace) -> str | None:
+    """Take the state folder for this process. Returns the reason if that fails."""
+    try:
+        background.occupy()
+    except Occupied as error:
+        return str(error)
+    except OSError as error:
+        return unwritable(options.state, error)
+    return None
 
 
 def _refuse(program: Program, reason: str) -> int:
