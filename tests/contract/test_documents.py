@@ -18,7 +18,7 @@ CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 SUFFIXES = (".py", ".md", ".yaml", ".toml", ".json", ".txt", ".in", ".svg", ".jpg", "/")
 TOP = {path.name for path in ROOT.iterdir()}
-NOT_OURS = re.compile(r"^(uploads|thumbnails|analysis|annotated|\.\w[\w-]+|node_modules)(/|$)|[<>*$:{}~]|^/|^https?:")
+NOT_OURS = re.compile(r"^(uploads|thumbnails|analysis|annotated|\.(?!ci/)\w[\w-]+|node_modules)(/|$)|[<>*$:{}~]|^/|^https?:")
 """Keys in buckets, files that commands make, patterns, and addresses."""
 MODULE = re.compile(r"^(?:imagewatch|uploader|local|tools|bench|tests)(?:\.\w+)+$")
 PACKAGES = (ROOT, ROOT / "functions", ROOT / "functions" / "imagewatch")
