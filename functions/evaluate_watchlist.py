@@ -1,4 +1,4 @@
-"""Evaluate Watchlist: holds what was found against the rules that people keep."""
+"""Evaluate Watchlist: matches findings against the rules."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from imagewatch.aws.tables import images as images_table
-from imagewatch.aws.tables import rules as watchlist_table
+from imagewatch.aws.tables import rules as rules_table
 from imagewatch.images.version import ImageVersion
 from imagewatch.observability import count, logger, task
 from imagewatch.rules.matching import truncate_to_state_limit
@@ -14,25 +14,28 @@ from imagewatch.rules.matching import truncate_to_state_limit
 
 @task
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Takes Image and Findings; returns {MatchCount, Rules}: the rules that match and may alert, what made them match, and how
-    they are defined.
+    """Takes Image and Findings; returns {MatchCount, Rules}: the rules that match and may alert, with their definitions.
 
-    The image's record also shows the rules that match but are muted, and why they are.
+    The image's record also lists matched rules that are muted, with the reason.
     """
     image = ImageVersion.from_state(event["Image"])
-    watchlist, invalid = watchlist_table.current()
+    watchlist, invalid = rules_table.current()
     for problem in invalid:
         logger.error("A rule was skipped.", reason=str(problem))
     if invalid:
         count("RulesInvalid", len(invalid))
-    matched = truncate_to_state_limit(watchlist.evaluate(image, event["Findings"], datetime.now(UTC)))
+    matched, omitted = truncate_to_state_limit(watchlist.evaluate(image, event["Findings"], datetime.now(UTC)))
     if matched:
-        images_table.update_if_owner(image, {"MatchedRules": matched})
-    alerting = watchlist.explained([rule for rule in matched if "Muted" not in rule])
+        attributes = {"MatchedRules": [one.to_item() for one in matched], **({"RulesOmitted": omitted} if omitted else {})}
+        images_table.update_if_owner(image, attributes)
+    if omitted:
+        logger.error("More rules match than an image's record can hold. The others raise no alert.", omitted=omitted)
+        count("RulesOmitted", omitted)
+    alerting = watchlist.with_definitions([one for one in matched if not one.muted])
     logger.info(
         "Watchlist evaluated.",
         rules=len(watchlist.rules),
-        matched=[rule["Name"] for rule in matched],
+        matched=[one.name for one in matched],
         muted=len(matched) - len(alerting),
     )
-    return {"MatchCount": len(alerting), "Rules": alerting}
+    return {"MatchCount": len(alerting), "Rules": [one.to_item() for one in alerting]}

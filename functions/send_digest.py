@@ -1,4 +1,4 @@
-"""Send Digest: every few minutes, what could not be sent one by one is told together, and counts that wait for long are told."""
+"""Send Digest: every few minutes, sends queued alerts together, and counts of suppressed matches that no alert has reported."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from imagewatch.services.digests import DigestRun
 
 @logs_invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Takes the schedule's event (whatever is in it); returns how many digests were sent, and how many alerts they told."""
+    """Takes the schedule's event and ignores its content; returns how many digests were sent, and of how many alerts."""
     run_id = uuid.uuid4().hex
-    if not digests_table.begin(run_id):
+    if not digests_table.acquire_run_lease(run_id):
         logger.info("Another run is at work.")
         return {"Busy": True}
     run = DigestRun()
     try:
         run.run()
     finally:
-        digests_table.end(run_id)
+        digests_table.release_run_lease(run_id)
     return run.outcome

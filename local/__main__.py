@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local import STACK_NAME
+from local import OPERATIONS_EMAIL, STACK_NAME
 from local.emulator import command
+from local.emulator.background import port_problem
+from local.keeping import replay, save
 
 if TYPE_CHECKING:
     from local.emulator.emulator import Emulator
@@ -33,6 +34,7 @@ def template_parameters(options: argparse.Namespace) -> Mapping[str, str]:
     """The local defaults of the template's parameters."""
     return {
         "AlertEmail": "operator@example.com",
+        "OperationsEmail": OPERATIONS_EMAIL,
         "MaxImagesPerSecond": "50",
         "WatchlistMaxAgeSeconds": "1",  # a new rule applies to a photo that is uploaded right after it
         "WebUrl": f"http://localhost:{options.web_port}",
@@ -40,10 +42,24 @@ def template_parameters(options: argparse.Namespace) -> Mapping[str, str]:
 
 
 def servers(options: argparse.Namespace, emulator: Emulator) -> Mapping[str, command.Server]:
-    """The viewer's server. Raises OSError if the port is taken."""
+    """The viewer's server. Raises RuntimeError if its port is taken."""
     from local.viewer.server import WebServer
 
-    return {"web": WebServer(options.host, options.web_port, emulator.endpoint, emulator.mailbox)}
+    if problem := port_problem(options.host, options.web_port):
+        raise RuntimeError(f"the page's {problem}. Stop the process that uses it, or choose another port: make up WEB_PORT=8081")
+
+    return {"web": WebServer(options.host, options.web_port, emulator.endpoint, emulator.mailbox, emulator.problems)}
+
+
+def prepare(options: argparse.Namespace, emulator: Emulator) -> None:
+    """With --keep, bring back the photos and rules of the last run with --keep."""
+    if options.keep:
+        replay(emulator, options.state / "kept")
+
+
+def end(options: argparse.Namespace, emulator: Emulator) -> str:
+    """With --keep, keep photos and rules. Returns a sentence about it."""
+    return save(emulator, options.state / "kept") if options.keep else ""
 
 
 PROGRAM = command.Program(
@@ -56,16 +72,26 @@ PROGRAM = command.Program(
     preload=PRELOAD,
     parameters=template_parameters,
     servers=servers,
+    prepare=prepare,
+    end=end,
+    sources=tuple(REPOSITORY / name for name in ("template.yaml", "statemachine", "functions", "local", "tools/sam_template")),
+    variables={"PORT": "port", "WEB_PORT": "web_port", "EYES": "eyes"},
     stop_hint="make down",
-    port_hint="make up PORT=4567",
+    port_hint="make up PORT=4567 WEB_PORT=8081",
+    discarded=(
+        "Its photos, records, rules, channels and alerts are discarded. The e-mails stay in .local/mailbox until the next start."
+    ),
 )
 
 
 def parser() -> argparse.ArgumentParser:
     """The emulator's options and --web-port. PORT and WEB_PORT in the environment are the defaults of the ports."""
     arguments = command.command_line(PROGRAM)
-    web_port = int(os.environ.get("WEB_PORT", "8080"))
-    arguments.add_argument("--web-port", type=int, default=web_port, help="The port of the viewer. Default: 8080.")
+    web_port = command.port_from("WEB_PORT", 8080)
+    arguments.add_argument(
+        "--web-port", type=command.port_number, default=web_port, help="The port of the viewer. Default: 8080."
+    )
+    arguments.add_argument("--keep", action="store_true", help="Keep photos and rules for the next start with --keep.")
     return arguments
 
 

@@ -22,6 +22,7 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import STACK_NAME
+from local.emulator.isolation import isolate
 from local.viewer.stack import Stack
 
 REGION = "us-east-1"
@@ -109,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local.sam_environment", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "--endpoint-url",
-        default=f"http://localhost:{os.environ.get('PORT', '4566')}",
+        default=f"http://localhost:{os.environ.get('PORT') or '4566'}",
         help="The endpoint of the local stack. Default: %(default)s.",
     )
     parser.add_argument(
@@ -122,4 +123,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    isolate()
     raise SystemExit(main())

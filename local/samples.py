@@ -12,11 +12,16 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from imagewatch.images.version import image_id
 from imagewatch.rules.model import Rule
+from local import OPERATIONS_EMAIL
+from local.emulator.isolation import isolate
 from local.samples_report import document, log_groups, print_report
 from local.viewer.records import ImageRecords
 from local.viewer.stack import Stack, StackNotReadyError
@@ -27,7 +32,6 @@ from uploader.terminal import Terminal
 from uploader.upload.discovery import find_files
 from uploader.upload.follow import Analysis, Follower, current_version, still_running
 from uploader.upload.image_records import ImageRecords as UploadedRecords
-from uploader.upload.keys import image_id
 from uploader.upload.plan import PlannedUpload, plan_uploads
 from uploader.upload.transfer import Uploaded, Uploader
 from uploader.upload.workers import Uploads
@@ -36,6 +40,7 @@ SAMPLES = Path(__file__).parent.parent / "samples"
 SOURCE = "samples"
 NOT_SAMPLES = {"PROVENANCE.md", "watchlist.yaml"}
 TIMEOUT_SECONDS = 120.0
+NEW_SECONDS = 60.0  # a stack that brings back kept photos uploads them just before the samples are loaded
 UPLOADS_AT_ONCE = 4
 
 
@@ -60,16 +65,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     terminal = Terminal(quiet=args.json)
     stack = Stack(args.endpoint_url)
     try:
+        web_url = args.web_url or stack.page_address()
         loaded = load_samples(stack, terminal)
-        mails = stack.mailbox()
+        mails = [mail for mail in stack.mailbox() if mail["to"] != OPERATIONS_EMAIL]  # alerts, no alarms
         groups = [] if args.json else log_groups(stack)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted. The local stack still runs and analyses what was uploaded; `make down` stops it.\n")
+        return 130
     except (StackNotReadyError, CommandError, BotoCoreError, ClientError) as error:
         sys.stderr.write(f"The samples couldn't be loaded: {error}\n")
         return 1
     if args.json:
         terminal.print_json(document(loaded, mails))
     else:
-        print_report(terminal, loaded, mails, args.endpoint_url, args.web_url, groups)
+        print_report(terminal, loaded, mails, args.endpoint_url, web_url, groups)
     for message in loaded.errors:
         sys.stderr.write(message + "\n")
     return loaded.exit_code
@@ -90,7 +99,7 @@ def load_samples(
     sent, errors = _send(stack, terminal, missing)
     uploads = sorted([*stored, *sent], key=lambda upload: upload.key)
     analyses = _follow(stack, terminal, uploads, deadline - time.monotonic(), sleep)
-    errors += [f"{one.upload.path.name}: {one.reason}." for one in analyses if not one.ended]
+    errors += [f"{one.upload.path.name}: {one.reason}." for one in analyses if not one.finished]
     return Loaded(rules, [_with_whole_record(stack, one) for one in analyses], len(sent), errors)
 
 
@@ -101,7 +110,7 @@ def add_rules(stack: Stack, rules: list[Rule]) -> list[str]:
         try:
             stack.client("dynamodb").put_item(
                 TableName=stack.outputs["WatchlistTableName"],
-                Item=to_item(rule.to_record()),
+                Item=to_item(rule.to_item()),
                 ConditionExpression="attribute_not_exists(RuleId)",
             )
         except ClientError as error:
@@ -124,12 +133,19 @@ def _split(stack: Stack, planned: list[PlannedUpload]) -> tuple[list[Uploaded], 
     bucket = stack.outputs["ImagesBucketName"]
     for item in planned:
         upload = _stored(stack, bucket, item)
-        record = records.one(upload.image_id) if upload else None
-        if upload and record and record.get("VersionId") == upload.version_id and record.get("Status") != "FAILED":
+        if upload and _analysed_or_new(stack, upload, records.one(upload.image_id)):
             stored.append(upload)
         else:
             missing.append(item)
     return stored, missing
+
+
+def _analysed_or_new(stack: Stack, upload: Uploaded, record: dict[str, Any] | None) -> bool:
+    """Whether the upload needs no second one: it has a record that hasn't failed, or it is too new to have one."""
+    if record and record.get("VersionId") == upload.version_id:
+        return record.get("Status") != "FAILED"
+    head = stack.client("s3").head_object(Bucket=upload.bucket, Key=upload.key)
+    return bool((datetime.now(UTC) - head["LastModified"]).total_seconds() < NEW_SECONDS)
 
 
 def _stored(stack: Stack, bucket: str, item: PlannedUpload) -> Uploaded | None:
@@ -151,7 +167,7 @@ def _send(stack: Stack, terminal: Terminal, planned: list[PlannedUpload]) -> tup
         terminal.note("All samples are already uploaded.")
         return [], []
     terminal.note(f"Uploading {len(planned)} sample images ...")
-    uploader = Uploader(stack.client("s3"), stack.outputs["ImagesBucketName"], SOURCE, lambda _count: None)
+    uploader = Uploader(stack.client("s3"), stack.outputs["ImagesBucketName"], SOURCE, lambda _count: None, replace=True)
     outcomes = list(Uploads(planned, uploader.upload, min(UPLOADS_AT_ONCE, len(planned))))
     sent = [outcome for outcome in outcomes if isinstance(outcome, Uploaded)]
     failed = [f"{one.path.name} was not uploaded: {one.reason}" for one in outcomes if not isinstance(one, Uploaded)]
@@ -181,18 +197,18 @@ def _follow(
 def _with_whole_record(stack: Stack, analysis: Analysis) -> Analysis:
     """The analysis with the complete current record, which includes matched rules and the execution's ARN."""
     record = ImageRecords(stack).one(analysis.upload.image_id)
-    return replace(analysis, record=record) if record and analysis.ended else analysis
+    return replace(analysis, record=record) if record and analysis.finished else analysis
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local.samples", description="Upload the sample photos and show the results.")
-    endpoint = f"http://localhost:{os.environ.get('PORT', '4566')}"
-    web = f"http://localhost:{os.environ.get('WEB_PORT', '8080')}"
+    endpoint = f"http://localhost:{os.environ.get('PORT') or '4566'}"
     parser.add_argument("--endpoint-url", default=endpoint, help="The endpoint of the local stack. Default: %(default)s.")
-    parser.add_argument("--web-url", default=web, help="The address of the viewer. Default: %(default)s.")
+    parser.add_argument("--web-url", help="The page's address. Default: the running stack's.")
     parser.add_argument("--json", action="store_true", help="Print only a JSON document.")
     return parser
 
 
 if __name__ == "__main__":
+    isolate()
     raise SystemExit(main())

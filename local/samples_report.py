@@ -76,7 +76,7 @@ def newest_mail(mails: list[dict[str, Any]]) -> Iterator[Text]:
 def where_next(loaded: Loaded, endpoint_url: str, web_url: str, groups: list[str]) -> Iterator[Text]:
     """Addresses and commands to continue with. Each command has its own line, so that it can be copied."""
     yield Text("Where to look next", style="bold")
-    yield _place("Viewer", f"{web_url}/")
+    yield _place("Page", f"{web_url}/")
     yield _place("Mailbox", f"{web_url}/mailbox   (JSON: {endpoint_url}/_local/mailbox, files: .local/mailbox/)")
     aws = f"aws --endpoint-url {endpoint_url}"
     arn = _an_execution(loaded)

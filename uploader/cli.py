@@ -59,8 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         click.echo(f"{PROGRAM}: interrupted.", err=True)
         return INTERRUPTED_EXIT_CODE
     except click.UsageError as error:
+        message = error.format_message()
+        message += "" if message.endswith((".", "?", ")")) else "."
         hint = f" Try `{error.ctx.command_path} --help`." if error.ctx else ""
-        click.echo(f"{PROGRAM}: {printable(error.format_message())}{hint}", err=True)
+        click.echo(f"{PROGRAM}: {message[:1].lower()}{printable(message[1:])}{hint}", err=True)
         return error.exit_code
     except click.ClickException as error:
         error.show()

@@ -1,4 +1,4 @@
-"""Tables that a narrow terminal gets as lines: columns of a few letters can't be read, and a broken id can't be copied."""
+"""Tables that become lines on a narrow terminal, where narrow columns can't be read and wrapped ids can't be copied."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _INDENT = 2
 
 @dataclass(frozen=True)
 class TableOrLines:
-    """The table where there are `least` columns for it, or the reader is a program; elsewhere the entries.
+    """A table for a terminal of at least `least` columns and for other programs; the entries for a narrower terminal.
 
-    An entry is a head (cells that are never broken, side by side as far as they fit) and paragraphs, which are indented.
+    An entry is a head (cells that are never wrapped, side by side as far as they fit) and indented paragraphs.
     """
 
     table: Table
@@ -34,7 +34,7 @@ class TableOrLines:
 
 
 def _side_by_side(cells: Sequence[Text], width: int) -> Iterator[Text]:
-    """The cells on as few lines as hold each of them whole."""
+    """The cells on as few lines as possible. No cell is wrapped unless it is wider than the terminal."""
     line = Text()
     for cell in filter(None, cells):
         if line and line.cell_len + 2 + cell.cell_len > width:

@@ -51,6 +51,7 @@ class Terminal:
         try:
             return click.confirm(question, default=False, err=True)
         except click.Abort as abort:  # click's name for both Ctrl-C and the end of the input
+            click.echo(err=True)
             if isinstance(abort.__context__, KeyboardInterrupt):
                 raise
             return False

@@ -10,7 +10,6 @@ ImagewatchError
 │   ├── InvalidQuery            a search query can't be read; the error names the character
 │   ├── InvalidRun              a backfill can't run as requested; the message says what to change
 │   ├── UnreadableRecord        a stored image record can't be evaluated; the backfill skips and counts it
-│   ├── TooManyMatches          the matched rules of one image don't fit into the workflow's state
 │   ├── ChannelRefused          a channel refuses the message; the text says why and what to do
 │   └── ChannelGone             a channel's address no longer exists; the channel is disabled
 └── TransientError              a retry can succeed
@@ -18,7 +17,26 @@ ImagewatchError
     └── Unavailable             a service failed or could not be reached: wait briefly
 """
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+
 _LISTED_PROBLEMS = 5  # problems of a rule that the message lists; logs and executions carry it
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a rule, as data: programs use the path, people read the text."""
+
+    path: tuple[str | int, ...]
+    """The fields and list positions (from 0) that lead to the value: ("AnyOf", 1, "MinConfidence"). Empty for the rule itself."""
+    text: str
+    """A sentence that begins with the field's name: "MinConfidence must be a number from 0 to 100, not '85'."."""
+    subject: str = ""
+    """What the field belongs to, as people name it: "Rule gate: AnyOf, entry 2 (car)". Empty where the text says it."""
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.text}" if self.subject else self.text
 
 
 class ImagewatchError(Exception):
@@ -34,7 +52,7 @@ class TransientError(ImagewatchError):
 
 
 class ImageRejected(PermanentError):
-    """The image can't be analysed. The message tells its owner why and what to do."""
+    """The image can't be analysed. The message says why and what to do."""
 
 
 class ImageGone(PermanentError):
@@ -50,12 +68,12 @@ class UnreadableMessage(PermanentError):
 
 
 class InvalidRule(PermanentError):
-    """A watchlist rule has missing or impossible fields: `problems` has a sentence for each."""
+    """A watchlist rule has missing or impossible fields: `problems` has every mistake, the message the first five."""
 
-    def __init__(self, *problems: str) -> None:
+    def __init__(self, *problems: Problem) -> None:
         hidden = len(problems) - _LISTED_PROBLEMS
         more = [f"And {hidden} more mistakes."] if hidden > 0 else []
-        super().__init__(" ".join([*problems[:_LISTED_PROBLEMS], *more]))
+        super().__init__(" ".join([*map(str, problems[:_LISTED_PROBLEMS]), *more]))
         self.problems = problems
 
 
@@ -80,10 +98,6 @@ class InvalidRun(PermanentError):
 
 class UnreadableRecord(PermanentError):
     """A stored image record can't be evaluated against a rule; the text says why."""
-
-
-class TooManyMatches(PermanentError):
-    """The matched rules of one image don't fit into the workflow's state."""
 
 
 class ChannelRefused(PermanentError):

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from local.emulator.background import Background, port_taken
+from local.emulator.background import INTERRUPTED, REPOSITORY, Background, Occupied, port_problem, unwritable
+from local.emulator.code_version import code_version
+from local.emulator.instance import Instance, asked_options, option_texts
+from local.emulator.isolation import isolate
 from local.emulator.lambda_.fork_client import ForkServerClient
 from local.emulator.rekognition.errors import EngineSetup
-from local.emulator.rekognition.options import add_engine_options, engine_options
+from local.emulator.rekognition.options import EYES_VARIABLE, add_engine_options, engine_options
 
 if TYPE_CHECKING:
     from local.emulator.emulator import Emulator
 
+HIGHEST_PORT = 65535
 QUIET_LOGGERS = ("moto", "botocore", "boto3", "urllib3", "samtranslator")
 
 
@@ -43,6 +48,14 @@ def _no_servers(options: argparse.Namespace, emulator: Emulator) -> Mapping[str,
     return {}
 
 
+def _nothing(options: argparse.Namespace, emulator: Emulator) -> None:
+    return None
+
+
+def _no_sentence(options: argparse.Namespace, emulator: Emulator) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Program:
     """A program that runs the emulator.
@@ -50,8 +63,11 @@ class Program:
     `name` is the subject of its messages. `module` is what `python -m` runs. `template`, `stack_name` and `state` are the
     defaults of the options; without a default template, --template is required. `preload` names modules that the fork server
     imports for all functions. `parameters` gives defaults for template parameters from the parsed options. `servers` makes the
-    servers that run beside the endpoint, by name; the health document lists their addresses. `stop_hint` and `port_hint` are
-    commands that messages suggest.
+    servers that run beside the endpoint, by name; the health document lists their addresses. `sources` are the files and folders
+    of the code, for its version. `variables` are environment variables with the options whose defaults they are. `stop_hint` and
+    `port_hint` are commands that messages suggest. `discarded` is the sentence about what a stop discards.
+    `prepare` runs before the stack is reported as ready. `end` runs before it stops, and returns the sentence to print then
+    instead of `discarded`, or an empty text; it may raise OSError.
     """
 
     name: str
@@ -63,8 +79,13 @@ class Program:
     preload: tuple[str, ...] = ()
     parameters: Callable[[argparse.Namespace], Mapping[str, str]] = _no_parameters
     servers: Callable[[argparse.Namespace, Emulator], Mapping[str, Server]] = _no_servers
+    prepare: Callable[[argparse.Namespace, Emulator], None] = _nothing
+    end: Callable[[argparse.Namespace, Emulator], str] = _no_sentence
+    sources: tuple[Path, ...] = (Path(__file__).parent,)
+    variables: Mapping[str, str] = field(default_factory=lambda: {"PORT": "port", EYES_VARIABLE: "eyes"})
     stop_hint: str = "python -m local.emulator --stop"
     port_hint: str = "--port 4567"
+    discarded: str = "What it stored is discarded."
 
 
 def command_line(program: Program) -> argparse.ArgumentParser:
@@ -77,8 +98,12 @@ def command_line(program: Program) -> argparse.ArgumentParser:
     add("--template", type=Path, default=program.template, metavar="FILE", help=template_help)
     add("--stack-name", default=program.stack_name, metavar="NAME", help="The name of the stack. Default: %(default)s.")
     add("--parameter", action="append", default=[], metavar="NAME=VALUE", help="Set a template parameter. Can be repeated.")
-    port = int(os.environ.get("PORT", "4566"))
-    add("--port", type=int, default=port, help="The port of the endpoint for all services; 0 takes a free one. Default: 4566.")
+    add(
+        "--port",
+        type=port_number,
+        default=port_from("PORT", 4566),
+        help="The port of the endpoint for all services; 0 takes a free one. Default: 4566.",
+    )
     add("--host", default="127.0.0.1", help="The address to listen on. Default: %(default)s.")
     add("--state", type=Path, default=program.state, metavar="FOLDER", help="The folder for pid file, log and mailbox.")
     add_engine_options(parser)
@@ -88,17 +113,44 @@ def command_line(program: Program) -> argparse.ArgumentParser:
     return parser
 
 
+def port_number(text: str) -> int:
+    """The port that an argument names. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit() and int(text) <= HIGHEST_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: it must be a number from 0 to {HIGHEST_PORT}")
+    return int(text)
+
+
+def port_from(variable: str, otherwise: int) -> int:
+    """The port in an environment variable, or `otherwise`. A wrong value ends the program with a sentence."""
+    try:
+        return port_number(os.environ.get(variable) or str(otherwise))
+    except argparse.ArgumentTypeError as error:
+        sys.exit(f"{variable}={error}.")
+
+
 def main(program: Program, parser: argparse.ArgumentParser) -> int:
-    """Run the program. Returns 0 after a clean stop, 1 if it can't start; a wrong command line exits with 2."""
+    """Run the program. Returns 0 after a clean stop, 1 if it can't start, 130 after Ctrl-C; a wrong command line exits with 2."""
+    try:
+        return _main(program, parser)
+    except KeyboardInterrupt:
+        print(f"\n{program.name}: interrupted.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _main(program: Program, parser: argparse.ArgumentParser) -> int:
     options = parser.parse_args()
-    background = Background(options.state, options.port, program.name, program.module, program.stop_hint)
+    isolate()
+    names = (program.name, program.module, program.stop_hint)
+    background = Background(options.state, options.port, *names, port_hint=program.port_hint, discarded=program.discarded)
     if options.stop:
         return background.stop()
     if options.template is None:
         parser.error("--template is required")
+    instance = Instance(str(REPOSITORY), code_version(program.sources), option_texts(options))
     if options.detach:
-        return background.start([argument for argument in sys.argv[1:] if argument != "--detach"])
-    return _serve(program, options, background)
+        arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
+        return background.start(arguments, instance, asked_options(arguments, os.environ, program.variables))
+    return _serve(program, options, background, instance)
 
 
 def template_parameters(program: Program, options: argparse.Namespace) -> dict[str, str]:
@@ -112,40 +164,86 @@ def template_parameters(program: Program, options: argparse.Namespace) -> dict[s
     return values
 
 
-def _serve(program: Program, options: argparse.Namespace, background: Background) -> int:
+class _Stopping(BaseException):
+    """A signal asked the program to stop before it was ready."""
+
+
+class _Signals:
+    """SIGTERM, SIGHUP and Ctrl-C. They interrupt the start, and end `wait` afterwards."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self.starting = False
+
+    def install(self) -> None:
+        self.starting = True
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._received)
+
+    def _received(self, *_: object) -> None:
+        again, starting = self._stopping.is_set(), self.starting
+        self._stopping.set()
+        if starting and not again:
+            raise _Stopping
+
+    def wait(self) -> None:
+        while not self._stopping.wait(1):  # polls: a signal that the kernel delivers to another thread doesn't wake this one
+            pass
+
+
+def _serve(program: Program, options: argparse.Namespace, background: Background, instance: Instance) -> int:
     """Run in the foreground until SIGTERM, SIGHUP or Ctrl-C."""
-    if port_taken(options.host, options.port):
-        print(
-            f"Port {options.port} is taken. Stop the process that uses it, or choose another port: {program.port_hint}",
-            file=sys.stderr,
-        )
-        return 1
-    try:
-        background.occupy()
-    except OSError as error:
-        print(f"{program.name} can't start: {error}", file=sys.stderr)
-        return 1
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: stopping.set())
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for name in QUIET_LOGGERS:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    forks = ForkServerClient(program.preload)  # started first: it imports while the imports below run
+    if problem := port_problem(options.host, options.port):
+        return _refuse(program, f"{problem}. Stop the process that uses it, or choose another port: {program.port_hint}")
+    signals = _Signals()
+    forks: ForkServerClient | None = None
     code = 1
     try:
-        code = _run(program, options, forks, stopping, background)
+        signals.install()
+        if problem := _occupied(background, options):
+            return _refuse(program, problem)
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        for name in QUIET_LOGGERS:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        forks = ForkServerClient(program.preload)  # started first: it imports while the imports below run
+        code = _run(program, options, forks, signals, instance, background)
+    except _Stopping:
+        print(f"{program.name} was stopped before it was ready.", flush=True)
+        code = INTERRUPTED
     finally:
-        forks.close()
+        if forks:
+            forks.close()
         background.release()
         logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):  # the disk with the log is full
+                stream.flush()
     os._exit(code)  # threads that wait for a dead worker would keep the process alive
 
 
+def _occupied(background: Background, options: argparse.Namespace) -> str | None:
+    """Take the state folder for this process. Returns the reason if that fails."""
+    try:
+        background.occupy()
+    except Occupied as error:
+        return str(error)
+    except OSError as error:
+        return unwritable(options.state, error)
+    return None
+
+
+def _refuse(program: Program, reason: str) -> int:
+    print(f"{program.name} can't start: {reason}", file=sys.stderr)
+    return 1
+
+
 def _run(
-    program: Program, options: argparse.Namespace, forks: ForkServerClient, stopping: threading.Event, background: Background
+    program: Program,
+    options: argparse.Namespace,
+    forks: ForkServerClient,
+    signals: _Signals,
+    instance: Instance,
+    background: Background,
 ) -> int:
     from local.emulator.memory import load_batch_lazily, reduce_memory
 
@@ -166,20 +264,31 @@ def _run(
         )
         emulator = Emulator(chosen, forks)
         servers = program.servers(options, emulator)
+        emulator.described.update(instance.to_health())
         emulator.addresses.update({name: server.address for name, server in servers.items()})
         background.announce(emulator.endpoint)
-        emulator.start()
+        emulator.start(lambda: program.prepare(options, emulator))
         for server in servers.values():
             server.start()
     except (TemplateError, EngineSetup, ValueError, OSError, RuntimeError) as error:
-        print(f"{program.name} can't start: {error}", file=sys.stderr)
-        return 1
-    further = "".join(f", {address} ({name})" for name, address in emulator.addresses.items())
-    print(f"{program.name} is ready: {emulator.endpoint} (all AWS services){further}", flush=True)
-    while not stopping.wait(1):  # polls: a signal that the kernel delivers to another thread doesn't wake this one
-        pass
-    print("Stopping.", flush=True)
+        return _refuse(program, str(error))
+    signals.starting = False
+    addresses = [f"{address} ({name})" for name, address in emulator.addresses.items()]
+    print(f"{program.name} is ready: {', '.join([*addresses, f'{emulator.endpoint} (all AWS services)'])}", flush=True)
+    signals.wait()
+    logging.getLogger(__name__).info("stopping")
+    _run_ending(program, options, emulator, background)
     for server in servers.values():
         server.stop()
     emulator.stop()
     return 0
+
+
+def _run_ending(program: Program, options: argparse.Namespace, emulator: Emulator, background: Background) -> None:
+    """Run the program's own ending, and leave its sentence for the process that asked this one to stop."""
+    try:
+        sentence = program.end(options, emulator)
+    except OSError as error:
+        logging.getLogger(__name__).exception("the program's ending failed")
+        sentence = f"Nothing was kept: {error}. {program.discarded}"
+    background.leave_sentence(sentence)

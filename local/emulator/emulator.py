@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from botocore.config import Config
 from local.emulator.archive import Archive
 from local.emulator.cloudformation import Deployment
 from local.emulator.cloudformation.stack_api import StackApi
+from local.emulator.cloudwatch.alarms import Alarms
+from local.emulator.cloudwatch.metrics import Metric, Metrics, embedded_metrics
 from local.emulator.events.event_bus import EventBus
 from local.emulator.events.schedules import Schedules
 from local.emulator.gateway.faults import Faults
@@ -26,7 +29,7 @@ from local.emulator.gateway.http_server import HttpServer
 from local.emulator.gateway.moto_services import MotoServices
 from local.emulator.iam.identities import Identities
 from local.emulator.lambda_.fork_client import ForkServerClient
-from local.emulator.lambda_.log_collector import LogCollector
+from local.emulator.lambda_.log_collector import LogCollector, LogEvent
 from local.emulator.lambda_.queue_poller import QueuePoller
 from local.emulator.lambda_.runner import InvokeFault, LambdaRunner
 from local.emulator.lambda_.workers import Host, Result
@@ -43,6 +46,14 @@ from tools.sam_template import ACCOUNT_ID, Template, load_template
 log = logging.getLogger(__name__)
 
 FORK_SERVER_SECONDS = 120
+EXECUTION_METRICS = {
+    "RUNNING": "ExecutionsStarted",
+    "SUCCEEDED": "ExecutionsSucceeded",
+    "FAILED": "ExecutionsFailed",
+    "TIMED_OUT": "ExecutionsTimedOut",
+    "ABORTED": "ExecutionsAborted",
+}
+LEAST_FREE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,8 @@ class Options:
 class Emulator:
     """All parts of the emulator. Start `forks` as early as possible: it needs a second to get ready.
 
-    `addresses` are further entries of the health document, such as the URL of a server that runs beside the endpoint.
+    The health document also shows `addresses`, the URLs of the servers that run beside the endpoint, and `described`, what the
+    instance runs.
     """
 
     def __init__(self, options: Options, forks: ForkServerClient) -> None:
@@ -73,32 +85,46 @@ class Emulator:
         self._objects = options.state / "objects"
         self._pollers: list[QueuePoller] = []
         self.addresses: dict[str, str] = {}
+        self.described: dict[str, Any] = {}
         self.status = "starting"
         self.faults = Faults()
         self.mailbox = Mailbox(options.state / "mailbox")
         self.identities = Identities(options.region)
-        archive = Archive(options.state)
-        self.logs = LogCollector(LogStore(options.region, archive).deliver)
+        self._archive = archive = Archive(options.state)
+        self._log_store = LogStore(options.region, archive)
+        self.logs = LogCollector(self._store_logs)
+        self.metrics = Metrics()
+        self.alarms = Alarms(self.metrics, options.region, self._publish_alarm)
         self.engine = options.recognition.engine()
         self.services = MotoServices()
         self.gateway = Gateway(
-            self.services, self.identities, self.faults, self.mailbox, self.engine, self.health, options.region
+            self.services,
+            self.identities,
+            self.faults,
+            self.mailbox,
+            self.engine,
+            self.health,
+            lambda: self.addresses.get("web"),
+            options.region,
         )
         self.server = HttpServer(options.host, options.port, self.gateway)
         self.services.port = self.server.port
         self.endpoint = f"http://localhost:{self.server.port}"
-        self.runner = LambdaRunner(self._worker_host(), self.faults)
+        self.runner = LambdaRunner(self._worker_host(), self.faults, self._count_invocation)
         self.bus = EventBus(options.region, self.runner, lambda: self.deployment.permissions)
         self.schedules = Schedules(self.bus.rules, self.bus.fire)
-        self.executions = Executions(self.bus.publish, self.logs.add, archive)
+        self.executions = Executions(self._publish_execution, self.logs.add, archive)
 
     def _worker_host(self) -> Host:
         # The IP address makes the SDKs use path-style S3 URLs. Not every resolver resolves bucket.localhost.
         endpoint = f"http://127.0.0.1:{self.server.port}"
         return Host(self._forks, self.logs, self.identities.credentials, self._options.region, endpoint)
 
-    def start(self) -> None:
-        """Serve, deploy the template, warm up. Returns when ready. Raises TemplateError if the template isn't supported."""
+    def start(self, prepare: Callable[[], None] = lambda: None) -> None:
+        """Serve, deploy the template, warm up. Returns when ready. Raises TemplateError if the template isn't supported.
+
+        `prepare` is called when the stack works and isn't reported as ready yet.
+        """
         self.logs.start()
         self.server.start("endpoint")
         template = load_template(self._options.template, self._options.parameters)
@@ -108,9 +134,11 @@ class Emulator:
         if not self._forks.wait_ready(FORK_SERVER_SECONDS):
             raise RuntimeError("the fork server for the functions didn't start; its error is above")
         self.schedules.start()
+        self.alarms.start()
         self.runner.warm([mapping.function_name for mapping in self.deployment.mappings])
         threading.Thread(target=self.engine.prepare, name="prepare-engine", daemon=True).start()
         collect_less_often()
+        prepare()
         self.status = "ok"
         log.info("ready after %.1f s", time.monotonic() - self._started)
 
@@ -125,6 +153,7 @@ class Emulator:
         notifications.install(self._send_to_queue)
         sqs_message_moves.install()
         install_sns_capture(self.mailbox)
+        self.alarms.install()
         _run_functions_in_workers(self.runner)
 
     def _deploy(self, template: Template) -> Deployment:
@@ -148,6 +177,26 @@ class Emulator:
 
         sqs_backends[ACCOUNT_ID][self._options.region].send_message(queue_arn.rsplit(":", 1)[-1], body)
 
+    def _store_logs(self, group: str, stream: str, events: list[LogEvent]) -> None:
+        for at, line in events:
+            for metric, value in embedded_metrics(line):
+                self.metrics.record(metric, value, at / 1000)
+        self._log_store.deliver(group, stream, events)
+
+    def _count_invocation(self, function_name: str, failed: bool, seconds: float) -> None:
+        values = {"Invocations": 1.0, "Errors": float(failed), "Duration": seconds * 1000}
+        for name, value in values.items():
+            self.metrics.record(Metric.of("AWS/Lambda", name, {"FunctionName": function_name}), value, time.time())
+
+    def _publish_execution(self, source: str, detail_type: str, resources: list[str], detail: dict[str, Any]) -> None:
+        machine = {"StateMachineArn": detail["stateMachineArn"]}
+        self.metrics.record(Metric.of("AWS/States", EXECUTION_METRICS[detail["status"]], machine), 1, time.time())
+        self.bus.publish(source, detail_type, resources, detail)
+
+    def _publish_alarm(self, topic_arn: str, subject: str, message: str) -> None:
+        sns = self.deployment.client("sns")
+        sns.publish(TopicArn=topic_arn, Subject=subject, Message=message, MessageStructure="json")
+
     def _invoke_for_state_machine(self, role_arn: str, function_arn: str, event: bytes) -> Result:
         if reason := self.identities.denial_reason(role_arn, "lambda:InvokeFunction", function_arn):
             cause = f"{reason} (Service: Lambda, Status Code: 403)"
@@ -164,16 +213,17 @@ class Emulator:
             "queues": {p.mapping.function_name: p.problem or "ok" for p in self._pollers},
             "functions": self.runner.counts(),
             "executions": self.executions.counts(),
+            "alarms": self.alarms.states(),
         }
-        problems = [reason for reason in parts["queues"].values() if reason != "ok"]
+        problems = self.problems()
         if not self._forks.alive():
-            problems.append("the fork server has ended")
             parts["workers"] = "down"
         status = "degraded" if self.status == "ok" and problems else self.status
         body = {
             "status": status,
             "endpoint": self.endpoint,
             **self.addresses,
+            **self.described,
             "pid": os.getpid(),
             "fork_server_pid": self._forks.pid,
             "uptime_seconds": round(time.monotonic() - self._started, 1),
@@ -182,10 +232,25 @@ class Emulator:
         }
         return (200 if status == "ok" else 503), body
 
+    def problems(self) -> list[str]:
+        """What is wrong now, in sentences without a full stop. A problem that is over disappears."""
+        found = [poller.problem for poller in self._pollers if poller.problem]
+        if not self._forks.alive():
+            found.append("the fork server has ended")
+        storage = (self._disk_problem(), self._archive.problem(), self.mailbox.problem(), self.logs.problem, self.alarms.problem)
+        return found + [problem for problem in storage if problem]
+
+    def _disk_problem(self) -> str | None:
+        free = shutil.disk_usage(self._options.state).free
+        if free >= LEAST_FREE_BYTES:
+            return None
+        return f"the disk with {self._options.state} is full ({free // 1024} KB free): free some space, and the stack continues"
+
     def stop(self) -> None:
         """Stop the workers and the endpoint, and delete the objects' files."""
         self.status = "stopping"
         self.schedules.stop()
+        self.alarms.stop()
         for poller in self._pollers:
             poller.stop()
         self.runner.stop()
@@ -196,7 +261,7 @@ class Emulator:
 def root_clients(endpoint: str, region: str) -> Callable[[str], Any]:
     """A function that returns the boto3 client for a service name, with the permissions of the account's root user."""
     session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=region)  # noqa: S106
-    config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, read_timeout=30)
+    config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, read_timeout=30, proxies={})
 
     @functools.cache
     def client(service: str) -> Any:

@@ -17,18 +17,26 @@ from local.emulator.timestamps import iso
 
 SENDER = "AWS Notifications <no-reply@sns.amazonaws.com>"
 DEFAULT_SUBJECT = "AWS Notification Message"
+_OWN_FILES = "[0-9]*T[0-9]*Z-[0-9]*.eml"
 _NOT_IN_A_SUBJECT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class Mailbox:
-    """Keeps delivered messages in memory and writes each to a file in `directory`. Files of earlier runs stay. Thread-safe."""
+    """Keeps delivered messages in memory and writes each to a file in `directory`. Thread-safe.
+
+    The files of an earlier run are deleted: the folder and `list` always show the same messages. A file that can't be written,
+    for example because the disk is full, is written later.
+    """
 
     def __init__(self, directory: Path | str) -> None:
         self._directory = Path(directory)
         self._directory.mkdir(parents=True, exist_ok=True)
+        for file in self._directory.glob(_OWN_FILES):
+            file.unlink()
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._delivered: list[dict[str, str]] = []
+        self._unwritten: dict[Path, bytes] = {}
 
     def deliver(self, to: str, subject: str, body: str) -> Path:
         """Deliver one message. Returns its file. Raises ValueError if the subject contains a line break."""
@@ -40,9 +48,21 @@ class Mailbox:
         message.set_content(body, charset="utf-8")
         with self._lock:
             path = self._directory / f"{now:%Y%m%dT%H%M%S.%fZ}-{next(self._numbers):05}.eml"
-            path.write_bytes(message.as_bytes())
             self._delivered.append({"to": to, "subject": subject, "body": body, "at": iso(now)})
+            self._unwritten[path] = message.as_bytes()
+        self.problem()
         return path
+
+    def problem(self) -> str | None:
+        """The reason why files are missing in the folder, or None. Tries to write them first."""
+        with self._lock:
+            for path, content in list(self._unwritten.items()):
+                try:
+                    path.write_bytes(content)
+                except OSError as error:
+                    return f"e-mails can't be written to {self._directory} and wait in memory: {error.strerror}"
+                del self._unwritten[path]
+        return None
 
     def list(self) -> list[dict[str, str]]:
         """All messages of this run, oldest first: {to, subject, body, at}. `at` is ISO 8601 in UTC."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import mimetypes
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from wsgiref.types import WSGIApplication
@@ -15,10 +15,11 @@ from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, 
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from imagewatch.images.version import image_id as id_of
 from local.viewer import history, pictures
 from local.viewer.records import ImageRecords, Position
 from local.viewer.stack import Stack, StackNotReadyError
-from uploader.upload.keys import image_id as id_of
+from local.viewer.uploads import store
 
 STATIC = Path(__file__).parent / "static"
 STATIC_FILES = {
@@ -42,14 +43,20 @@ class Mailbox(Protocol):
     def list(self) -> Sequence[Mapping[str, Any]]: ...
 
 
-def make_app(endpoint_url: str | None, *, mailbox: Mailbox | None = None) -> WSGIApplication:
-    """The application for the stack at `endpoint_url`. Without `mailbox`, e-mails are read from the endpoint."""
-    return _Viewer(Stack(endpoint_url), mailbox)
+def make_app(
+    endpoint_url: str | None, *, mailbox: Mailbox | None = None, problems: Callable[[], Sequence[str]] = tuple
+) -> WSGIApplication:
+    """The application for the stack at `endpoint_url`. Without `mailbox`, e-mails are read from the endpoint.
+
+    `problems` returns what is wrong with the stack now, in sentences.
+    """
+    return _Viewer(Stack(endpoint_url), mailbox, problems)
 
 
 class _Viewer:
-    def __init__(self, stack: Stack, mailbox: Mailbox | None) -> None:
+    def __init__(self, stack: Stack, mailbox: Mailbox | None, problems: Callable[[], Sequence[str]]) -> None:
         self.stack = stack
+        self.problems = problems
         self.images = ImageRecords(stack)
         self.read_mailbox = mailbox.list if mailbox else stack.mailbox
         self.routes = Map(
@@ -65,6 +72,7 @@ class _Viewer:
                 Rule("/api/images/<image_id>", endpoint=self.show_image),
                 Rule("/api/executions/<path:arn>", endpoint=self.show_execution),
                 Rule("/api/mailbox", endpoint=self.list_mail),
+                Rule("/api/problems", endpoint=self.list_problems),
                 Rule("/api/uploads/<path:name>", endpoint=self.upload, methods=["PUT"]),
                 Rule("/thumbnails/<image_id>", endpoint=self.thumbnail),
                 Rule("/pictures/<image_id>", endpoint=self.picture),
@@ -132,6 +140,9 @@ class _Viewer:
         mails = [{"number": number, **mail} for number, mail in enumerate(self.read_mailbox(), start=1)]
         return _answer({"mails": mails[::-1]})
 
+    def list_problems(self, _request: Request) -> Response:
+        return _answer({"problems": list(self.problems())})
+
     def upload(self, request: Request, name: str) -> Response:
         """Store the request's body under uploads/browser/. The required header prevents uploads from pages of other sites."""
         if request.headers.get("X-Imagewatch") != "upload":
@@ -142,8 +153,13 @@ class _Viewer:
             raise RequestEntityTooLarge(f"{name} is larger than {MAX_UPLOAD_BYTES // 2**20} MB.")
         bucket, key = self.stack.outputs["ImagesBucketName"], UPLOAD_FOLDER + _file_name(name)
         content_type = mimetypes.guess_type(key)[0] or "application/octet-stream"
-        self.stack.client("s3").put_object(Bucket=bucket, Key=key, Body=request.get_data(), ContentType=content_type)
-        return _answer({"Key": key, "ImageId": id_of(bucket, key)}, 201)
+        try:
+            stored = store(self.stack.client("s3"), bucket, key, request.get_data(), content_type)
+        except ValueError as error:
+            raise BadRequest(f"{name}: {error}.") from error
+        renamed_from = key if stored.key != key else None
+        answer = {"Key": stored.key, "ImageId": id_of(bucket, stored.key), "Again": stored.again, "RenamedFrom": renamed_from}
+        return _answer(answer, 201)
 
     def thumbnail(self, request: Request, image_id: str) -> Response:
         return self._shown(request, pictures.thumbnail(self.stack, self._record(image_id)))

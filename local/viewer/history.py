@@ -12,6 +12,8 @@ from local.viewer.stack import Stack
 
 MAX_EVENTS = 3000
 _FAILED = ("TaskFailed", "TaskTimedOut", "LambdaFunctionFailed", "LambdaFunctionTimedOut", "TaskStartFailed")
+_STATE_FAILED = ("ParallelStateFailed", "MapStateFailed")
+_EXECUTION_ENDED = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
 _ATTEMPT = ("TaskScheduled", "LambdaFunctionScheduled")
 
 
@@ -53,7 +55,10 @@ def _events(client: Any, arn: str) -> list[dict[str, Any]]:
 
 
 def steps(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One entry for each entered state: State, Type, Within (the enclosing states), times, Attempts with errors."""
+    """One entry for each entered state: State, Type, Within (the enclosing states), Status, times, Attempts with errors.
+
+    Status is RUNNING, SUCCEEDED, FAILED or ABORTED. A state whose error was caught is FAILED.
+    """
     found: dict[int, dict[str, Any]] = {}
     state_of_event: dict[int, int] = {}
     for event in events:
@@ -61,10 +66,37 @@ def steps(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if event["type"].endswith("StateEntered"):
             found[event["id"]] = _entered(event, found[before] if before else None)
             state_of_event[event["id"]] = event["id"]
+        elif event["type"] in _STATE_FAILED:
+            _fail_newest(found, event)
         elif state := _left(event, found) or before:
             state_of_event[event["id"]] = state
             _record(event, found[state])
+    ended = next((event for event in reversed(events) if event["type"] in _EXECUTION_ENDED), None)
+    for step in found.values():
+        _finish(step, ended)
     return list(found.values())
+
+
+def _fail_newest(found: dict[int, dict[str, Any]], event: dict[str, Any]) -> None:
+    """Mark the newest Parallel or Map state that hasn't exited: the event doesn't name its state."""
+    kind = event["type"].removesuffix("StateFailed")
+    step = next((step for step in reversed(found.values()) if step["Type"] == kind and "ExitedAt" not in step), None)
+    if step:
+        step["Status"], step["FailedAt"] = "FAILED", _iso(event["timestamp"])
+
+
+def _finish(step: dict[str, Any], ended: dict[str, Any] | None) -> None:
+    """Set the status, and the times of a state that never exited although its execution has ended."""
+    attempts = step["Attempts"]
+    failed_at = step.pop("FailedAt", None)
+    if step["Type"] == "Fail" or "Error" in (attempts[-1] if attempts else step):
+        step["Status"] = "FAILED"
+    if "ExitedAt" not in step and ended:
+        failed = step.get("Status") == "FAILED"
+        step["Status"] = "FAILED" if failed or ended["type"] == "ExecutionTimedOut" else "ABORTED"
+        step["ExitedAt"] = failed_at or (step["EnteredAt"] if step["Type"] == "Fail" else _iso(ended["timestamp"]))
+        step["DurationMs"] = _between(step["EnteredAt"], step["ExitedAt"])
+    step.setdefault("Status", "SUCCEEDED" if "ExitedAt" in step else "RUNNING")
 
 
 def _entered(event: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from imagewatch.images.version import THUMBNAILS_PREFIX
 from local.viewer.stack import Stack
 
 _SHOWN_BY_BROWSERS = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
+_SIGNATURES = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n", "GIF": b"GIF8"}
 _GONE = {"NoSuchKey", "NoSuchVersion", "404", "NoSuchBucket"}
 
 
@@ -20,8 +22,9 @@ class Picture(NamedTuple):
 
 
 def thumbnail(stack: Stack, record: dict[str, Any]) -> Picture | None:
-    """The thumbnail from the renditions bucket, or None."""
-    return _rendition(stack, record["Thumbnail"]) if record.get("Thumbnail") else None
+    """The thumbnail from the renditions bucket. An image that has none, such as a failed one, is shown as it was uploaded."""
+    key = record.get("Thumbnail") or _written_thumbnail(stack, record)
+    return (_rendition(stack, key) if key else None) or _upload(stack, record)
 
 
 def picture(stack: Stack, record: dict[str, Any]) -> Picture | None:
@@ -34,13 +37,32 @@ def picture(stack: Stack, record: dict[str, Any]) -> Picture | None:
         converted = _rendition(stack, record.get("AnalysisCopy") or usual)
         if converted:
             return converted
-    content_type = _SHOWN_BY_BROWSERS.get(str(record.get("Format", "")).upper())
-    if content_type and record.get("Key"):
-        which = {"VersionId": record["VersionId"]} if record.get("VersionId") not in (None, "", "null") else {}
-        body = _read(stack, stack.outputs["ImagesBucketName"], record["Key"], **which)
-        if body is not None:
-            return Picture(body, content_type)
-    return thumbnail(stack, record)
+    return _upload(stack, record) or thumbnail(stack, record)
+
+
+def _written_thumbnail(stack: Stack, record: dict[str, Any]) -> str | None:
+    """The key of a thumbnail that was written before the analysis failed, or None."""
+    prefix = f"{THUMBNAILS_PREFIX}{record['ImageId']}/{record.get('Version', '')}"
+    found = stack.client("s3").list_objects_v2(Bucket=stack.outputs["RenditionsBucketName"], Prefix=prefix).get("Contents", [])
+    return str(max(found, key=lambda entry: entry["LastModified"])["Key"]) if found else None
+
+
+def _upload(stack: Stack, record: dict[str, Any]) -> Picture | None:
+    """The uploaded object, if browsers show its format. A record without a format belongs to an image that failed early."""
+    format_name = str(record.get("Format") or "").upper()
+    if not record.get("Key") or (format_name and format_name not in _SHOWN_BY_BROWSERS):
+        return None
+    which = {"VersionId": record["VersionId"]} if record.get("VersionId") not in (None, "", "null") else {}
+    body = _read(stack, stack.outputs["ImagesBucketName"], record["Key"], **which)
+    content_type = _SHOWN_BY_BROWSERS.get(format_name or _format(body or b""))
+    return Picture(body, content_type) if body is not None and content_type else None
+
+
+def _format(body: bytes) -> str:
+    """The name of the format whose signature the bytes have, or an empty text."""
+    if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
+        return "WEBP"
+    return next((name for name, signature in _SIGNATURES.items() if body.startswith(signature)), "")
 
 
 def _rendition(stack: Stack, key: str) -> Picture | None:

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from imagewatch.decimals import from_decimals
 from local.viewer.stack import Stack
-from uploader.upload.image_records import plain
 
 MAX_PAGE_SIZE = 300
 OWNERS_CACHE_SECONDS = 4
@@ -147,8 +147,9 @@ def _card(record: dict[str, Any]) -> dict[str, Any]:
         card["Moderation"] = {
             "Status": moderation.get("Status"),
             "Labels": [label["Name"] for label in moderation.get("Labels") or []],
+            **({"Scope": moderation["Scope"]} if moderation.get("Scope") else {}),
         }
-    card["MatchedRules"] = [rule.get("Name", "") for rule in record.get("MatchedRules") or []]
+    card["MatchedRules"] = [_rule_name(rule) for rule in record.get("MatchedRules") or []]
     return card
 
 
@@ -156,4 +157,9 @@ _deserialize = TypeDeserializer().deserialize
 
 
 def _record(item: dict[str, Any]) -> dict[str, Any]:
-    return {name: plain(_deserialize(value)) for name, value in item.items()}
+    return {name: from_decimals(_deserialize(value)) for name, value in item.items()}
+
+
+def _rule_name(rule: dict[str, Any]) -> str:
+    """The rule's name; a muted rule, which sends no alert, is marked."""
+    return f"{rule.get('Name', '')} (muted)" if rule.get("Muted") else str(rule.get("Name", ""))

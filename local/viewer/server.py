@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from local.emulator.gateway.http_server import HttpServer, Request, Response, run_wsgi
 from local.emulator.mailbox import Mailbox
 from local.viewer.app import make_app
@@ -10,8 +12,8 @@ from local.viewer.app import make_app
 class WebServer:
     """Binds the port on construction. Raises OSError if the port is taken."""
 
-    def __init__(self, host: str, port: int, endpoint: str, mailbox: Mailbox) -> None:
-        self._app = make_app(endpoint, mailbox=mailbox)
+    def __init__(self, host: str, port: int, endpoint: str, mailbox: Mailbox, problems: Callable[[], Sequence[str]]) -> None:
+        self._app = make_app(endpoint, mailbox=mailbox, problems=problems)
         self._server = HttpServer(host, port, self._handle)
         self.address = f"http://localhost:{self._server.port}"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import urllib.error
-import urllib.request
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local import STACK_NAME
+from local.emulator.isolation import open_local
 
 ANSWER_SECONDS = 10
 
@@ -43,6 +43,7 @@ class Stack:
                     service,
                     endpoint_url=self.endpoint_url,
                     config=Config(
+                        proxies={},
                         connect_timeout=3,
                         read_timeout=ANSWER_SECONDS,
                         retries={"total_max_attempts": 2},
@@ -63,14 +64,25 @@ class Stack:
             raise StackNotReadyError(f"The stack “{STACK_NAME}” is still being deployed.")
         return found
 
+    def page_address(self) -> str:
+        """The address of the page that the running stack serves. Raises StackNotReadyError."""
+        return str(self._local("health").get("web") or "")
+
     def mailbox(self) -> list[dict[str, Any]]:
         """The received e-mails, oldest first: {to, subject, body, at}."""
         if not self.endpoint_url:
             return []
-        address = self.endpoint_url.rstrip("/") + "/_local/mailbox"
-        try:
-            with urllib.request.urlopen(address, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 (our own endpoint)
-                mails: list[dict[str, Any]] = json.load(answer)
-        except (urllib.error.URLError, TimeoutError, ValueError) as error:
-            raise StackNotReadyError(f"The mailbox at {address} doesn't answer.") from error
+        mails: list[dict[str, Any]] = self._local("mailbox")
         return mails
+
+    def _local(self, what: str) -> Any:
+        """The answer of the local endpoint itself, at /_local/<what>. Raises StackNotReadyError."""
+        address = f"{(self.endpoint_url or '').rstrip('/')}/_local/{what}"
+        try:
+            with open_local(address, timeout=ANSWER_SECONDS) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            problem = f"{address} answers with status {error.code}."
+            raise StackNotReadyError(problem) from error
+        except (urllib.error.URLError, TimeoutError, ValueError) as error:
+            raise StackNotReadyError(f"{address} doesn't answer.") from error

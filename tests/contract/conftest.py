@@ -1,4 +1,4 @@
-"""The contract: template, workflow, functions, events and errors tell the same story. Nothing is run here, only read."""
+"""Fixtures of the contract tests: template, workflow, functions, events and errors must agree. These tests only read files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def workflow() -> State:
 
 @pytest.fixture(scope="session")
 def apply_rule() -> State:
-    """The other state machine: a rule applied to history."""
+    """The state machine that applies a rule to older images."""
     parsed: State = json.loads((ROOT / "statemachine" / "apply_rule.asl.json").read_text(encoding="utf-8"))
     return parsed
 

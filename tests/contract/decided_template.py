@@ -1,4 +1,4 @@
-"""The expanded template as CloudFormation deploys it for given parameters: conditions decided, the workflow inlined."""
+"""The expanded template as CloudFormation deploys it for given parameters: conditions evaluated, the workflow inlined."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PSEUDO_PARAMETERS = frozenset(
 
 
 def decided(template: Template) -> Json:
-    """Plain CloudFormation without conditions; parameters that no longer matter are gone, the others keep their values."""
+    """Plain CloudFormation without conditions and without unused parameters."""
     resolver = Resolver(template, REGION, lambda name: name, lambda name, attribute: f"{name}.{attribute}")
 
     def decide(value: Any) -> Any:
@@ -47,7 +47,7 @@ def wanted(resolver: Resolver, entry: Json) -> bool:
 
 
 def with_workflow_inlined(template: Template, body: Json) -> Json:
-    """The same template with each state machine's definition in it, its substitutions made."""
+    """The same template with each state machine's definition and its substitutions inlined."""
     resolver = Resolver(template, REGION, lambda name: name, lambda name, attribute: arn_of(name))
     copy: Json = json.loads(json.dumps(body))
     for resource in copy["Resources"].values():
@@ -65,13 +65,13 @@ def arn_of(function: str) -> str:
 
 
 def needs(resource: Json) -> set[str]:
-    """What a resource refers to, by Ref, GetAtt, Sub or DependsOn: logical ids, parameters and pseudo parameters."""
+    """The names that a resource refers to by Ref, GetAtt, Sub or DependsOn: logical ids, parameters and pseudo parameters."""
     explicit = resource.get("DependsOn", [])
     return {*references(resource.get("Properties", {})), *([explicit] if isinstance(explicit, str) else explicit)}
 
 
 def dangling(body: Json) -> list[str]:
-    """Each reference to something that isn't there, with who makes it."""
+    """Each reference to an undefined name, with the resource or output that makes it."""
     known = {*body["Resources"], *body.get("Parameters", {}), *PSEUDO_PARAMETERS}
     users = {**{name: needs(entry) for name, entry in body["Resources"].items()}}
     users |= {f"output {name}": set(references(entry["Value"])) for name, entry in body["Outputs"].items()}

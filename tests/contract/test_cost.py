@@ -1,4 +1,4 @@
-"""docs/cost.md says what the code reckons, and what it reckons from fits the workflow and the template."""
+"""docs/cost.md agrees with what the code calculates, and its input agrees with the workflow and the template."""
 
 from __future__ import annotations
 

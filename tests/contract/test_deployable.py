@@ -1,5 +1,8 @@
-"""Deployable without an account: for every combination of parameters that changes the template, what CloudFormation would get
-passes its own resource schemas, has no circle and no dangling reference, and names only files that exist."""
+"""The template can be deployed.
+
+For every combination of parameters that changes it, the expanded template passes CloudFormation's resource schemas, has no
+cycle and no dangling reference, and names only files that exist.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +33,11 @@ COMBINATIONS = [dict(zip(CHOICES, values, strict=True)) for values in product(*C
 MEGABYTE = 1024 * 1024
 
 
-def told(combination: dict[str, str]) -> str:
+def label_of(combination: dict[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in combination.items() if value not in ("", "off")) or "the defaults"
 
 
-every_combination = pytest.mark.parametrize("combination", COMBINATIONS, ids=told)
+every_combination = pytest.mark.parametrize("combination", COMBINATIONS, ids=label_of)
 
 
 def body_for(combination: dict[str, str]) -> tuple[Template, Json]:
@@ -44,19 +47,19 @@ def body_for(combination: dict[str, str]) -> tuple[Template, Json]:
 
 @cache
 def findings(body: str) -> tuple[str, ...]:
-    """What cfn-lint says, warnings included; remembered, since many combinations come to the same template."""
+    """The findings of cfn-lint, with warnings. Cached, because many combinations result in the same template."""
     matches = lint(body, config=ManualArgs(regions=["us-east-1"]))
     return tuple(f"{match.rule.id} {match.message} at {'/'.join(map(str, match.path or []))}" for match in matches)
 
 
 def without_values(body: Json) -> Json:
-    """The template without what a parameter merely fills in."""
+    """The template without the values of its parameters."""
     parameters = {name: {k: v for k, v in entry.items() if k != "Default"} for name, entry in body["Parameters"].items()}
     return {**body, "Parameters": parameters}
 
 
-def circle(body: Json) -> list[str]:
-    """The resources that need each other, if any."""
+def cycle(body: Json) -> list[str]:
+    """The resources of a dependency cycle, if there is one."""
     graph = {name: needs(resource) & body["Resources"].keys() for name, resource in body["Resources"].items()}
     try:
         TopologicalSorter(graph).prepare()
@@ -65,10 +68,10 @@ def circle(body: Json) -> list[str]:
     return []
 
 
-# ------------------------------------------------------------------------------------------------------------- the proof
+# ------------------------------------------------------------------------------------------------------------- the checks
 
 
-def test_no_parameter_changes_the_template_besides_those_tried_here(template: Template) -> None:
+def test_every_parameter_that_changes_the_template_is_tried_here(template: Template) -> None:
     assert set(references(list(template.body["Conditions"].values()))) <= set(CHOICES)
     for name, parameter in template.body["Parameters"].items():
         if parameter.get("Default") == "" or (parameter["Type"] == "String" and "AllowedValues" in parameter):
@@ -86,18 +89,18 @@ def test_passes_cloudformations_schemas_and_step_functions_language(combination:
 
 
 @every_combination
-def test_every_reference_names_something_that_is_there(combination: dict[str, str]) -> None:
+def test_every_reference_names_an_existing_resource_or_parameter(combination: dict[str, str]) -> None:
     _, body = body_for(combination)
     assert dangling(body) == []
-    assert circle(body) == []
+    assert cycle(body) == []
 
 
 @every_combination
-def test_conditions_remove_the_subscriptions_that_nobody_asked_for_and_nothing_else(combination: dict[str, str]) -> None:
+def test_conditions_remove_only_the_subscriptions_without_an_address(combination: dict[str, str]) -> None:
     template, body = body_for(combination)
     unwanted = {
         "AlertEmailSubscription": not combination["AlertEmail"],
-        "OperationsEmailSubscription": not combination["OperationsEmail"],
+        "OperationsEmailSubscription": not (combination["OperationsEmail"] or combination["AlertEmail"]),
     }
     assert template.resources.keys() - body["Resources"].keys() == {name for name, gone in unwanted.items() if gone}
 
@@ -128,7 +131,7 @@ def test_names_only_files_that_exist(template: Template) -> None:
         assert (folder / "requirements.txt").is_file(), f"{name}: sam build installs what this file says"
 
 
-def test_stays_within_what_cloudformation_and_lambda_take(template: Template) -> None:
+def test_stays_within_the_quotas_of_cloudformation_and_lambda(template: Template) -> None:
     """AWS's quotas: template 1 MB and 500 resources, definition 1 MB, Lambda environment 4 KB, inline policies 10,240."""
     assert len(json.dumps(template.body)) < MEGABYTE
     assert len(template.resources) <= 500
@@ -141,7 +144,7 @@ def test_stays_within_what_cloudformation_and_lambda_take(template: Template) ->
             assert len("".join(json.dumps(resource["Properties"].get("Policies", [])).split())) < 10_240, name
 
 
-# ------------------------------------------------------------------------------------------- that the proof can also fail
+# ------------------------------------------------------------------------------------------- that the checks can fail
 
 
 def test_planted_faults_are_found_by_the_schemas() -> None:
@@ -168,10 +171,10 @@ def test_a_reference_to_what_a_condition_has_removed_is_found(tmp_path: Path) ->
     assert dangling(decided(load_template(path, {"AlertEmail": "a@example.com"}))) == []
 
 
-def test_a_circle_is_found(tmp_path: Path) -> None:
+def test_a_cycle_is_found(tmp_path: Path) -> None:
     source = (ROOT / "template.yaml").read_text(encoding="utf-8")
     path = planted(tmp_path, source.replace("  IntakeQueue:\n", "  IntakeQueue:\n    DependsOn: ImagesBucket\n"))
-    assert {"IntakeQueue", "ImagesBucket"} <= set(circle(decided(load_template(path, {}))))
+    assert {"IntakeQueue", "ImagesBucket"} <= set(cycle(decided(load_template(path, {}))))
 
 
 def planted(folder: Path, source: str) -> Path:

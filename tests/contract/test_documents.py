@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.sam_template import Template
+
 from .conftest import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("local/*/README.md")])
@@ -16,7 +18,7 @@ CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 SUFFIXES = (".py", ".md", ".yaml", ".toml", ".json", ".txt", ".in", ".svg", ".jpg", "/")
 TOP = {path.name for path in ROOT.iterdir()}
-NOT_OURS = re.compile(r"^(uploads|thumbnails|analysis|annotated|\.local|\.aws-sam|node_modules)(/|$)|[<>*$:{}~]|^/|^https?:")
+NOT_OURS = re.compile(r"^(uploads|thumbnails|analysis|annotated|\.(?!ci/)\w[\w-]+|node_modules)(/|$)|[<>*$:{}~]|^/|^https?:")
 """Keys in buckets, files that commands make, patterns, and addresses."""
 MODULE = re.compile(r"^(?:imagewatch|uploader|local|tools|bench|tests)(?:\.\w+)+$")
 PACKAGES = (ROOT, ROOT / "functions", ROOT / "functions" / "imagewatch")
@@ -83,6 +85,27 @@ def test_every_log_line_that_operations_quotes_is_one_that_the_functions_write()
     quoted = [code for code in CODE.findall(text) if re.fullmatch(r"[A-Z][a-z]*(?: [\w'-]+){3,}", code)]
     assert quoted
     assert [line for line in quoted if line not in sources()] == []
+
+
+def test_the_parameters_in_the_readme_have_the_defaults_of_the_template(template: Template) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", readme, re.MULTILINE))
+    declared = template.body["Parameters"]
+    assert len(rows) == 6
+    assert rows == {name: str(declared[name]["Default"]) or "empty" for name in rows}
+
+
+def test_the_cost_in_the_readme_is_that_of_the_cost_tables() -> None:
+    """A month of 10,000 images: what 1,000 images cost, and what a month costs without images."""
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    stated = re.search(r"About \$([\d.]+) for 1,000 images, .*? about \$(\d+) a month", readme)
+    assert stated
+    table = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| \**([^|*]+?)\** \| \**([\d.,]+)\** \|", table, re.MULTILINE))
+    standing = float(rows["alarms, metrics, schedules and an idle queue"])
+    images = (float(rows["all"]) - standing) / 10
+    assert float(stated[1]) == pytest.approx(images, rel=0.05)
+    assert float(stated[2]) == pytest.approx(standing, abs=0.5)
 
 
 def test_what_is_missing_is_found() -> None:

@@ -16,6 +16,7 @@ from tools.sam_template import Template
 from .conftest import ROOT
 
 EMULATOR = ROOT / "local" / "emulator"
+AWS_NAMES = {"StateMachineArn"}  # the dimension of the metrics in AWS/States, and an output of the template
 PRODUCT_PACKAGES = ("imagewatch", "uploader", "functions", "bench", "tests", "samples")
 
 
@@ -42,9 +43,9 @@ def foreign_imports(source: str, package: str) -> list[str]:
 
 
 def product_names(template: Template) -> set[str]:
-    """The stack's name, and the names of the template's resources, parameters and outputs."""
+    """The stack's name, and the names of the template's resources, parameters and outputs that aren't AWS's own words too."""
     body = template.body
-    return {STACK_NAME, *body["Resources"], *body["Parameters"], *body["Outputs"]}
+    return {STACK_NAME, *body["Resources"], *body["Parameters"], *body["Outputs"]} - AWS_NAMES
 
 
 def mentions(text: str, names: set[str]) -> list[str]:

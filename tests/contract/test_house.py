@@ -1,4 +1,4 @@
-"""The laws of the house that can be read off the source."""
+"""The rules of the architecture that the source shows: imports, environment, requirements."""
 
 from __future__ import annotations
 

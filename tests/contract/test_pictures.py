@@ -1,4 +1,4 @@
-"""The pictures in docs/: what is committed is what the workflow and the template say now, and it stands on its own."""
+"""The pictures in docs/ agree with the workflow and the template, and need no other file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def parse(svg: str) -> ElementTree.Element:
 
 
 def words(svg: str) -> set[str]:
-    """What can be read in a picture; tooltips, descriptions and asides don't count."""
+    """The visible words of a picture, without tooltips and descriptions."""
     return {element.text or "" for element in parse(svg).iter(f"{SVG}text")}
 
 
@@ -63,11 +63,11 @@ def test_it_runs_as_a_script_and_draws_the_same_bytes_in_another_process() -> No
     assert (finished.returncode, finished.stderr) == (0, "")
 
 
-def test_every_state_stands_in_the_picture_of_the_workflow(workflow: State) -> None:
+def test_every_state_is_in_the_picture_of_the_workflow(workflow: State) -> None:
     assert set(all_states(workflow)) <= words((ROOT / "docs" / "workflow.svg").read_text(encoding="utf-8"))
 
 
-def test_every_task_stands_in_the_picture_of_the_system(workflow: State) -> None:
+def test_every_task_is_in_the_picture_of_the_system(workflow: State) -> None:
     assert set(tasks(workflow)) <= words((ROOT / "docs" / "system.svg").read_text(encoding="utf-8"))
 
 

@@ -1,13 +1,19 @@
-"""The template: the numbers that AWS's documentation asks for, and permissions that say exactly what is allowed."""
+"""The template: the values that AWS's documentation asks for, exact permissions, alarms and names."""
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from typing import Any
 
-from tools.sam_template import Template
+from botocore.session import Session
+
+from imagewatch.services import reconciliation
+from tools.sam_template import Resolver, Template, load_template
 
 from .conftest import ROOT, functions
+from .decided_template import decided
 
 SOURCE = (ROOT / "template.yaml").read_text(encoding="utf-8")
 
@@ -34,32 +40,61 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_a_message_stays_hidden_six_times_as_long_as_the_function_may_take(template: Template) -> None:
+def test_the_visibility_timeout_is_six_times_the_timeout_of_the_function(template: Template) -> None:
     timeout = functions(template)["StartAnalysisFunction"]["Timeout"]
     assert resource(template, "IntakeQueue")["VisibilityTimeout"] >= 6 * timeout
 
 
-def test_no_message_is_given_up_before_five_tries_or_fourteen_days(template: Template) -> None:
-    for queue in ("IntakeQueue", "DeadLetterQueue"):
-        assert resource(template, queue)["MessageRetentionPeriod"] == 14 * 24 * 3600
-    assert resource(template, "IntakeQueue")["RedrivePolicy"]["maxReceiveCount"] == 5
+def test_a_dead_letter_is_kept_for_ten_days_at_least(template: Template) -> None:
+    """Expiration counts from the original enqueue (Amazon SQS developer guide, "Setting-up dead-letter queue retention")."""
+    source, dead = (resource(template, name)["MessageRetentionPeriod"] for name in ("IntakeQueue", "DeadLetterQueue"))
+    assert source == 4 * 24 * 3600
+    assert dead - source >= 10 * 24 * 3600
 
 
-def test_one_bad_message_does_not_bring_its_neighbours_back(template: Template) -> None:
+def test_no_message_is_given_up_before_two_hours(template: Template) -> None:
+    queue = resource(template, "IntakeQueue")
+    assert (queue["RedrivePolicy"]["maxReceiveCount"] - 1) * queue["VisibilityTimeout"] >= 1.9 * 3600
+
+
+def test_the_reconciliation_knows_how_long_executions_and_dead_letters_last(template: Template) -> None:
+    workflow = json.loads((ROOT / "statemachine" / "analyze_image.asl.json").read_text(encoding="utf-8"))
+    assert workflow["TimeoutSeconds"] + 300 <= reconciliation.OVERDUE_SECONDS
+    assert resource(template, "DeadLetterQueue")["MessageRetentionPeriod"] <= reconciliation.RETENTION_SECONDS
+    # A removal that waits for an analysis to be recorded is retried for longer than that can take.
+    queue = resource(template, "IntakeQueue")
+    longest = reconciliation.OVERDUE_SECONDS + 2 * 15 * 60
+    assert (queue["RedrivePolicy"]["maxReceiveCount"] - 1) * queue["VisibilityTimeout"] > longest
+    assert resource(template, "ReconcileImagesFunctionEveryQuarterHour")["ScheduleExpression"] == "rate(15 minutes)"
+
+
+def test_an_interruption_that_eventbridge_cannot_deliver_is_kept(template: Template) -> None:
+    rule = template.resources["RecordInterruptionFunctionExecutionEnded"]["Properties"]
+    (target,) = rule["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["InterruptionsDeadLetterQueue", "Arn"]}}
+    allow, deny = resource(template, "InterruptionsDeadLetterQueuePolicy")["PolicyDocument"]["Statement"]
+    assert (allow["Principal"], allow["Action"]) == ({"Service": "events.amazonaws.com"}, "sqs:SendMessage")
+    assert allow["Condition"]["ArnEquals"] == {
+        "aws:SourceArn": {"Fn::GetAtt": ["RecordInterruptionFunctionExecutionEnded", "Arn"]}
+    }
+    assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_one_bad_message_does_not_repeat_the_others_of_its_batch(template: Template) -> None:
     (mapping,) = of_type(template, "AWS::Lambda::EventSourceMapping").values()
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["ScalingConfig"]["MaximumConcurrency"] == {"Ref": "IntakeConcurrency"}
     assert int(re.search(r"IntakeConcurrency:\n.+\n.+\n\s+MinValue: (\d+)", SOURCE)[1]) >= 2  # type: ignore[index]
 
 
-def test_the_bucket_announces_creations_and_removals_by_prefix_and_never_by_suffix(template: Template) -> None:
+def test_the_bucket_reports_creations_and_removals_by_prefix_and_not_by_suffix(template: Template) -> None:
     configurations = resource(template, "ImagesBucket")["NotificationConfiguration"]["QueueConfigurations"]
     assert {entry["Event"] for entry in configurations} >= {"s3:ObjectCreated:*", "s3:ObjectRemoved:*"}
     for entry in configurations:
         assert entry["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "uploads/"}]
 
 
-def test_what_is_written_can_never_start_the_workflow_again(template: Template) -> None:
+def test_no_write_of_a_function_starts_the_workflow(template: Template) -> None:
     assert "NotificationConfiguration" not in resource(template, "RenditionsBucket")
     for name, statement in statements(template):
         if "s3:PutObject" in as_list(statement["Action"]):
@@ -97,10 +132,58 @@ def test_tables_are_encrypted_with_dynamodbs_own_key(template: Template) -> None
 def test_data_outlives_the_stack(template: Template) -> None:
     for name, entry in template.resources.items():
         if entry["Type"] in ("AWS::S3::Bucket", "AWS::DynamoDB::Table") and name != "IntakeRateLimiterTable":
-            assert (entry["DeletionPolicy"], entry["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain"), name
+            protected = entry["Properties"].get("DeletionProtectionEnabled")
+            kept = "Retain" if protected else "RetainExceptOnCreate"  # a rollback could not delete a protected table
+            assert (entry["DeletionPolicy"], entry["UpdateReplacePolicy"]) == (kept, "Retain"), name
 
 
-def test_each_function_has_a_role_of_its_own(template: Template) -> None:
+def test_tables_with_users_data_are_protected_against_deletion(template: Template) -> None:
+    tables = of_type(template, "AWS::DynamoDB::Table")
+    protected = {name for name, table in tables.items() if table.get("DeletionProtectionEnabled")}
+    assert set(tables) - protected == {"IntakeRateLimiterTable", "CooldownsTable"}
+
+
+def test_the_policy_of_a_kept_bucket_is_kept_too(template: Template) -> None:
+    """Otherwise a bucket that outlives its stack would accept requests without TLS."""
+    for name, entry in template.resources.items():
+        if entry["Type"] == "AWS::S3::BucketPolicy":
+            bucket = template.resources[entry["Properties"]["Bucket"]["Ref"]]
+            assert entry["DeletionPolicy"] == bucket["DeletionPolicy"], name
+
+
+LONGEST_STACK_NAME = 24
+
+
+def test_bucket_names_fit_for_every_region_if_the_stack_name_has_the_length_that_the_template_says(template: Template) -> None:
+    """A bucket's name has at most 63 characters (Amazon S3 user guide, "General purpose bucket naming rules")."""
+    regions = [region for partition in ("aws", "aws-cn", "aws-us-gov") for region in regions_of(partition)]
+    for name, bucket in of_type(template, "AWS::S3::Bucket").items():
+        for region in regions:
+            values = {"AWS::StackName": "s" * LONGEST_STACK_NAME, "AWS::AccountId": "1" * 12, "AWS::Region": region}
+            full = re.sub(r"\$\{([\w:]+)\}", lambda match: values[match[1]], bucket["BucketName"]["Fn::Sub"])  # noqa: B023
+            assert len(full) <= 63, f"{name}: {full}"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for text in (template.body["Description"], readme):
+        assert f"at most {LONGEST_STACK_NAME} characters" in " ".join(text.split())
+
+
+def regions_of(partition: str) -> list[str]:
+    """The Regions with Rekognition; a stack needs one."""
+    return Session().get_available_regions("rekognition", partition_name=partition)
+
+
+def test_the_environments_of_samconfig_have_separate_stacks_and_ci_asks_nothing() -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    environments = {name: entry for name, entry in config.items() if isinstance(entry, dict)}
+    names = [entry["global"]["parameters"]["stack_name"] for entry in environments.values()]
+    assert len(names) == len(set(names))
+    for name, entry in environments.items():
+        assert re.fullmatch(rf"[a-z][a-z0-9-]{{0,{LONGEST_STACK_NAME - 1}}}", entry["global"]["parameters"]["stack_name"]), name
+        deploy = entry["deploy"]["parameters"]
+        assert deploy["confirm_changeset"] is deploy.get("fail_on_empty_changeset", True), f"{name} mixes CI and a person"
+
+
+def test_each_function_has_a_separate_role(template: Template) -> None:
     roles = [str(properties["Role"]) for properties in functions(template).values()]
     assert len(roles) == len(set(roles))
 
@@ -127,6 +210,20 @@ def test_every_function_traces_and_logs_json_into_the_shared_log(template: Templ
         assert properties["Runtime"] == "python3.13", name
 
 
+def test_every_function_logs_lambdas_report_of_each_invocation(template: Template) -> None:
+    """At WARN, Lambda leaves out platform.report, which has the duration, memory and initialisation of an invocation."""
+    for name, properties in functions(template).items():
+        assert properties["LoggingConfig"]["SystemLogLevel"] == "INFO", name
+
+
+def test_alarms_reach_the_alert_address_if_operations_has_none() -> None:
+    for alert, operations, expected in (("a@x", "", "a@x"), ("a@x", "o@x", "o@x"), ("", "o@x", "o@x"), ("", "", None)):
+        template = load_template(ROOT / "template.yaml", {"AlertEmail": alert, "OperationsEmail": operations})
+        found = decided(template)["Resources"].get("OperationsEmailSubscription")
+        resolver = Resolver(template, "us-east-1", lambda name: name, lambda name, attribute: name)
+        assert (resolver.resolve(found["Properties"]["Endpoint"]) if found else None) == expected
+
+
 def test_the_alarms_that_operators_rely_on_reach_the_operations_topic(template: Template) -> None:
     alarms = of_type(template, "AWS::CloudWatch::Alarm")
     watched = {(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms.values()}
@@ -138,10 +235,10 @@ def test_the_alarms_that_operators_rely_on_reach_the_operations_topic(template: 
     operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"] == [{"Ref": "OperationsTopic"}], name
-        assert f"| {name} |" in operations, f"docs/operations.md doesn't say what to do about {name}"
+        assert f"| {name} |" in operations, f"docs/operations.md doesn't list {name}"
 
 
-def test_the_stacks_of_one_account_count_apart(template: Template) -> None:
+def test_the_stacks_of_one_account_are_counted_separately(template: Template) -> None:
     stack = {"Ref": "AWS::StackName"}
     for name, properties in functions(template).items():
         assert properties["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == stack, name
@@ -151,11 +248,11 @@ def test_the_stacks_of_one_account_count_apart(template: Template) -> None:
 
 
 def test_one_call_with_all_its_attempts_ends_before_any_function(template: Template) -> None:
-    """tests/unit/test_aws_errors.py holds the client to it."""
+    """tests/unit/test_aws_errors.py checks the client's timeouts."""
     assert min(properties["Timeout"] for properties in functions(template).values()) >= 30
 
 
-def test_every_alarm_leads_to_a_section_that_says_what_to_do(template: Template) -> None:
+def test_every_alarm_has_a_section_that_says_what_to_do(template: Template) -> None:
     operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     sections = {heading.lower().replace(" ", "-") for heading in re.findall(r"^## (.+)$", operations, re.MULTILINE)}
     for name in of_type(template, "AWS::CloudWatch::Alarm"):
@@ -165,7 +262,7 @@ def test_every_alarm_leads_to_a_section_that_says_what_to_do(template: Template)
         assert set(led) <= sections, name
 
 
-def test_eventbridge_tells_of_every_end_that_no_catch_sees(template: Template) -> None:
+def test_eventbridge_reports_every_end_that_no_catch_handles(template: Template) -> None:
     (rule,) = [rule for rule in of_type(template, "AWS::Events::Rule").values() if "EventPattern" in rule]
     assert set(rule["EventPattern"]["detail"]["status"]) >= {"TIMED_OUT", "ABORTED", "FAILED"}
 
@@ -178,6 +275,6 @@ def test_every_environment_variable_that_is_set_is_read_and_every_one_that_is_re
     assert {name for name in given if not name.startswith("POWERTOOLS_")} == read - {"AWS_REGION"}
 
 
-def test_every_parameter_explains_itself(template: Template) -> None:
+def test_every_parameter_has_a_description_in_full_sentences(template: Template) -> None:
     for name, parameter in template.body["Parameters"].items():
         assert parameter.get("Description", "").endswith((".", ")")), name

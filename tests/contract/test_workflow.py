@@ -21,9 +21,9 @@ LAMBDA_SERVICE_ERRORS = {
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
 }
-"""AWS Step Functions developer guide, "Handle Lambda service exceptions": these four are to be retried."""
+"""AWS Step Functions developer guide, "Handle Lambda service exceptions": retry these four."""
 TRANSIENT = {kind.__name__ for kind in errors.TransientError.__subclasses__()}
-NOBODY_RAISES = "TextDetectionRequested"
+NEVER_RAISED = "TextDetectionRequested"
 AFTER_ANALYZE_IMAGE = {"off": "Store Analysis", "on": "Detect Text"}
 
 
@@ -80,13 +80,13 @@ def test_state_names_are_unique_across_branches(machine: State) -> None:
     assert len(names) == len(set(names))
 
 
-def test_each_task_waits_longer_than_its_function_may_run(machine: State, template: Template) -> None:
+def test_the_timeout_of_each_task_is_longer_than_that_of_its_function(machine: State, template: Template) -> None:
     for name, state in tasks(machine).items():
         assert state["TimeoutSeconds"] > functions(template)[f"{pascal(name)}Function"]["Timeout"], name
     assert machine["TimeoutSeconds"] > 0
 
 
-def test_each_task_follows_the_retry_law(machine: State) -> None:
+def test_each_task_has_the_two_retry_blocks(machine: State) -> None:
     for name, state in tasks(machine).items():
         short, long = state["Retry"]
         assert long["ErrorEquals"] == ["Throttled", "Lambda.TooManyRequestsException"], name
@@ -97,7 +97,7 @@ def test_each_task_follows_the_retry_law(machine: State) -> None:
             assert block["MaxDelaySeconds"] > 0, name
 
 
-def test_no_refusal_is_ever_retried(machine: State) -> None:
+def test_no_permanent_error_is_retried(machine: State) -> None:
     for name, state in all_states(machine).items():
         ours = {error for entry in state.get("Retry", []) for error in entry["ErrorEquals"] if not AWS_ERRORS.match(error)}
         assert ours <= TRANSIENT, name
@@ -114,24 +114,24 @@ def test_each_task_and_each_parallel_catches_everything(workflow: State) -> None
 def test_every_error_that_the_workflow_names_exists(machine: State) -> None:
     vocabulary = {name for name, value in vars(errors).items() if isinstance(value, type)}
     for name, state in all_states(machine).items():
-        unknown = {error for error in error_names(state) if not AWS_ERRORS.match(error)} - vocabulary - {NOBODY_RAISES}
+        unknown = {error for error in error_names(state) if not AWS_ERRORS.match(error)} - vocabulary - {NEVER_RAISED}
         assert not unknown, f"{name} names {unknown}"
 
 
-def test_the_error_that_keeps_detect_text_connected_is_raised_by_nobody() -> None:
+def test_no_code_raises_the_error_that_keeps_detect_text_reachable() -> None:
     for path in (ROOT / "functions").rglob("*.py"):
-        assert NOBODY_RAISES not in path.read_text(encoding="utf-8"), path
+        assert NEVER_RAISED not in path.read_text(encoding="utf-8"), path
 
 
-def test_a_run_over_history_that_fails_ends_in_the_step_that_failed_so_that_it_can_be_redriven(apply_rule: State) -> None:
-    """A Catch would lead it to a Fail state, and a redrive goes on from the state that an execution ended in."""
+def test_a_failed_backfill_can_be_redriven_from_the_step_that_failed(apply_rule: State) -> None:
+    """A redrive continues from the state in which an execution ended; a Catch would lead to a Fail state."""
     assert all("Catch" not in state for state in all_states(apply_rule).values())
     assert "Fail" not in {state["Type"] for state in all_states(apply_rule).values()}
     page = apply_rule["States"]["Evaluate Page"]
     assert (page["ResultPath"], page["Parameters"]["Progress.$"]) == ("$.progress", "$.progress")
 
 
-def test_a_run_over_history_waits_until_no_watchlist_in_memory_is_older_than_it(apply_rule: State, template: Template) -> None:
+def test_a_backfill_waits_until_no_watchlist_in_memory_is_older_than_it(apply_rule: State, template: Template) -> None:
     substitutions = definitions(template)["apply_rule"]["DefinitionSubstitutions"]
     kept = functions(template)["EvaluateWatchlistFunction"]["Environment"]["Variables"]["WATCHLIST_MAX_AGE_SECONDS"]
     assert substitutions["WatchlistMaxAgeSeconds"] == kept == {"Ref": "WatchlistMaxAgeSeconds"}
@@ -140,7 +140,7 @@ def test_a_run_over_history_waits_until_no_watchlist_in_memory_is_older_than_it(
     assert "${WatchlistMaxAgeSeconds}" in begin["Parameters"]["WaitSeconds.$"]
 
 
-def test_a_run_over_history_may_ask_nothing_of_rekognition_and_read_no_original(template: Template) -> None:
+def test_a_backfill_may_not_call_rekognition_or_read_originals(template: Template) -> None:
     policies = str(template.resources["EvaluatePageRole"]["Properties"])
     assert "dynamodb:Scan" in policies
     assert "rekognition" not in policies
@@ -148,7 +148,7 @@ def test_a_run_over_history_may_ask_nothing_of_rekognition_and_read_no_original(
 
 
 def test_no_image_is_left_in_progress(workflow: State) -> None:
-    """Every way out of the workflow has written the record first, or is a Fail that EventBridge sees."""
+    """Every end of the workflow has written the record, or is a Fail state that EventBridge reports."""
     writers = {"Store Analysis", "Record Rejection", "Record Failure"}
     for name, state in workflow["States"].items():
         for entry in state.get("Catch", []):

@@ -1,4 +1,4 @@
-"""What the tests of alerts share: matches to send, the wire to AWS (serialised, recorded, cut), and a clock that they turn."""
+"""What the tests of alerts share: matches to send, the wire to AWS (serialised, recorded, cut), and a virtual clock."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Wire:
 
     @contextmanager
     def writing(self, operation: str, arguments: dict[str, Any]) -> Iterator[None]:
-        """Around what may be a write: the process dies before the first, or when one has taken effect."""
+        """Around what may be a write: the process ends before the first, or when one has taken effect."""
         if operation in READS:
             yield
             return
@@ -116,7 +116,7 @@ class Wire:
 
 
 class VirtualClock:
-    """Time that passes only when it is told to, or when somebody sleeps."""
+    """Time that passes only in `pass_seconds` and while code sleeps."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = NOON
@@ -157,12 +157,12 @@ def alert_of(stack: Stack, image: str, rule_id: str = "gate") -> Event:
 
 
 def suppressed_in(messages: list[Any]) -> int:
-    """How many suppressed matches these messages tell."""
+    """How many suppressed matches these messages report."""
     return sum(int(number) for message in messages for number in SUPPRESSED.findall(message["Message"]))
 
 
 def digested_in(messages: list[Any]) -> int:
-    """How many matches these messages tell as digests."""
+    """How many matches these messages report as digests."""
     return sum(int(number) for message in messages for number in DIGESTED.findall(message["Message"]))
 
 

@@ -17,8 +17,9 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from imagewatch.aws import clients
+from imagewatch.aws import stepfunctions as executions
 from imagewatch.aws.dynamodb import from_item, to_item
-from imagewatch.aws.tables import rules as watchlist_table
+from imagewatch.aws.tables import rules as rules_table
 from imagewatch.images.version import ImageVersion, comparable_sequencer
 from imagewatch.services import image_store
 from local.emulator.moto_patches import dynamodb_speed
@@ -119,7 +120,7 @@ def stack(template: Template, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack
         monkeypatch.setenv(name, value)
     with mock_aws():
         clients.client.cache_clear()
-        watchlist_table.forget()
+        rules_table.clear_cache()
         stack = Stack(template, monkeypatch)
         _create(stack)
         yield stack
@@ -193,7 +194,9 @@ def uploaded(stack: Stack) -> Event:
 def leased(stack: Stack, image: Event) -> Event:
     """The image's record as Start Analysis leaves it: leased by this version, ANALYZING."""
     stack.handler("StartAnalysis")
-    image_store.acquire_lease(ImageVersion.from_state(image), {"ExecutionArn": "arn", "ReceivedAt": "2026-11-20T09:30:16.000Z"})
+    version = ImageVersion.from_state(image)
+    links = executions.links(version.execution_name())
+    image_store.acquire_lease(version, {**links, "ReceivedAt": "2026-11-20T09:30:16.000Z"})
     return image
 
 

@@ -25,7 +25,7 @@ from moto.s3.models import FakeBucket
 from imagewatch import timestamps
 from imagewatch.aws import clients, secrets
 from imagewatch.aws.dynamodb import to_item
-from imagewatch.aws.tables import rules as watchlist_table
+from imagewatch.aws.tables import rules as rules_table
 from local.emulator.cloudformation import Deployment
 from local.emulator.gateway.call import Call
 from local.emulator.gateway.identification import identify
@@ -132,8 +132,8 @@ class Account:
 
     def run(self, name: str, event: Event) -> Any:
         """Calls the handler of `<name>Function` in the template's environment and no other, in a process that knows nothing."""
-        secrets.forget_all()
-        watchlist_table.forget()
+        secrets.clear_cache()
+        rules_table.clear_cache()
         function = self.deployment.functions[self.ref(f"{name}Function")]
         module, _, attribute = function.handler.rpartition(".")
         handler = getattr(importlib.import_module(module), attribute)

@@ -18,18 +18,20 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote_plus
 
+import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from botocore.exceptions import ClientError
 from PIL import Image
 
+from imagewatch import timestamps
 from imagewatch.aws import clients
 from imagewatch.errors import ImagewatchError
 
 from .conftest import CONTEXT, ROOT, Event, Stack, sample_event
 
 READS = {
-    "BatchGetItem", "DetectLabels", "DetectModerationLabels", "DetectText", "GetItem", "GetObject", "GetParameter", "HeadObject",
-    "ListSubscriptionsByTopic", "Query", "Scan",
+    "BatchGetItem", "DescribeExecution", "DetectLabels", "DetectModerationLabels", "DetectText", "GetItem", "GetObject",
+    "GetParameter", "HeadObject", "ListSubscriptionsByTopic", "Query", "Scan",
 }  # fmt: skip
 LABELS = {"red": ["Cat", "Animal"], "green": ["Person", "Animal"], "blue": ["Car"]}
 RULES = {"people": "Person", "animals": "Animal"}
@@ -178,6 +180,16 @@ class Rehearsal:
             self.invoke("RecordInterruption", event)
         except Crash:
             self.interruptions.append(event)
+
+    def reconcile(self) -> None:
+        """The scheduled run an hour later, when every execution has ended."""
+        with pytest.MonkeyPatch.context() as patch:
+            now = timestamps.now
+            patch.setattr(timestamps, "now", lambda: now() + 3600 * timestamps.SECOND)
+            try:
+                self.invoke("ReconcileImages", {})
+            except Crash:
+                self.invoke("ReconcileImages", {})
 
     def drain(self, *, late_messages: bool = False) -> None:
         """Everything that is under way comes to its end, as it does when time goes on; executions perhaps before the queue."""

@@ -17,7 +17,7 @@ IMAGES_PER_SECOND = 25  # with two matches each: ten times what the channel may 
 CAP = 5
 DIGEST_SECONDS = 300
 RULES = [
-    rule("anybody"),
+    rule("anyone"),
     rule("yard", Severity="info"),
     rule("door", Severity="critical"),
     rule("gate", **cooldown(60)),
@@ -27,7 +27,7 @@ RULES = [
 
 
 class Storm:
-    """Images arrive at their own times; each is handled as by a process of its own, whose sleep delays nobody else."""
+    """Images arrive at their own times; each is handled as by a separate process, whose sleep delays no other."""
 
     def __init__(self, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
         self.wire, self.time, self._stack = Wire(monkeypatch), VirtualClock(monkeypatch), stack
@@ -65,7 +65,7 @@ def test_a_storm_of_5000_matches_never_exceeds_the_cap_and_accounts_for_every_ma
     storm = Storm(stack, monkeypatch)
     storm.rage(MATCHES, seed=4)
     storm.digest(storm.time.now + DIGEST_SECONDS * SECOND)
-    storm.digest(storm.time.now + 2 * 3600 * SECOND)  # the last word about what cooldowns have kept back
+    storm.digest(storm.time.now + 2 * 3600 * SECOND)  # the counts of suppressed matches that no alert has reported
     assert storm.digest(storm.time.now + 2 * 3600 * SECOND) == {
         "Digests": 0,
         "Alerts": 0,
@@ -77,16 +77,16 @@ def test_a_storm_of_5000_matches_never_exceeds_the_cap_and_accounts_for_every_ma
     assert storm.outcomes["Sent"] + storm.outcomes["Queued"] + storm.outcomes["Suppressed"] == MATCHES
     assert min(storm.outcomes[name] for name in ("Sent", "Queued", "Suppressed")) > 200
 
-    # In what people have read ...
+    # In the messages ...
     messages = stack.mailbox()
     alone = [message for message in messages if message["Message"].startswith("Your rule")]
-    told = {"sent": len(alone), "digests": digested_in(messages), "suppressed": suppressed_in(messages)}
-    assert sum(told.values()) == MATCHES, told
+    reported = {"sent": len(alone), "digests": digested_in(messages), "suppressed": suppressed_in(messages)}
+    assert sum(reported.values()) == MATCHES, reported
     assert storm.most_in_a_second() <= CAP
     assert len(messages) == len(storm.wire.published) < MATCHES / 4
 
     # ... and in the records.
     statuses = Counter(item["Status"] for item in stack.items("AlertsTable") if "RuleId" in item)
-    assert statuses == {"SENT": told["sent"], "DIGESTED": told["digests"], "SUPPRESSED": told["suppressed"]}
+    assert statuses == {"SENT": reported["sent"], "DIGESTED": reported["digests"], "SUPPRESSED": reported["suppressed"]}
     assert not [item for item in stack.items("AlertsTable") if "QueuedFor" in item]
     assert {item["Suppressed"] for item in stack.items("CooldownsTable")} == {0}

@@ -147,7 +147,7 @@ def test_a_rule_in_a_file_is_compared_with_the_one_that_is_there(deployed: Stack
     assert main(["rules", "preview", "new.yaml"]) == 0
     printed = capsys.readouterr()
     assert (
-        "Gate (gate) would have matched 2 of 3 images, and sent 1 message (1 held back by the cooldown of 10 hours)"
+        "Gate (gate) would have matched 2 of 3 images, and sent 1 message (1 suppressed by the cooldown of 10 hours)"
         in printed.out
     )
     assert "version 3 would have matched 2 and sent 2): gains 1, loses 1 images." in printed.out

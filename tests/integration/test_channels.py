@@ -9,16 +9,22 @@ import io
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
 import pytest
+from aws_lambda_powertools.utilities.parameters import base as parameters
 from botocore.stub import Stubber
 from PIL import Image
 
+from imagewatch.alerts.alert import Alert
+from imagewatch.alerts.messages import Message
 from imagewatch.aws import channels, clients, secrets
 from imagewatch.aws import s3 as objects
-from imagewatch.aws.channels import Message, http
+from imagewatch.aws.channels import http
 from imagewatch.aws.tables import images as images_table
 from imagewatch.errors import ChannelGone, ChannelRefused, Throttled, Unavailable
 from imagewatch.images.version import ImageVersion
@@ -28,15 +34,12 @@ from imagewatch.services.alert_picture import AnnotatedPicture
 from .conftest import ROOT, Event, Stack, newer
 from .receiver import Receiver, listening
 
+NOW = "2026-11-20T16:05:10.000Z"
 SECRET = "a secret between us"
-ALERT = {
-    "AlertId": "a1",
-    "RuleId": "person-at-the-door",
-    "RuleName": "Person at the door",
-    "RuleVersion": 3,
-    "Severity": "critical",
-}
 MATCHES = [{"Term": "person", "Label": "Person", "Kind": "label", "Confidence": 97.3, "Count": 1}]
+RULE = {"RuleId": "person-at-the-door", "Name": "Person at the door", "RuleVersion": 3, "Severity": "critical"}
+LINK = "https://watch.example.com/images/abc"
+ALERT = Alert("a1", RULE | {"Matches": MATCHES}, ("home",), "i1", "v1", "photos", "uploads/door/a.jpg", "door", LINK, NOW)
 PERSON = {
     "Name": "Person",
     "Confidence": 97.3,
@@ -52,7 +55,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(autouse=True)
 def _fresh_secrets() -> None:
-    secrets.forget_all()
+    secrets.clear_cache()
 
 
 @pytest.fixture
@@ -94,7 +97,7 @@ def message(**changes: Any) -> Message:
 
 
 def picture_of(image: Event) -> AnnotatedPicture:
-    """The picture of an image that has been analysed: its record is claimed, and its thumbnail written."""
+    """The picture of an image that has been analysed: its record is leased, and its thumbnail written."""
     version = ImageVersion.from_state(image)
     objects.write_rendition(version.thumbnail_key, (ROOT / "samples" / "astronaut-portrait.jpg").read_bytes())
     images_table.update_if_owner(version, {"Labels": [PERSON]}, ["person"])
@@ -118,7 +121,7 @@ def test_email_can_be_switched_off(sending: Stack) -> None:
         channels.load("email")
 
 
-def test_what_sns_refuses_for_good_is_a_refusal_and_a_throttle_is_not(sending: Stack) -> None:
+def test_what_sns_refuses_permanently_is_a_refusal_and_a_throttle_is_not(sending: Stack) -> None:
     with Stubber(clients.client("sns")) as stub:
         stub.add_client_error("publish", "AuthorizationError", "not authorized to perform: SNS:Publish", 403)
         with pytest.raises(ChannelRefused, match="not authorized"):
@@ -128,7 +131,7 @@ def test_what_sns_refuses_for_good_is_a_refusal_and_a_throttle_is_not(sending: S
             channels.load("email").send(message())
 
 
-def test_a_channel_that_nobody_added_is_refused_with_what_to_do(sending: Stack) -> None:
+def test_a_channel_that_does_not_exist_is_refused_with_what_to_do(sending: Stack) -> None:
     with pytest.raises(ChannelRefused, match="no channel nowhere"):
         channels.load("nowhere")
 
@@ -161,7 +164,7 @@ def test_slack_can_fetch_the_annotated_picture_by_its_link(sending: Stack, recei
     environment(sending)
     add(sending, "ops", "slack", receiver.url())
     picture = picture_of(announced)
-    channels.load("ops").send(message(picture=picture))
+    channels.load("ops").send(message(picture=lambda: picture))
 
     (block,) = [block for block in json.loads(receiver.received[0].body)["blocks"] if block["type"] == "image"]
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in block["image_url"]
@@ -175,12 +178,12 @@ def test_a_picture_that_slack_cannot_fetch_does_not_keep_the_alert_back(
     environment(sending)
     add(sending, "ops", "slack", receiver.url())
     receiver.answers = [(400, b"invalid_blocks", {}), (200, b"ok", {})]
-    assert channels.load("ops").send(message(picture=picture_of(announced))) == "ok"
+    assert channels.load("ops").send(message(picture=lambda: picture_of(announced))) == "ok"
     kinds = [[block["type"] for block in json.loads(got.body)["blocks"]] for got in receiver.received]
     assert kinds == [["header", "section", "image", "section", "context"], ["header", "section", "section", "context"]]
 
 
-def test_somebody_else_who_answers_in_slacks_place_is_not_taken_for_slack(sending: Stack, receiver: Receiver) -> None:
+def test_a_receiver_that_answers_differently_is_not_taken_for_slack(sending: Stack, receiver: Receiver) -> None:
     add(sending, "ops", "slack", receiver.url())
     receiver.answer(200, b"<html>Welcome!</html>")
     with pytest.raises(ChannelRefused, match="not Slack"):
@@ -212,8 +215,8 @@ def test_the_secret_is_read_once_in_five_minutes(sending: Stack, receiver: Recei
     channels.load("ops").send(message())
     sending.client("ssm").delete_parameter(Name="/imagewatch/imagewatch/channels/ops")
     channels.load("ops").send(message())
-    now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now + secrets.MAX_AGE_SECONDS + 1)
+    later = datetime.now() + timedelta(seconds=secrets.MAX_AGE_SECONDS + 1)
+    monkeypatch.setattr(parameters, "datetime", SimpleNamespace(now=lambda: later))
     with pytest.raises(ChannelRefused, match="does not exist"):
         channels.load("ops").send(message())
 
@@ -227,8 +230,8 @@ def test_a_webhook_gets_the_documented_json_and_a_signature_that_holds(
     environment(sending)
     add(sending, "home", "webhook", receiver.url())
     image = ImageVersion.from_state(announced)
-    alert = {**ALERT, "Rule": {"Matches": MATCHES}, "SuppressedBefore": 2}
-    assert channels.load("home").send(message(alert=alert, image=image, picture=picture_of(announced))) == "HTTP 200"
+    alert = replace(ALERT, suppressed_before=2)
+    assert channels.load("home").send(message(alert=alert, image=image, picture=lambda: picture_of(announced))) == "HTTP 200"
 
     (got,) = receiver.received
     stamps = dict(part.split("=", 1) for part in got.headers["X-Imagewatch-Signature"].split(","))
@@ -318,7 +321,7 @@ def test_a_channel_that_is_gone_is_switched_off_once_with_the_reason(
     assert record(sending, "home")["Status"] == "disabled"
     assert "moved out" in record(sending, "home")["StatusReason"]
     assert capsys.readouterr().out.count('"ChannelsDead"') == 2  # one metric line: its definition and its value
-    with pytest.raises(ChannelRefused, match=r"was switched off: .*moved out"):
+    with pytest.raises(ChannelRefused, match=r"was disabled: .*moved out"):
         channels.load("home")
 
 
@@ -386,7 +389,7 @@ def test_an_endless_answer_is_read_to_a_limit(sending: Stack, receiver: Receiver
     assert len(str(raised.value)) < 400
 
 
-def test_nobody_listening_is_worth_a_retry(sending: Stack) -> None:
+def test_an_address_without_a_receiver_is_retried(sending: Stack) -> None:
     with listening() as receiver:
         url = receiver.url()
     add(sending, "home", "webhook", url)
@@ -489,7 +492,7 @@ def test_a_picture_that_fails_is_no_reason_not_to_alert(sending: Stack, receiver
     add(sending, "home", "webhook", receiver.url())
     picture = picture_of(announced)
     objects.write_rendition(picture.image.thumbnail_key, b"this is no JPEG")
-    assert channels.load("home").send(message(picture=picture)) == "HTTP 200"
+    assert channels.load("home").send(message(picture=lambda: picture)) == "HTTP 200"
     assert "Picture" not in json.loads(receiver.received[0].body)
 
 

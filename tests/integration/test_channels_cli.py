@@ -26,7 +26,7 @@ IDS = [f"{n:032x}" for n in range(40)]
 
 @pytest.fixture(autouse=True)
 def _fresh_secrets() -> None:
-    secrets.forget_all()
+    secrets.clear_cache()
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_what_nobody_has_checked_is_not_called_ok_and_a_test_is_a_check(
     assert listed("ops", capsys) == ("failing", 'Slack refused the message (HTTP 403: "action_prohibited").', True)
     receiver.answer(200, b"ok")
     assert main(["alerts", "test", "--channel", "ops"]) == 0
-    assert listed("ops", capsys) == ("ok", "took a test (ok)", True)
+    assert listed("ops", capsys) == ("ok", "accepted a test (ok)", True)
 
     assert main(["channels", "disable", "ops"]) == 0
     assert listed("ops", capsys)[0] == "off"

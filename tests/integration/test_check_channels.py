@@ -1,4 +1,4 @@
-"""Check Channels on moto and a real HTTP server: what is alive, what is dead, who is told, and what a test sends."""
+"""Check Channels on moto and a real HTTP server: which channels work, what is reported, and what a test sends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UP = (400, b"invalid_payload", {})
 
 @pytest.fixture(autouse=True)
 def _fresh_secrets() -> None:
-    secrets.forget_all()
+    secrets.clear_cache()
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def told(stack: Stack) -> Iterator[Any]:
-    """What the operations topic has told, as a function."""
+def reported(stack: Stack) -> Iterator[Any]:
+    """The messages of the operations topic, as a function."""
     sqs = stack.client("sqs")
     queue = sqs.create_queue(QueueName="operations")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -49,7 +49,7 @@ def check(stack: Stack, event: Event) -> dict[str, tuple[str, str]]:
     return {entry["channel_id"]: (entry["status"], entry["reason"]) for entry in found}
 
 
-def test_everything_alive_tells_nobody(stack: Stack, sample: Any, receiver: Receiver, told: Any) -> None:
+def test_nothing_is_reported_while_every_channel_works(stack: Stack, sample: Any, receiver: Receiver, reported: Any) -> None:
     add(stack, "ops", "slack", receiver.url("/slack"))
     add(stack, "home", "webhook", receiver.url("/home"))
     receiver.answers = [(200, b"", {}), UP]  # "home" is asked before "ops"
@@ -58,59 +58,59 @@ def test_everything_alive_tells_nobody(stack: Stack, sample: Any, receiver: Rece
         "home": ("ok", "answers with HTTP 200"),
         "ops": ("ok", "Slack answers"),
     }
-    assert told() == stack.mailbox() == []
+    assert reported() == stack.mailbox() == []
     home, ops = receiver.received
     assert json.loads(home.body)["Type"] == "ping"
     assert "X-Imagewatch-Signature" in home.headers
-    assert ops.body == b"{}"  # Slack shows nobody a message without text
+    assert ops.body == b"{}"  # Slack does not show a message without text
     assert record(stack, "ops")["CheckedAt"]
 
 
-def test_a_dead_channel_is_told_through_another_with_what_to_do(
-    stack: Stack, sample: Any, receiver: Receiver, told: Any, capsys: pytest.CaptureFixture[str]
+def test_a_dead_channel_is_reported_through_another_with_what_to_do(
+    stack: Stack, sample: Any, receiver: Receiver, reported: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add(stack, "ops", "slack", receiver.url())
     receiver.answer(404, b"no_service")
     assert check(stack, sample("check_channels"))["ops"][0] == "disabled"
 
-    (message,) = told()
-    assert message["Subject"] == "Imagewatch: alerts through ops reach nobody"
+    (message,) = reported()
+    assert message["Subject"] == "Imagewatch: alerts through ops reach no one"
     assert "no_service" in message["Message"]
     assert "imagewatch channels add ops --kind slack" in message["Message"]
     assert record(stack, "ops")["Status"] == "disabled"
     assert '"ChannelsDead":1' in capsys.readouterr().out.replace(" ", "").replace("[1.0]", "1").replace("[1]", "1")
 
 
-def test_a_channel_that_stays_dead_is_told_again_and_one_that_comes_back_is_used_again(
-    stack: Stack, sample: Any, receiver: Receiver, told: Any
+def test_a_channel_that_stays_dead_is_reported_again_and_one_that_comes_back_is_used_again(
+    stack: Stack, sample: Any, receiver: Receiver, reported: Any
 ) -> None:
     add(stack, "home", "webhook", receiver.url())
     receiver.answers = [(410, b"", {}), (410, b"", {}), (200, b"", {})]
     states = [check(stack, sample("check_channels"))["home"][0] for _ in range(3)]
     assert states == ["disabled", "disabled", "ok"]
-    assert len(told()) == 2
+    assert len(reported()) == 2
     assert record(stack, "home")["Status"] == "ok"
 
 
 def test_a_channel_that_fails_is_dead_until_it_answers_but_alerts_still_try_it(
-    stack: Stack, sample: Any, receiver: Receiver, told: Any
+    stack: Stack, sample: Any, receiver: Receiver, reported: Any
 ) -> None:
     add(stack, "home", "webhook", receiver.url())
     receiver.answers = [(500, b"oops", {}), (200, b"", {})]
     assert check(stack, sample("check_channels"))["home"] == ("failing", '127.0.0.1 failed (HTTP 500: "oops").')
-    assert len(told()) == 1
+    assert len(reported()) == 1
     assert stack.handler("CheckChannels")({"Test": ["home"]})["Channels"][0]["Outcome"] == "SENT"
 
 
 @pytest.mark.parametrize("answer", [b"<html>Welcome!</html>", b"", b'{"ok": true}'])
-def test_somebody_else_who_answers_in_slacks_place_is_a_dead_channel(
-    stack: Stack, sample: Any, receiver: Receiver, told: Any, answer: bytes
+def test_a_receiver_that_is_not_slack_is_a_dead_channel(
+    stack: Stack, sample: Any, receiver: Receiver, reported: Any, answer: bytes
 ) -> None:
     add(stack, "ops", "slack", receiver.url())
     receiver.answer(200, answer)
     status, reason = check(stack, sample("check_channels"))["ops"]
     assert (status, "is not Slack" in reason) == ("failing", True)
-    (message,) = told()
+    (message,) = reported()
     assert "is not Slack" in message["Message"]
 
 
@@ -119,29 +119,29 @@ def test_somebody_else_who_answers_in_slacks_place_is_a_dead_channel(
     [(400, b"no_text"), (400, b"invalid_payload\n"), (400, b"missing_text_or_fallback_or_attachments"), (200, b"ok")],
 )
 def test_what_refuses_an_empty_message_as_slack_does_or_takes_it_so_lives(
-    stack: Stack, sample: Any, receiver: Receiver, told: Any, status: int, answer: bytes
+    stack: Stack, sample: Any, receiver: Receiver, reported: Any, status: int, answer: bytes
 ) -> None:
     add(stack, "ops", "slack", receiver.url())
     receiver.answer(status, answer)
     assert check(stack, sample("check_channels"))["ops"] == ("ok", "Slack answers")
-    assert told() == []
+    assert reported() == []
 
 
-def test_a_channel_that_asks_for_patience_lives(stack: Stack, sample: Any, receiver: Receiver, told: Any) -> None:
+def test_a_channel_that_asks_for_patience_lives(stack: Stack, sample: Any, receiver: Receiver, reported: Any) -> None:
     add(stack, "ops", "slack", receiver.url())
     receiver.answer(429, Retry_After="5")
     assert check(stack, sample("check_channels"))["ops"][0] == "ok"
-    assert told() == []
+    assert reported() == []
 
 
-def test_a_channel_that_nobody_has_checked_is_not_dead_for_asking_for_patience(
-    stack: Stack, sample: Any, receiver: Receiver, told: Any, capsys: pytest.CaptureFixture[str]
+def test_an_unchecked_channel_is_not_dead_for_asking_for_patience(
+    stack: Stack, sample: Any, receiver: Receiver, reported: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add(stack, "ops", "slack", receiver.url(), Status="unchecked")
     receiver.answer(429)
     assert check(stack, sample("check_channels"))["ops"][0] == "ok"
     assert record(stack, "ops")["Status"] == "ok"
-    assert told() == []
+    assert reported() == []
     assert '"ChannelsDead":[0.0]' in capsys.readouterr().out
 
 
@@ -163,14 +163,16 @@ def test_a_channel_that_was_replaced_during_its_check_is_not_judged_by_its_old_a
     assert "CheckedAt" not in record(stack, "home")
 
 
-def test_a_channel_that_its_owner_switched_off_is_left_alone(stack: Stack, sample: Any, receiver: Receiver, told: Any) -> None:
+def test_a_channel_that_its_owner_switched_off_is_left_alone(
+    stack: Stack, sample: Any, receiver: Receiver, reported: Any
+) -> None:
     add(stack, "ops", "slack", receiver.url(), Enabled=False)
     stack.put_item("ChannelsTable", {"ChannelId": "email", "Enabled": False})
     assert check(stack, sample("check_channels")) == {}
-    assert (receiver.received, told()) == ([], [])
+    assert (receiver.received, reported()) == ([], [])
 
 
-def test_a_secret_that_is_gone_is_a_dead_channel(stack: Stack, sample: Any, told: Any) -> None:
+def test_a_secret_that_is_gone_is_a_dead_channel(stack: Stack, sample: Any, reported: Any) -> None:
     add(stack, "ops", "slack", "https://unused.example.com")
     stack.client("ssm").delete_parameter(Name="/imagewatch/imagewatch/channels/ops")
     status, reason = check(stack, sample("check_channels"))["ops"]
@@ -180,9 +182,9 @@ def test_a_secret_that_is_gone_is_a_dead_channel(stack: Stack, sample: Any, told
 @pytest.mark.parametrize(
     ("arns", "status", "reason"),
     [
-        ([], "failing", "Nobody is subscribed"),
-        (["PendingConfirmation"], "pending", "Nobody has confirmed the subscription: a0@example.com"),
-        (["Deleted"], "pending", "a0@example.com"),
+        ([], "failing", "No one is subscribed"),
+        (["PendingConfirmation"], "unconfirmed", "No one has confirmed the subscription: a0@example.com"),
+        (["Deleted"], "unconfirmed", "a0@example.com"),
         (
             ["arn:aws:sns:us-east-1:123456789012:t:1", "PendingConfirmation"],
             "ok",
@@ -214,15 +216,15 @@ def test_who_would_get_an_email_decides_about_email(
     assert reason in email["reason"]
 
 
-def test_where_nobody_listens_to_operations_the_channels_that_live_tell(stack: Stack, sample: Any, receiver: Receiver) -> None:
+def test_without_subscribers_to_operations_the_working_channels_report(stack: Stack, sample: Any, receiver: Receiver) -> None:
     add(stack, "ops", "slack", receiver.url("/slack"))
     add(stack, "home", "webhook", receiver.url("/home"))
     receiver.answers = [(410, b"", {}), UP, (200, b"ok", {})]  # "home" is asked before "ops"
     check(stack, sample("check_channels"))
     (mail,) = stack.mailbox()
-    assert mail["Subject"] == "Imagewatch: alerts through home reach nobody"
+    assert mail["Subject"] == "Imagewatch: alerts through home reach no one"
     assert [got.path for got in receiver.received] == ["/home", "/slack", "/slack"]
-    assert "alerts through home reach nobody" in receiver.received[2].body.decode()
+    assert "alerts through home reach no one" in receiver.received[2].body.decode()
 
 
 def test_a_test_goes_out_through_each_channel_and_says_how_it_went(stack: Stack, receiver: Receiver) -> None:
@@ -243,7 +245,7 @@ def test_a_test_goes_out_through_each_channel_and_says_how_it_went(stack: Stack,
     assert "secret-path" not in json.dumps(outcomes)
 
 
-def test_a_test_shows_how_its_channel_fares(stack: Stack, receiver: Receiver) -> None:
+def test_a_test_records_the_health_of_its_channel(stack: Stack, receiver: Receiver) -> None:
     add(stack, "home", "webhook", receiver.url(), Status="unchecked")
     test = stack.handler("CheckChannels")
     seen = []
@@ -252,14 +254,14 @@ def test_a_test_shows_how_its_channel_fares(stack: Stack, receiver: Receiver) ->
         test({"Test": ["home"]})
         seen.append((record(stack, "home")["Status"], record(stack, "home")["StatusReason"]))
     refused = ("failing", "127.0.0.1 refused the message (HTTP 403).")
-    assert seen == [("failing", "127.0.0.1 failed (HTTP 500)."), ("ok", "took a test (HTTP 204)"), refused, refused]
+    assert seen == [("failing", "127.0.0.1 failed (HTTP 500)."), ("ok", "accepted a test (HTTP 204)"), refused, refused]
     assert record(stack, "home")["CheckedAt"]
 
 
 def test_a_test_that_finds_its_channel_gone_leaves_it_switched_off(stack: Stack, receiver: Receiver) -> None:
     add(stack, "home", "webhook", receiver.url(), Status="unchecked")
     receiver.answer(410, b"moved out")
-    for _ in range(2):  # once refused by the address, then for being switched off
+    for _ in range(2):  # once refused by the address, then for being disabled
         stack.handler("CheckChannels")({"Test": ["home"]})
         assert record(stack, "home")["Status"] == "disabled"
     assert len(receiver.received) == 1

@@ -1,4 +1,4 @@
-"""Cooldowns on moto: they start when an alert is sent, hold under concurrency and restarts, and count what they keep back."""
+"""Cooldowns on moto: they start when an alert is sent, apply under concurrency and restarts, and count what they suppress."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imagewatch.alerts.cooldown import HOLD_SECONDS, Window, channels_of, in_words, window_of
+from imagewatch.alerts.cooldown import LEASE_SECONDS, CooldownScope, channels_of, cooldown_scope, render_duration
 from imagewatch.aws import clients
 from imagewatch.aws.tables import cooldowns as cooldowns_table
 from imagewatch.errors import Unavailable
@@ -71,15 +71,15 @@ def test_a_cooldown_ends_to_the_millisecond(stack: Stack, send: Any, time: Virtu
     assert send(matches("c", QUIET))["Sent"] == 1
 
 
-def test_what_was_told_is_not_told_again(stack: Stack, send: Any, time: VirtualClock) -> None:
-    told = []
+def test_what_was_reported_is_not_reported_again(stack: Stack, send: Any, time: VirtualClock) -> None:
+    reported = []
     for n in range(4):
         send(matches(f"first-{n}", QUIET))
-        told.append(suppressed_in(stack.mailbox()))
+        reported.append(suppressed_in(stack.mailbox()))
         for m in range(n):
             send(matches(f"more-{n}-{m}", QUIET))
         time.pass_seconds(700)
-    assert told == [0, 0, 1, 2]
+    assert reported == [0, 0, 1, 2]
 
 
 def test_a_cooldown_survives_a_restart(stack: Stack, send: Any, time: VirtualClock) -> None:
@@ -107,7 +107,7 @@ def test_a_cooldown_per_source_lets_each_camera_alert(stack: Stack, send: Any, t
     assert {item["CooldownId"] for item in stack.items("CooldownsTable")} == {"gate#door", "gate#yard"}
 
 
-def test_a_channel_that_fails_for_good_starts_no_cooldown(stack: Stack, send: Any, wire: Wire, time: VirtualClock) -> None:
+def test_a_channel_that_fails_permanently_starts_no_cooldown(stack: Stack, send: Any, wire: Wire, time: VirtualClock) -> None:
     with wire.refusing("Publish", "AuthorizationError", 403):
         assert send(matches("a", QUIET))["Failed"] == 1
     assert send(matches("b", QUIET))["Sent"] == 1
@@ -125,43 +125,43 @@ def test_while_a_failing_channel_is_retried_the_next_match_may_try(
     assert suppressed_in(stack.mailbox()) == 1
 
 
-def test_a_sender_that_dies_keeps_the_cooldown_only_for_a_while(stack: Stack, send: Any, wire: Wire, time: VirtualClock) -> None:
-    wire.cut(2)  # opened, held
+def test_the_cooldown_lease_of_a_crashed_sender_ends(stack: Stack, send: Any, wire: Wire, time: VirtualClock) -> None:
+    wire.cut(2)  # recorded, leased
     with pytest.raises(Crash):
         send(matches("a", QUIET))
     wire.cut(None)
     assert send(matches("b", QUIET))["Suppressed"] == 1
-    time.pass_seconds(HOLD_SECONDS)
+    time.pass_seconds(LEASE_SECONDS)
     assert send(matches("c", QUIET))["Sent"] == 1
     assert suppressed_in(stack.mailbox()) == 1
 
 
-def test_a_sender_that_comes_back_after_its_hold_has_gone_changes_nothing(stack: Stack, time: VirtualClock) -> None:
+def test_a_sender_that_continues_after_its_lease_has_ended_changes_nothing(stack: Stack, time: VirtualClock) -> None:
     stack.handler("SendAlert")
-    window = Window("gate", 600, "gate", "Gate", ("email",))
+    scope = CooldownScope("gate", 600, "gate", "Gate", ("email",))
     slow, quick = "a" * 32, "b" * 32
-    assert cooldowns_table.acquire(window, slow)
-    time.pass_seconds(HOLD_SECONDS)
-    assert cooldowns_table.acquire(window, quick)
-    cooldowns_table.settle("gate", slow, 0, 600, time.now // 1000)
-    cooldowns_table.release("gate", slow)
+    assert cooldowns_table.acquire_lease(scope, slow)
+    time.pass_seconds(LEASE_SECONDS)
+    assert cooldowns_table.acquire_lease(scope, quick)
+    cooldowns_table.complete_lease("gate", slow, 0, 600, time.now // 1000)
+    cooldowns_table.release_lease("gate", slow)
     (item,) = stack.items("CooldownsTable")
     assert (item["LeasedBy"], "LastSentAt" in item) == (quick, False)
 
 
-def test_what_is_suppressed_while_an_alert_is_being_sent_is_told_by_the_next(stack: Stack, time: VirtualClock) -> None:
+def test_what_is_suppressed_while_an_alert_is_being_sent_is_reported_by_the_next(stack: Stack, time: VirtualClock) -> None:
     stack.handler("SendAlert")
-    window = Window("gate", 600, "gate", "Gate", ("email",))
+    scope = CooldownScope("gate", 600, "gate", "Gate", ("email",))
     for n in range(3):
-        cooldowns_table.suppress(window, f"{n:016x}{0:016x}")
-    held = cooldowns_table.acquire(window, "a" * 32)
-    assert held is not None
-    cooldowns_table.suppress(window, "b" * 32)
-    cooldowns_table.settle("gate", "a" * 32, held.untold.count, 600, time.now // 1000)
+        cooldowns_table.count_suppressed(scope, f"{n:016x}{0:016x}")
+    lease = cooldowns_table.acquire_lease(scope, "a" * 32)
+    assert lease is not None
+    cooldowns_table.count_suppressed(scope, "b" * 32)
+    cooldowns_table.complete_lease("gate", "a" * 32, lease.unreported.count, 600, time.now // 1000)
     time.pass_seconds(600)
-    again = cooldowns_table.acquire(window, "c" * 32)
+    again = cooldowns_table.acquire_lease(scope, "c" * 32)
     assert again is not None
-    assert (held.untold.count, again.untold.count) == (3, 1)
+    assert (lease.unreported.count, again.unreported.count) == (3, 1)
 
 
 @pytest.mark.parametrize(
@@ -176,11 +176,11 @@ def test_what_is_suppressed_while_an_alert_is_being_sent_is_told_by_the_next(sta
         (86_400, "1 day"),
     ],
 )
-def test_a_cooldown_is_told_exactly(seconds: int, words: str) -> None:
-    assert in_words(seconds) == words
+def test_a_cooldown_is_rendered_exactly(seconds: int, words: str) -> None:
+    assert render_duration(seconds) == words
 
 
-def test_rules_of_the_older_shape_have_no_cooldown_and_go_to_everybody() -> None:
+def test_rules_of_the_older_shape_have_no_cooldown_and_go_to_email() -> None:
     older = {"RuleId": "a", "Name": "A", "Matches": []}
-    assert window_of(older, "door") is None
+    assert cooldown_scope(older, "door") is None
     assert channels_of(older) == ("email",)

@@ -118,6 +118,11 @@ STORIES = {
         lambda cloud, key: cloud.running()[0].abort(),
         {"RecordInterruption": [RECORD, *CLEARED, RECORD]},
     ),
+    "an interruption that no event reports": Story(
+        under_way("green", "red"),
+        lambda cloud, key: (cloud.running()[0].abort(), cloud.interruptions.clear(), cloud.reconcile()),
+        {"ReconcileImages": [*CLEARED, RECORD, RECORD]},
+    ),
     "an image that is removed": Story(
         puts("red", "green"),
         lambda cloud, key: cloud.delete(key),

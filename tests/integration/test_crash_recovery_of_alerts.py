@@ -1,6 +1,6 @@
-"""A crash between any two writes of what tells people is healed by what comes next: the workflow's retry, the next run, Lambda.
+"""After a crash between any two writes of the functions that notify people, the next attempt reaches the same end.
 
-As in test_crash_recovery.py, every story lists its writes, and the crash is made before the first and after each, one by one.
+Every story lists its writes. The crash is made before the first and after each, one by one.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ CHANNEL, IMAGE = "UpdateItem ChannelsTable", "UpdateItem ImagesTable"
 SLOT = [CHANNEL] * 2  # the next slot, or else the present moment
 MAIL, POST, NOTICE = "Publish AlertsTopic", "POST", "Publish OperationsTopic"
 SENDS = {MAIL, POST, NOTICE}
-PEOPLE_SEE = {"SendAlert": SENDS, "SendDigest": SENDS, "EvaluatePage": SENDS, "CheckChannels": {NOTICE}}  # and not its pings
+NOTIFY = {"SendAlert": SENDS, "SendDigest": SENDS, "EvaluatePage": SENDS, "CheckChannels": {NOTICE}}  # and not its pings
 RENDITIONS = "imagewatch-renditions-123456789012-us-east-1"
 BEGIN = END = FINISH = MARK = CREATE = ALERT  # a digest's own record, and the run's, lie in the same table
-ASKS_NOBODY = {"DetectLabels", "DetectModeration", "DetectText"}  # functions that write nothing
+WRITE_NOTHING = {"DetectLabels", "DetectModeration", "DetectText"}  # functions that write nothing
 QUIET = cooldown()
 
 
 @dataclass
 class World:
-    """The functions that tell people, a clock, and a place on the net that their channels lead to."""
+    """The functions that notify people, a clock, and a receiver for their channels."""
 
     stack: Stack
     wire: Wire
     time: VirtualClock
     gone: bool = False
-    """Whether that place says that it no longer exists."""
+    """Whether the receiver says that its address no longer exists."""
     tag: str = ""
 
     @property
@@ -63,7 +63,7 @@ class World:
 
     def post(self, *_: Any) -> http.Answer:
         with self.wire.writing(POST, {}):
-            """Whoever answers has it."""
+            """The receiver has the message."""
         return http.Answer(410, "") if self.gone else http.Answer(200, "ok")
 
     def busy(self, seconds: int = 2) -> None:
@@ -90,14 +90,14 @@ class World:
 
 @pytest.fixture
 def world(stack: Stack, monkeypatch: pytest.MonkeyPatch, quick_moto: None) -> Iterator[World]:
-    secrets.forget_all()
+    secrets.clear_cache()
     world = World(stack, Wire(monkeypatch), VirtualClock(monkeypatch))
     monkeypatch.setattr(http, "post", world.post)
     sqs = stack.client("sqs").get_queue_attributes(QueueUrl=stack.name("MailboxQueue"), AttributeNames=["QueueArn"])
     queue = sqs["Attributes"]["QueueArn"]
     stack.client("sns").subscribe(TopicArn=stack.name("OperationsTopic"), Protocol="sqs", Endpoint=queue)
     yield world
-    secrets.forget_all()
+    secrets.clear_cache()
 
 
 @dataclass(frozen=True)
@@ -126,15 +126,15 @@ def a_schedule(world: World) -> Event:
     return {}
 
 
-def kept_back(world: World) -> None:
-    """An alert, and two that its cooldown keeps back."""
+def suppress_two(world: World) -> None:
+    """An alert, and two that its cooldown suppresses."""
     world.send("first", **QUIET)
     for n in range(2):
         assert world.send(f"kept-{n}", **QUIET)["Suppressed"] == 1
 
 
-def kept_back_long_ago(world: World) -> None:
-    kept_back(world)
+def suppressed_long_ago(world: World) -> None:
+    suppress_two(world)
     world.time.pass_seconds(600 + 3600)
 
 
@@ -158,8 +158,8 @@ def a_channel_that_is_gone(world: World) -> None:
     world.gone = True
 
 
-def dies_after(writes: int, **more: Any) -> Callable[[World], None]:
-    """The sender of an alert dies, and its retry never comes."""
+def crashes_after(writes: int, **more: Any) -> Callable[[World], None]:
+    """The sender of an alert crashes, and its retry never comes."""
 
     def die(world: World) -> None:
         world.send("first", **more)
@@ -171,7 +171,7 @@ def dies_after(writes: int, **more: Any) -> Callable[[World], None]:
 
 
 def queued_with_a_count(world: World) -> None:
-    kept_back(world)
+    suppress_two(world)
     world.time.pass_seconds(601)
     world.queue("a", "b", **QUIET)
 
@@ -218,11 +218,13 @@ STORIES = {
     "an alert that starts a cooldown": Story(
         "SendAlert", nothing, the_event(**QUIET), [OPEN, COOLDOWN, *SLOT, MAIL, ALERT, COOLDOWN]
     ),
-    "an alert that tells what was kept back": Story(
-        "SendAlert", lambda w: (kept_back(w), w.time.pass_seconds(600)), the_event(**QUIET),
+    "an alert that reports suppressed matches": Story(
+        "SendAlert", lambda w: (suppress_two(w), w.time.pass_seconds(600)), the_event(**QUIET),
         [OPEN, COOLDOWN, *SLOT, MAIL, ALERT, COOLDOWN],
     ),
-    "an alert that is kept back": Story("SendAlert", kept_back, the_event(**QUIET), [OPEN, COOLDOWN, COOLDOWN, ALERT, COOLDOWN]),
+    "an alert that is suppressed": Story(
+        "SendAlert", suppress_two, the_event(**QUIET), [OPEN, COOLDOWN, COOLDOWN, ALERT, COOLDOWN]
+    ),
     "an alert that waits for a digest": Story(
         "SendAlert", lambda w: w.busy(60), the_event(**QUIET), [OPEN, COOLDOWN, *SLOT, ALERT, COOLDOWN]
     ),
@@ -239,18 +241,18 @@ STORIES = {
         [BEGIN, COOLDOWN, CREATE, *SLOT, MAIL, MARK, COOLDOWN, ALERT, ALERT, FINISH, END],
     ),
     "a digest of a count alone": Story(
-        "SendDigest", kept_back_long_ago, a_schedule, [BEGIN, COOLDOWN, CREATE, *SLOT, MAIL, MARK, COOLDOWN, FINISH, END]
+        "SendDigest", suppressed_long_ago, a_schedule, [BEGIN, COOLDOWN, CREATE, *SLOT, MAIL, MARK, COOLDOWN, FINISH, END]
     ),
     "a digest of a count whose first channel is gone": Story(
         "SendDigest", a_count_for_a_channel_that_is_gone, a_schedule,
         [BEGIN, COOLDOWN, CREATE, *SLOT, POST, CHANNEL, COOLDOWN, MARK,
          COOLDOWN, CREATE, *SLOT, MAIL, MARK, COOLDOWN, FINISH, END],
     ),
-    "a digest that takes an alert over": Story(
-        "SendDigest", dies_after(1), a_schedule, [BEGIN, ALERT, CREATE, *SLOT, MAIL, MARK, ALERT, FINISH, END]
+    "a digest that includes an abandoned alert": Story(
+        "SendDigest", crashes_after(1), a_schedule, [BEGIN, ALERT, CREATE, *SLOT, MAIL, MARK, ALERT, FINISH, END]
     ),
-    "a digest run that finds an alert counted by somebody who died": Story(
-        "SendDigest", dies_after(3, **cooldown(7200)), a_schedule, [BEGIN, ALERT, COOLDOWN, END], ("PendingTokens",)
+    "a digest run that finds an alert counted by a crashed sender": Story(
+        "SendDigest", crashes_after(3, **cooldown(7200)), a_schedule, [BEGIN, ALERT, COOLDOWN, END], ("PendingTokens",)
     ),
     "a digest for a channel that is gone": Story(
         "SendDigest", queued_for_a_channel_that_is_gone, a_schedule,
@@ -265,7 +267,7 @@ STORIES = {
 
 
 def interrupted(world: World, function: str, event: Event, writes: int | None) -> list[str]:
-    """One run, in a process that dies after so many writes; returns those that it made."""
+    """One run, in a process that crashes after so many writes; returns those that it made."""
     world.wire.writes.clear()
     world.wire.cut_after_writes = writes
     try:
@@ -296,7 +298,7 @@ def play(world: World, story: Story, tag: str, writes: int | None) -> dict[str, 
     world.time.pass_seconds(24 * 3600)  # so that nothing of this play is left for the next
     world.gone = False
     world.run("SendDigest", {})
-    return {"told": sum(write in PEOPLE_SEE[story.function] for write in made), **end}
+    return {"messages": sum(write in NOTIFY[story.function] for write in made), **end}
 
 
 def remove_channel(world: World) -> None:
@@ -306,7 +308,7 @@ def remove_channel(world: World) -> None:
 def end_of(world: World, known: set[str], may_leave: tuple[str, ...]) -> dict[str, Any]:
     items = [item for item in world.stack.items("AlertsTable") if item["AlertId"] not in known]
     alerts = [item for item in items if item.get("RuleId") == world.rule_id]
-    # One that was to tell a count alone, and was left before it was sent, is given up: another one tells the count.
+    # A digest of a count alone that was left unsent is given up: another digest reports the count.
     given_up = {
         item["AlertId"] for item in items if item.get("Status") == "PENDING" and item.get("Count") == 0 and "FinishedAt" in item
     }
@@ -344,16 +346,16 @@ def end_of(world: World, known: set[str], may_leave: tuple[str, ...]) -> dict[st
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_a_crash_before_or_after_any_write_is_healed(world: World, name: str) -> None:
+def test_a_crash_before_or_after_any_write_changes_no_outcome(world: World, name: str) -> None:
     story = STORIES[name]
     whole = play(world, story, "whole", None)
     for point in range(len(story.writes) + 1):
         where = f"{story.function}, {point} of its writes made: {story.writes[:point]}"
-        healed = play(world, story, f"after-{point}", point)
-        # Neither SNS nor an address on the net can tell whether a message came that nobody has recorded: then it goes once more.
-        again = point > 0 and story.writes[point - 1] in PEOPLE_SEE[story.function]
-        assert healed.pop("told") == whole["told"] + again, where
-        assert healed | {"told": whole["told"]} == whole, where
+        recovered = play(world, story, f"after-{point}", point)
+        # Neither SNS nor a webhook says whether an unrecorded message arrived, so it is sent once more.
+        again = point > 0 and story.writes[point - 1] in NOTIFY[story.function]
+        assert recovered.pop("messages") == whole["messages"] + again, where
+        assert recovered | {"messages": whole["messages"]} == whole, where
 
 
 def test_every_function_that_writes_has_its_stories(stack: Stack) -> None:
@@ -364,5 +366,5 @@ def test_every_function_that_writes_has_its_stories(stack: Stack) -> None:
     assert min(by_function.values()) >= 7
     functions = {name for name, entry in stack.template.resources.items() if entry["Type"] == "AWS::Lambda::Function"}
     covered = {*by_function, *(function for story in STORIES_OF_IMAGES.values() for function in story.writes)}
-    assert functions == {f"{name}Function" for name in covered | ASKS_NOBODY}
-    print(f"crash points of what tells people: {dict(by_function)}")
+    assert functions == {f"{name}Function" for name in covered | WRITE_NOTHING}
+    print(f"crash points of what notifies people: {dict(by_function)}")

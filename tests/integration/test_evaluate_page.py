@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from imagewatch.alerts.cooldown import HOLD_SECONDS
+from imagewatch.alerts.cooldown import LEASE_SECONDS
 from imagewatch.aws.tables import alerts as alerts_table
-from imagewatch.aws.tables import image_scan as history_table
+from imagewatch.aws.tables import image_scan
 from imagewatch.aws.tables import images as images_table
 from imagewatch.errors import InvalidRule, InvalidRun, Throttled, Unavailable
 from imagewatch.images.version import ImageVersion, comparable_sequencer
@@ -28,7 +28,12 @@ OTHER = {
     "RuleId": "other",
     "Name": "Another rule",
     "RuleVersion": 1,
-    "Matches": [{"Term": "cat", "Confidence": 91.5, "Count": 1}],
+    "Severity": "info",
+    "Channels": ["email", "ops"],
+    "Matches": [{"Term": "cat", "Label": "Cat", "Kind": "name", "Confidence": 91.5, "Count": 2, "Box": {"Left": 0.25}}],
+    "Cooldown": {"Seconds": 60, "PerSource": True},
+    "MoreMatches": 4,
+    "Muted": "outside its active hours",
 }
 NO_ALERTS = {"Sent": 0, "SentBefore": 0, "Suppressed": 0, "Queued": 0, "Failed": 0, "Muted": 0}
 UPLOADED_AT = "2026-11-20T09:30:15.250Z"
@@ -111,14 +116,14 @@ def time(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
 @pytest.fixture
 def before_each_write(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str], None]], None]:
     """Lets something happen between the reading of a record and each attempt to write it."""
-    rewrite = history_table.rewrite
+    rewrite = image_scan.update_matched_rules
 
     def happens(what: Callable[[str], None]) -> None:
         def interrupted(item: Any, matched: Any) -> Any:
             what(item["ImageId"]["S"])
             return rewrite(item, matched)
 
-        monkeypatch.setattr(history_table, "rewrite", interrupted)
+        monkeypatch.setattr(image_scan, "update_matched_rules", interrupted)
 
     return happens
 
@@ -282,7 +287,7 @@ def test_a_page_leaves_time_for_its_last_alert_and_does_one_image_at_least(
 
 def test_the_function_has_time_for_a_page_and_a_claim_outlives_it(stack: Stack) -> None:
     timeout = stack.template.resources["EvaluatePageFunction"]["Properties"]["Timeout"]
-    assert PAGE_SECONDS + RESERVE_SECONDS < timeout < min(alerts_table.CLAIM_SECONDS, HOLD_SECONDS)
+    assert PAGE_SECONDS + RESERVE_SECONDS < timeout < min(alerts_table.LEASE_SECONDS, LEASE_SECONDS)
 
 
 def test_images_outside_the_time_cost_pages_but_no_page_stands_still(
@@ -290,14 +295,14 @@ def test_images_outside_the_time_cost_pages_but_no_page_stands_still(
 ) -> None:
     for n in range(4):
         history.image(f"image-{n}", uploaded_at="2020-01-01T00:00:00.000Z")
-    monkeypatch.setattr(history_table, "PAGE_SIZE", 2)
-    read = history_table.read
+    monkeypatch.setattr(image_scan, "PAGE_SIZE", 2)
+    read = image_scan.read
 
     def slow(*arguments: Any) -> Any:
         time.pass_seconds(PAGE_SECONDS)
         return read(*arguments)
 
-    monkeypatch.setattr(history_table, "read", slow)
+    monkeypatch.setattr(image_scan, "read", slow)
     pages = history.pages(Since="2026-01-01T00:00:00Z")
     assert len({str(page["Cursor"]) for page in pages}) == len(pages) > 1
     assert counts(pages[-1]) == (0, 0, 0, 0, 0)
@@ -439,7 +444,7 @@ def test_a_resumed_run_leaves_an_alert_to_the_page_that_was_stopped_while_that_m
         history.page(Alert=True)
     assert history.page(redrives=1, Alert=True)["Alerts"] == {**NO_ALERTS, "SentBefore": 1}
     assert stack.mailbox() == []
-    time.pass_seconds(alerts_table.CLAIM_SECONDS)
+    time.pass_seconds(alerts_table.LEASE_SECONDS)
     assert history.page(redrives=1, Alert=True)["Alerts"] == {**NO_ALERTS, "Sent": 1}
     assert len(stack.mailbox()) == 1
 
@@ -456,7 +461,7 @@ def test_a_record_that_changes_again_and_again_is_tried_later(history: History, 
     image_id = history.image("image")
     numbers = iter(range(1000))
     before_each_write(lambda _: history.change(image_id, MatchedRules=[{**OTHER, "RuleVersion": next(numbers)}]))
-    with pytest.raises(Unavailable, match="changed again and again"):
+    with pytest.raises(Unavailable, match="changed by others at each attempt"):
         history.page()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from imagewatch.aws.clients import client
-from imagewatch.aws.tables import rules as watchlist_table
+from imagewatch.aws.tables import rules as rules_table
 from imagewatch.rules.model import Rule
 
 from .conftest import Event, Stack
@@ -35,7 +35,7 @@ def test_says_which_rules_match_and_the_record_shows_them(stack: Stack, announce
     [alerting], [shown] = verdict["Rules"], record["MatchedRules"]
     definition = alerting.pop("Definition")
     assert alerting == shown
-    assert definition == Rule.from_record(PERSON).to_record()  # for the alert, which keeps the rule as it was
+    assert definition == Rule.from_item(PERSON).to_item()  # for the alert, which keeps the rule as it was
 
 
 def test_without_rules_nothing_matches(stack: Stack, announced: Event, sample: Any) -> None:
@@ -55,7 +55,8 @@ def test_a_rule_that_cannot_be_read_is_logged_and_silences_no_other(
     stack.put_item("WatchlistTable", PERSON)
     assert evaluate(stack, sample, announced)["MatchCount"] == 1
     (problem,) = [entry for entry in caplog.records if entry.levelname == "ERROR"]
-    assert problem.reason == "Rule broken: Terms must be a list with at least one entry, unless AllOf has one."  # type: ignore[attr-defined]
+    says = "Rule broken: Terms must be a list with at least one entry, unless AllOf, Sources or KeyPrefixes has one."
+    assert problem.reason == says  # type: ignore[attr-defined]
 
 
 def test_an_overtaken_version_is_evaluated_without_touching_the_record(stack: Stack, uploaded: Event, sample: Any) -> None:
@@ -111,7 +112,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(watchlist_table, "time", clock)
+    monkeypatch.setattr(rules_table, "time", clock)
     return clock
 
 
@@ -165,12 +166,12 @@ def test_an_unchanged_table_is_read_again_and_compiled_once(stack: Stack, clock:
     stack.handler("EvaluateWatchlist")
     stack.put_item("WatchlistTable", PERSON)
     stack.put_item("WatchlistTable", {**PERSON, "RuleId": "other"})
-    first, _ = watchlist_table.current()
+    first, _ = rules_table.current()
     clock.now += 31
-    second, _ = watchlist_table.current()
+    second, _ = rules_table.current()
     stack.put_item("WatchlistTable", {**PERSON, "RuleId": "other", "Name": "Renamed"})
     clock.now += 31
-    third, _ = watchlist_table.current()
+    third, _ = rules_table.current()
 
     assert second is first
     assert len(scans) == 3
@@ -199,7 +200,7 @@ def test_a_watchlist_of_many_pages_is_read_whole(stack: Stack, clock: Clock, sca
     for number in range(120):
         terms = [{"Term": f"{long_name} {n:03}"} for n in range(100)]
         stack.put_item("WatchlistTable", {"RuleId": f"rule-{number:03}", "Name": "Long", "AnyOf": terms})
-    watchlist, invalid = watchlist_table.current()
+    watchlist, invalid = rules_table.current()
     assert invalid == []
     assert len(scans) > 1
     assert [rule.rule_id for rule in watchlist.rules] == [f"rule-{number:03}" for number in range(120)]

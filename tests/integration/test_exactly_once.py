@@ -4,6 +4,7 @@ which events and workflow steps meet, however often they are repeated, and where
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -115,9 +116,17 @@ class World:
             self.aborted.append(execution)
 
     def interrupt(self) -> None:
-        if self.rehearsal.interruptions:
+        if self.rehearsal.interruptions and self.chance.number(4) == 3 and self.is_owner(self.rehearsal.interruptions[0]):
+            self.rehearsal.interruptions.pop(0)  # EventBridge delivers at best effort
+        elif self.rehearsal.interruptions:
             with self.disturbed():
                 self.rehearsal.interrupt()
+
+    def is_owner(self, interruption: dict[str, Any]) -> bool:
+        """Whether the record belongs to the execution that was interrupted."""
+        image = json.loads(interruption["detail"]["input"])["image"]
+        record = self.rehearsal.stack.record(image["ImageId"])
+        return record is not None and record.get("Lease") == image["Lease"]
 
     @contextmanager
     def disturbed(self) -> Iterator[None]:
@@ -151,6 +160,7 @@ class World:
     def come_to_rest(self) -> None:
         self.rehearsal.at_call = None
         self.rehearsal.drain()
+        self.rehearsal.reconcile()
 
 
 def unique(messages: Sequence[Message]) -> list[Message]:

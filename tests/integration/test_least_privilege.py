@@ -144,6 +144,7 @@ def test_no_role_allows_what_is_done_with_another(evidence: Evidence) -> None:
     """The functions of different tasks have different rights; those that end an analysis clear up alike, and what is applied to
     history may alert as Send Alert does."""
     clears_up = {"StoreAnalysisRole", "RecordRejectionRole", "RecordFailureRole", "RecordInterruptionRole", "StartAnalysisRole"}
+    clears_up.add("ReconcileImagesRole")
     for role in evidence.done:
         for other, calls in evidence.done.items():
             alike = {role, other} <= clears_up or (role, other) == ("EvaluatePageRole", "SendAlertRole")
@@ -249,7 +250,7 @@ def test_each_function_that_eventbridge_tells_is_invoked_by_its_own_rule_only(ev
             return allows_service({"Statement": list(policy)}, "events.amazonaws.com", "lambda:InvokeFunction", arn, source)
 
         judge_service_policy(tally, f"the permission of {rule}", policy, lets_in, ours, strangers)
-    names = {"RecordInterruptionFunction", "SendDigestFunction", "CheckChannelsFunction"}
+    names = {"RecordInterruptionFunction", "ReconcileImagesFunction", "SendDigestFunction", "CheckChannelsFunction"}
     assert sorted(told.values()) == sorted(account.arn(name) for name in names)
     assert sorted(permitted) == sorted(account.ref(name) for name in names)
     by_event = [rule for rule, properties in of_type(account, "AWS::Events::Rule").items() if "EventPattern" in properties]

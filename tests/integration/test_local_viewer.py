@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +16,7 @@ import pytest
 from moto import mock_aws
 from werkzeug.test import Client
 
-from local.viewer import make_app
+from local.viewer import history, make_app
 
 BUCKET, RENDITIONS, TABLE = "images-bucket", "renditions-bucket", "images-table"
 HARD_NAME = "<img src=x onerror=alert(1)> & \"50%\" 'später'.jpg"
@@ -135,14 +136,17 @@ def test_a_card_has_the_labels_with_the_highest_confidence_and_the_moderation_st
         "uploads/gate/a.jpg",
         Labels=labels,
         Moderation={"Status": "NOT_CHECKED", "Reason": "No model.", "Labels": []},
-        MatchedRules=[{"RuleId": "r", "Name": "Person at the door", "Matches": []}],
+        MatchedRules=[
+            {"RuleId": "r", "Name": "Person at the door", "Matches": []},
+            {"RuleId": "s", "Name": "Night", "Matches": [], "Muted": "outside its active hours"},
+        ],
     )
 
     (card,) = browser.get("/api/images").json["images"]
 
     assert [label["Name"] for label in card["BestLabels"]] == ["Label 6", "Label 5", "Label 4", "Label 3", "Label 2"]
     assert card["Moderation"] == {"Status": "NOT_CHECKED", "Labels": []}
-    assert card["MatchedRules"] == ["Person at the door"]
+    assert card["MatchedRules"] == ["Person at the door", "Night (muted)"]
     assert "Labels" not in card
 
 
@@ -212,8 +216,26 @@ def test_an_upload_goes_to_the_browsers_folder_under_its_own_name(browser: Clien
     assert answer.json == {
         "Key": key,
         "ImageId": hashlib.sha256(f"{BUCKET}\n{key}".encode()).hexdigest()[:32],
+        "Again": False,
+        "RenamedFrom": None,
     }
     assert boto3.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"photo"
+
+
+def test_an_upload_never_replaces_another_picture_of_the_same_name(browser: Client) -> None:
+    def put(data: bytes) -> dict[str, Any]:
+        answer = browser.put("/api/uploads/photo.jpg", data=data, headers={"X-Imagewatch": "upload"})
+        assert answer.status_code == 201
+        return dict(answer.json)
+
+    first, second, again, second_again = put(b"one"), put(b"two"), put(b"one"), put(b"two")
+
+    assert first["Key"] == again["Key"] == second["RenamedFrom"] == "uploads/browser/photo.jpg"
+    assert second["Key"] == second_again["Key"] == f"uploads/browser/photo-{hashlib.sha256(b'two').hexdigest()[:8]}.jpg"
+    assert second["ImageId"] != first["ImageId"]
+    assert [one["Again"] for one in (first, second, again, second_again)] == [False, False, True, True]
+    for stored, content in ((first, b"one"), (second, b"two")):
+        assert boto3.client("s3").get_object(Bucket=BUCKET, Key=stored["Key"])["Body"].read() == content
 
 
 @pytest.mark.parametrize("name", ["a/b/../photo.jpg", "C:\\photos\\photo.jpg", "pho\x00to.jpg", "photo.jpg "])
@@ -266,6 +288,40 @@ def test_a_file_that_is_not_an_image_is_never_served_unchanged(browser: Client) 
     assert answer.json["error"] == "There is no picture to show for this image."
 
 
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"\xff\xd8\xff\xe0 jpeg", "image/jpeg"),
+        (b"\x89PNG\r\n\x1a\n png", "image/png"),
+        (b"GIF89a gif", "image/gif"),
+        (b"RIFF\x04\x00\x00\x00WEBP", "image/webp"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/pictures/", "/thumbnails/"])
+def test_a_failed_image_without_format_and_thumbnail_shows_its_picture(
+    browser: Client, path: str, body: bytes, content_type: str
+) -> None:
+    image_id = store("uploads/gate/a.bin", body=body, Status="FAILED", Format="")
+
+    answer = browser.get(path + image_id)
+
+    assert (answer.status_code, answer.data, answer.content_type) == (200, body, content_type)
+
+
+def test_a_failed_image_shows_the_thumbnail_that_was_written_before_it_failed(browser: Client) -> None:
+    image_id = store("uploads/gate/a.heic", Status="FAILED", Format="")
+    boto3.client("s3").put_object(Bucket=RENDITIONS, Key=f"thumbnails/{image_id}/0123456789abcdef-1234.jpg", Body=b"small")
+
+    assert browser.get(f"/thumbnails/{image_id}").data == b"small"
+    assert browser.get(f"/pictures/{image_id}").data == b"small"
+
+
+def test_the_problems_of_the_stack_are_listed(browser: Client) -> None:
+    assert browser.get("/api/problems").json == {"problems": []}
+    troubled = Client(make_app(None, problems=lambda: ["the disk is full"]))
+    assert troubled.get("/api/problems").json == {"problems": ["the disk is full"]}
+
+
 def test_the_thumbnail_comes_from_the_renditions_bucket(browser: Client) -> None:
     image_id = store("uploads/gate/a.jpg", Thumbnail="thumbnails/x.jpg")
     boto3.client("s3").put_object(Bucket=RENDITIONS, Key="thumbnails/x.jpg", Body=b"small")
@@ -306,10 +362,76 @@ def test_an_execution_is_shown_state_by_state_with_branches_and_errors(browser: 
         ("Detect Labels", ["Analyze Image"]),
         ("Failed", []),
     ]
+    assert [(step["State"], step["Status"]) for step in shown["Steps"]] == [
+        ("Analyze Image", "SUCCEEDED"),
+        ("Detect Labels", "SUCCEEDED"),
+        ("Failed", "FAILED"),
+    ]
+    assert all("DurationMs" in step for step in shown["Steps"])
     assert shown["Status"] == "FAILED"
     assert (shown["Error"], shown["Cause"]) == ("ImageBroken", "It can't be read.")
     assert shown["ImageId"] == "f" * 32
     assert shown["Events"][0]["Type"] == "ExecutionStarted"
+
+
+def event(number: int, previous: int, kind: str, **details: Any) -> dict[str, Any]:
+    at = datetime(2026, 3, 1, 10, 0, number, tzinfo=UTC)
+    named = {"Entered": "stateEnteredEventDetails", "Exited": "stateExitedEventDetails"}
+    name = next((value for ending, value in named.items() if kind.endswith(ending)), "taskFailedEventDetails")
+    return {"id": number, "previousEventId": previous, "type": kind, "timestamp": at, name: details}
+
+
+FAILED_BRANCH = [
+    event(1, 0, "ExecutionStarted"),
+    event(2, 1, "ParallelStateEntered", name="Analyze Image"),
+    event(3, 2, "ParallelStateStarted"),
+    event(4, 3, "TaskStateEntered", name="Detect Labels"),
+    event(5, 3, "TaskStateEntered", name="Detect Text"),
+    event(6, 4, "TaskScheduled"),
+    event(7, 6, "TaskFailed", error="AccessDenied", cause="No."),
+    event(8, 7, "ParallelStateFailed"),
+]
+
+
+def test_a_failed_state_is_finished_and_an_unfinished_branch_is_aborted() -> None:
+    shown = history.steps([*FAILED_BRANCH, event(9, 8, "ExecutionFailed")])
+
+    assert [(step["State"], step["Status"], step["DurationMs"]) for step in shown] == [
+        ("Analyze Image", "FAILED", 6000),
+        ("Detect Labels", "FAILED", 5000),
+        ("Detect Text", "ABORTED", 4000),
+    ]
+
+
+def test_a_state_whose_error_was_caught_is_failed_and_the_next_one_runs() -> None:
+    caught = [event(9, 8, "ParallelStateExited", name="Analyze Image"), event(10, 9, "TaskStateEntered", name="Record Failure")]
+
+    shown = history.steps([*FAILED_BRANCH, *caught])
+
+    assert [(step["State"], step["Status"]) for step in shown][::3] == [
+        ("Analyze Image", "FAILED"),
+        ("Record Failure", "RUNNING"),
+    ]
+
+
+def test_a_state_that_succeeded_on_its_second_attempt_is_not_failed() -> None:
+    again = [
+        event(1, 0, "TaskStateEntered", name="Detect Labels"),
+        event(2, 1, "TaskScheduled"),
+        event(3, 2, "TaskFailed", error="Throttled"),
+        event(4, 3, "TaskScheduled"),
+        event(5, 4, "TaskStateExited", name="Detect Labels"),
+    ]
+
+    (shown,) = history.steps(again)
+
+    assert (shown["Status"], len(shown["Attempts"])) == ("SUCCEEDED", 2)
+
+
+def test_a_timed_out_execution_fails_the_state_that_it_was_in() -> None:
+    (shown,) = history.steps([event(1, 0, "WaitStateEntered", name="Wait"), event(9, 1, "ExecutionTimedOut")])
+
+    assert (shown["Status"], shown["DurationMs"]) == ("FAILED", 8000)
 
 
 def test_an_unknown_execution_is_a_404_with_a_sentence(browser: Client) -> None:

@@ -118,8 +118,8 @@ def drain(stack: Stack, time: VirtualTime, monkeypatch: pytest.MonkeyPatch, slow
     return sorted(starts)
 
 
-def in_threads(intake: Callable[[], None], time: VirtualTime) -> None:
-    threads = [threading.Thread(target=intake, daemon=True) for _ in range(INTAKES)]
+def in_threads(intake: Callable[[], None], time: VirtualTime, number: int = INTAKES) -> None:
+    threads = [threading.Thread(target=intake, daemon=True) for _ in range(number)]
     for _ in threads:
         time.join()
     for thread in threads:
@@ -197,6 +197,11 @@ def test_what_a_first_start_needs_is_made_before_its_slot_is_taken(
 ) -> None:
     stack.handler("StartAnalysis")  # its environment
     clients_made = []
-    monkeypatch.setattr(rate_limiter, "wait_for_intake_slot", lambda: clients_made.append(clients.client.cache_info().currsize))
+
+    def wait(patience: int | None) -> bool:
+        clients_made.append(clients.client.cache_info().currsize)
+        return patience is None
+
+    monkeypatch.setattr(rate_limiter, "wait_for_intake_slot", wait)
     assert start_execution(ImageVersion.from_state(uploaded), "first")
     assert clients_made == [clients.client.cache_info().currsize] == [1]

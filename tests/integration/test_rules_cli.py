@@ -352,7 +352,7 @@ def test_an_edit_that_lost_the_race_is_told_and_its_text_kept(
     monkeypatch.setattr(Rules, "get", then_somebody_else_writes)
     assert main(["rules", "edit", "gate"]) == 1
     err = capsys.readouterr().err
-    assert "somebody else has changed or deleted the rule gate meanwhile; it was version 3 when it was read" in err
+    assert "another user has changed or deleted the rule gate meanwhile; it was version 3 when it was read" in err
     (kept,) = folder.glob("imagewatch-*/gate.yaml")
     assert str(kept) in err
     assert watchlist(deployed)["gate"]["Name"] == "Theirs"
@@ -430,7 +430,7 @@ def test_a_rule_is_switched_off_and_on(deployed: Stack, capsys: Output) -> None:
 def test_a_snooze_has_an_end(deployed: Stack, capsys: Output) -> None:
     deployed.put_item("WatchlistTable", GATE)
     assert main(["rules", "snooze", "gate", "--for", "2h"]) == 0
-    assert Rule.from_record(watchlist(deployed)["gate"]).snoozed_until > watchlist(deployed)["gate"]["UpdatedAt"]
+    assert Rule.from_item(watchlist(deployed)["gate"]).snoozed_until > watchlist(deployed)["gate"]["UpdatedAt"]
     assert main(["rules", "snooze", "gate", "--until", "2099-01-31T08:00+01:00"]) == 0
     assert watchlist(deployed)["gate"]["SnoozedUntil"] == "2099-01-31T07:00:00.000Z"
     assert "It sends no alerts until 2099-01-31 07:00 UTC" in capsys.readouterr().out
@@ -604,7 +604,7 @@ def test_a_rule_that_somebody_changes_during_an_import_is_told_and_the_others_ar
     assert main(["rules", "import", "rules.yaml"]) == 1
     printed = capsys.readouterr()
     assert "Done: 1 new." in printed.out
-    assert "somebody else has changed or deleted the rule gate" in printed.err
+    assert "another user has changed or deleted the rule gate" in printed.err
     assert watchlist(deployed)["gate"]["Name"] == "Theirs"
     assert "cat-on-the-sofa" in watchlist(deployed)
 
@@ -632,10 +632,10 @@ def test_what_is_exported_is_taken_back_unchanged(deployed: Stack, folder: Path,
 
 
 def test_the_functions_read_what_the_client_has_written(deployed: Stack) -> None:
-    from imagewatch.aws.tables import rules as watchlist_table
+    from imagewatch.aws.tables import rules as rules_table
 
     assert main(["rules", "import", "rules.yaml"]) == 0
     deployed.handler("EvaluateWatchlist")
-    current, invalid = watchlist_table.current()
+    current, invalid = rules_table.current()
     assert invalid == []
     assert {rule.rule_id for rule in current.rules} == {"gate", "cat-on-the-sofa"}

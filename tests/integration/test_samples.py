@@ -163,7 +163,7 @@ def test_says_which_sample_was_not_analysed_in_time(stack: Stack, pipeline: Pipe
 
     assert loaded.exit_code == 1
     assert len(loaded.errors) == 2
-    assert loaded.errors[0].startswith("coffee-cup.webp: the pipeline has no record of it yet after 0")
+    assert loaded.errors[0].startswith("coffee-cup.webp: there is no record of it yet after 0")
 
 
 def test_waits_for_the_end_of_the_execution_so_that_matched_rules_are_shown(

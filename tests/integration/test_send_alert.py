@@ -1,4 +1,4 @@
-"""Send Alert on moto: one alert for each rule and image version; written first, sent second, marked third; crashes are healed."""
+"""Send Alert on moto: one alert for each rule and image version, written first, sent second, marked third."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_each_matched_rule_has_its_own_alert(stack: Stack, send: Any) -> None:
     assert len(stack.mailbox()) == 2
 
 
-def test_a_muted_rule_alerts_nobody(stack: Stack, send: Any) -> None:
+def test_a_muted_rule_sends_no_alert(stack: Stack, send: Any) -> None:
     assert send(matches("a", rule(Muted="outside its active hours"))) == {**NOTHING, "Muted": 1}
     assert stack.mailbox() == []
     assert stack.items("AlertsTable") == []
@@ -112,7 +112,7 @@ def test_a_channel_that_refuses_is_recorded_and_keeps_no_other_from_sending(stac
     assert len(stack.mailbox()) == 1
 
 
-def test_what_sns_refuses_for_good_is_recorded_and_does_not_fail_the_image(stack: Stack, send: Any, wire: Wire) -> None:
+def test_what_sns_refuses_permanently_is_recorded_and_does_not_fail_the_image(stack: Stack, send: Any, wire: Wire) -> None:
     with wire.refusing("Publish", "AuthorizationError", 403):
         assert send(matches("a")) == {**NOTHING, "Failed": 1}
     alert = alert_of(stack, "a")
@@ -161,9 +161,7 @@ def test_a_retry_serves_only_the_channel_that_failed(stack: Stack, send: Any, mo
     assert alert_of(stack, "a")["Status"] == "SENT"
 
 
-def test_one_rules_failure_does_not_keep_the_other_rules_alerts_back(
-    stack: Stack, send: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_rules_failure_does_not_stop_the_other_rules_alerts(stack: Stack, send: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     stack.put_item("ChannelsTable", SECOND_CHANNEL)
     original, asked = Channel.send, []
 
@@ -188,16 +186,16 @@ def test_all_alerts_are_written_before_the_first_is_sent(stack: Stack, send: Any
     with pytest.raises(Crash):
         send(matches("a", rule("one"), rule("two"), rule("three")))
     left = {alert["RuleId"]: (alert["Status"], "QueuedFor" in alert) for alert in stack.items("AlertsTable")}
-    assert left == dict.fromkeys(("one", "two", "three"), ("PENDING", True))  # a digest has them if no retry does
+    assert left == dict.fromkeys(("one", "two", "three"), ("PENDING", True))  # a digest sends them if no retry does
 
 
-def test_an_error_that_nobody_foresaw_does_not_keep_the_other_rules_alerts_back(
+def test_an_unexpected_error_does_not_stop_the_other_rules_alerts(
     stack: Stack, send: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = Channel.send
 
     def stumble(channel: Any, message: Any) -> str:
-        if message.alert["RuleId"] == "one":
+        if message.alert.rule_id == "one":
             raise ValueError("a damaged record")
         return original(channel, message)
 
@@ -214,7 +212,7 @@ def test_an_attempt_that_runs_out_of_time_leaves_the_rest_to_the_next(
     left = iter([40_000, 25_000, 14_999, 50_000, 50_000, 50_000])
     monkeypatch.setattr(CONTEXT, "get_remaining_time_in_millis", partial(next, left))
     rules = rule("one"), rule("two"), rule("three")
-    with pytest.raises(Unavailable, match="the next goes on"):
+    with pytest.raises(Unavailable, match="The next attempt continues"):
         send(matches("a", *rules))
     assert len(stack.mailbox()) == 2
     assert send(matches("a", *rules)) == {**NOTHING, "Sent": 1, "SentBefore": 2}
@@ -244,7 +242,7 @@ def test_an_alert_waits_a_moment_for_its_slot(stack: Stack, send: Any, time: Vir
     assert send(matches("a"))["Sent"] == 1
 
 
-def test_an_urgent_alert_waits_for_its_turn_and_is_put_into_no_digest(stack: Stack, send: Any, time: VirtualClock) -> None:
+def test_an_urgent_alert_waits_for_its_slot_and_is_put_into_no_digest(stack: Stack, send: Any, time: VirtualClock) -> None:
     urgent = rule(Severity="critical", BypassQuietHours=True)
     begin = time.now
     busy_until(stack, begin + 15 * SECOND)
@@ -259,7 +257,7 @@ def test_an_urgent_alert_waits_for_its_turn_and_is_put_into_no_digest(stack: Sta
     assert send(matches("b", urgent))["Sent"] == 1
 
 
-def test_even_an_urgent_alert_is_rather_told_in_a_digest_than_never(stack: Stack, send: Any, time: VirtualClock) -> None:
+def test_even_an_urgent_alert_waits_for_a_digest_in_the_end(stack: Stack, send: Any, time: VirtualClock) -> None:
     urgent = matches("a", rule(Severity="critical", BypassQuietHours=True))
     busy_until(stack, time.now + 3600 * SECOND)
     for _ in range(5):
@@ -305,13 +303,13 @@ def test_a_record_that_goes_on_failing_costs_a_second_message_and_no_wrong_count
     wire.refuse_after_sending(len(WRITE_PAUSES) + 1, "ThrottlingException")
     with pytest.raises(Throttled):
         send(matches("a", quiet))
-    assert send(matches("b", quiet))["Suppressed"] == 1  # the cooldown is held for the retry
+    assert send(matches("b", quiet))["Suppressed"] == 1  # the cooldown stays leased to the retry
     assert send(matches("a", quiet))["Sent"] == 1
     assert alert_of(stack, "a")["Status"] == "SENT"
     assert len(stack.mailbox()) == 2
     time.pass_seconds(600)
     send(matches("c", quiet))
-    assert suppressed_in(stack.mailbox()) == 0  # the second message told of b
+    assert suppressed_in(stack.mailbox()) == 0  # the second message reported b
     assert alert_of(stack, "a")["SuppressedBefore"] == 1
 
 
@@ -331,7 +329,7 @@ def test_an_image_of_many_rules_is_not_held_up_by_writing_again_for_each(
 @pytest.mark.parametrize(
     "more", [{}, cooldown(), {**cooldown(), "Channels": ["email", "second"]}], ids=["plain", "cooldown", "two"]
 )
-def test_a_crash_after_any_call_is_healed_by_the_retry(
+def test_the_retry_after_a_crash_at_any_call_sends_what_is_left(
     stack: Stack, send: Any, wire: Wire, time: VirtualClock, more: dict[str, Any]
 ) -> None:
     stack.put_item("ChannelsTable", SECOND_CHANNEL)
@@ -347,7 +345,7 @@ def test_a_crash_after_any_call_is_healed_by_the_retry(
         assert "QueuedFor" not in alert_of(stack, "a", name), name
         time.pass_seconds(60)
         if more:
-            # The cooldown runs, counts, and tells in the next alert exactly what it kept back.
+            # The cooldown runs, counts, and the next alert reports exactly what it suppressed.
             assert [send(matches(f"{n}", rule(name, **more)))["Suppressed"] for n in range(3)] == [1, 1, 1], name
             time.pass_seconds(600)
             send(matches("next", rule(name, **more)))
@@ -378,7 +376,7 @@ def test_a_match_that_was_counted_before_its_crash_is_not_sent_when_the_retry_co
 ) -> None:
     quiet = rule(**cooldown(1))
     send(matches("first", quiet))
-    wire.cut(2)  # opened, counted
+    wire.cut(2)  # recorded, counted
     with pytest.raises(Crash):
         send(matches("second", quiet))
     wire.cut(None)

@@ -1,4 +1,4 @@
-"""Send Digest on moto: what waits is told once, with its numbers; runs that die are finished; nothing stays untold."""
+"""Send Digest on moto: what is queued is sent once, with its numbers, and the next run finishes what a crashed run has left."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECOND_CHANNEL = {"ChannelId": "second", "Kind": "email", "Name": "The same topi
 
 
 class Alerting:
-    """Both functions in their own environments, and a timestamps."""
+    """Both functions, each in its environment, and a clock."""
 
     def __init__(self, stack: Stack, wire: Wire, time: VirtualClock) -> None:
         self.stack, self.wire, self.time = stack, wire, time
@@ -64,7 +64,7 @@ def test_nothing_waits_and_nothing_is_sent(alerting: Alerting) -> None:
     assert alerting.stack.mailbox() == []
 
 
-def test_what_waits_is_told_with_its_numbers_its_time_and_the_surest_matches(alerting: Alerting) -> None:
+def test_a_digest_has_its_numbers_its_time_and_the_best_matches(alerting: Alerting) -> None:
     for n in range(12):
         found = {"Term": "person", "Label": "Person", "Kind": "name", "Confidence": 80 + n, "Count": 1}
         alerting.queue(matches(f"image-{n:02}", rule(Name="Person at gate", Matches=[found], Severity="critical")))
@@ -75,7 +75,7 @@ def test_what_waits_is_told_with_its_numbers_its_time_and_the_surest_matches(ale
     (message,) = alerting.stack.mailbox()
     assert message["Subject"] == "CRITICAL: 13 matches of 2 rules in 6 minutes"
     lines = message["Message"].splitlines()
-    assert '12 matches of "Person at gate" in 6 minutes (critical), the surest ones below:' in lines
+    assert '12 matches of "Person at gate" in 6 minutes (critical), the best ones below:' in lines
     assert [line.split(",")[0].strip() for line in lines if "front-door/image" in line and "http" not in line] == [
         "Person 91 %",
         "Person 90 %",
@@ -87,7 +87,7 @@ def test_what_waits_is_told_with_its_numbers_its_time_and_the_surest_matches(ale
     assert digested_in([message]) == 13
 
 
-def test_each_alert_says_which_digest_told_it_and_waits_no_longer(alerting: Alerting) -> None:
+def test_each_alert_names_its_digest_and_is_no_longer_queued(alerting: Alerting) -> None:
     alerting.queue(matches("a"), matches("b"))
     alerting.digest()
     (digest,) = [item for item in alerting.stack.items("AlertsTable") if re.fullmatch("digest#[0-9a-f]{32}", item["AlertId"])]
@@ -101,7 +101,7 @@ def test_each_alert_says_which_digest_told_it_and_waits_no_longer(alerting: Aler
     assert len(alerting.stack.mailbox()) == 1
 
 
-def test_one_match_is_told_as_one(alerting: Alerting) -> None:
+def test_one_match_is_one_match(alerting: Alerting) -> None:
     alerting.queue(matches("a"))
     alerting.digest()
     (message,) = alerting.stack.mailbox()
@@ -166,17 +166,17 @@ def test_a_digest_waits_for_its_slot(alerting: Alerting) -> None:
     assert alerting.time.now >= begin + 5 * SECOND
 
 
-def test_very_many_alerts_are_told_in_several_digests(alerting: Alerting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_very_many_alerts_are_sent_in_several_digests(alerting: Alerting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digesting, "MAX_MEMBERS", 50)
     alerting.queue(matches("a", *(rule(f"rule-{n:03}") for n in range(120))))
     assert alerting.digest() == {**NOTHING, "Digests": 2, "Alerts": 120}
     assert digested_in(alerting.stack.mailbox()) == 120
 
 
-# ---------------------------------------------------------------------------------------------- cooldowns and last words
+# ---------------------------------------------------------------------------------------------- cooldowns and their counts
 
 
-def test_a_digest_starts_the_cooldowns_of_its_rules_and_tells_what_they_kept_back(alerting: Alerting) -> None:
+def test_a_digest_starts_the_cooldowns_of_its_rules_and_reports_what_they_suppressed(alerting: Alerting) -> None:
     quiet = rule(**cooldown())
     alerting.send(matches("first", quiet))
     for n in range(3):
@@ -189,7 +189,7 @@ def test_a_digest_starts_the_cooldowns_of_its_rules_and_tells_what_they_kept_bac
     assert alerting.send(matches("after", quiet))["Suppressed"] == 1
 
 
-def test_a_count_that_no_alert_tells_is_told_by_a_digest_an_hour_after_its_cooldown(alerting: Alerting) -> None:
+def test_a_digest_reports_a_count_an_hour_after_its_cooldown_if_no_alert_has(alerting: Alerting) -> None:
     quiet = rule(**cooldown())
     alerting.send(matches("first", quiet))
     alerting.send(matches("kept", quiet))
@@ -202,11 +202,11 @@ def test_a_count_that_no_alert_tells_is_told_by_a_digest_an_hour_after_its_coold
     assert message["Subject"] == "1 suppressed match of Person at gate"
     assert suppressed_in([message]) == 1
     assert alerting.digest() == NOTHING
-    assert alerting.send(matches("next", quiet))["Sent"] == 1  # telling a count is not an alert: no cooldown started
+    assert alerting.send(matches("next", quiet))["Sent"] == 1  # a report of a count is not an alert: no cooldown started
     assert suppressed_in(alerting.stack.mailbox()) == 0
 
 
-def test_a_last_word_that_cannot_be_sent_is_still_owed(alerting: Alerting) -> None:
+def test_a_count_that_cannot_be_sent_is_still_unreported(alerting: Alerting) -> None:
     quiet = rule(**cooldown())
     alerting.send(matches("first", quiet))
     alerting.send(matches("kept", quiet))
@@ -221,8 +221,8 @@ def test_a_last_word_that_cannot_be_sent_is_still_owed(alerting: Alerting) -> No
 BOTH = {"Channels": ["second", "email"], **cooldown()}
 
 
-def owed_by(alerting: Alerting, *quiet: Event) -> None:
-    """Two matches of each rule are kept back, and no alert tells them in time; "second" comes first, and can be broken."""
+def leave_unreported(alerting: Alerting, *quiet: Event) -> None:
+    """Two matches of each rule are suppressed, and no alert reports them in time. "second" comes first, and can be broken."""
     alerting.stack.put_item("ChannelsTable", SECOND_CHANNEL)
     for each in quiet:
         for name in ("first", "kept", "kept-too"):
@@ -259,7 +259,7 @@ def failed_alerts(text: str) -> int:
 def test_a_count_goes_to_the_next_channel_of_its_rule_when_the_first_takes_nothing(
     alerting: Alerting, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    owed_by(alerting, rule(**BOTH))
+    leave_unreported(alerting, rule(**BOTH))
     break_channels(monkeypatch, {"second": error})
     assert alerting.digest() == {**NOTHING, "Digests": 1, "Suppressed": 2}
     assert suppressed_in(alerting.stack.mailbox()) == 2
@@ -270,7 +270,7 @@ def test_a_count_goes_to_the_next_channel_of_its_rule_when_the_first_takes_nothi
 
 @pytest.mark.parametrize("record", [{**SECOND_CHANNEL, "Enabled": False}, {**SECOND_CHANNEL, "Status": "disabled"}, None])
 def test_a_count_goes_past_a_channel_that_is_switched_off_or_removed(alerting: Alerting, record: Event | None) -> None:
-    owed_by(alerting, rule(**BOTH))
+    leave_unreported(alerting, rule(**BOTH))
     if record:
         alerting.stack.put_item("ChannelsTable", record)
     else:
@@ -279,10 +279,10 @@ def test_a_count_goes_past_a_channel_that_is_switched_off_or_removed(alerting: A
     assert len(digests_of(alerting)) == 1
 
 
-def test_a_count_that_no_channel_takes_stays_owed_rings_and_leaves_one_record(
+def test_a_count_that_no_channel_accepts_stays_unreported_raises_an_alarm_and_leaves_one_record(
     alerting: Alerting, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    owed_by(alerting, rule(**BOTH))
+    leave_unreported(alerting, rule(**BOTH))
     with monkeypatch.context() as outage:
         break_channels(outage, {"second": ChannelRefused("No."), "email": Unavailable("It hangs.")})
         for _ in range(3):
@@ -301,7 +301,7 @@ def test_a_count_that_no_channel_takes_stays_owed_rings_and_leaves_one_record(
 def test_a_count_that_waits_for_a_busy_channel_rings_only_after_a_day(
     alerting: Alerting, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    owed_by(alerting, rule(**cooldown()))
+    leave_unreported(alerting, rule(**cooldown()))
     with alerting.wire.refusing("Publish", "InternalFailure", 500):
         assert alerting.digest() == {**NOTHING, "Delayed": 1}
         assert failed_alerts(capsys.readouterr().out) == 0
@@ -312,7 +312,7 @@ def test_a_count_that_waits_for_a_busy_channel_rings_only_after_a_day(
 
 
 def test_a_count_leaves_the_digest_of_a_channel_that_refuses_it(alerting: Alerting, monkeypatch: pytest.MonkeyPatch) -> None:
-    owed_by(alerting, rule(**BOTH))
+    leave_unreported(alerting, rule(**BOTH))
     alerting.queue(matches("a", rule("other", Channels=["second"])))
     break_channels(monkeypatch, {"second": ChannelGone("It is gone.")})
     assert alerting.digest() == {**NOTHING, "Digests": 1, "Suppressed": 2, "Failed": 1}
@@ -320,19 +320,21 @@ def test_a_count_leaves_the_digest_of_a_channel_that_refuses_it(alerting: Alerti
     assert suppressed_in(alerting.stack.mailbox()) == 2
 
 
-def test_counts_that_nobody_takes_do_not_keep_back_those_behind_them(alerting: Alerting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cooldowns_table, "MAX_OVERDUE", 1)
+def test_counts_that_no_channel_accepts_do_not_delay_those_behind_them(
+    alerting: Alerting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cooldowns_table, "MAX_DUE_REPORTS", 1)
     dead = [rule(f"dead-{n}", Channels=["second"], **cooldown()) for n in range(3)]
-    owed_by(alerting, *dead, rule("alive", **cooldown()))
+    leave_unreported(alerting, *dead, rule("alive", **cooldown()))
     break_channels(monkeypatch, {"second": ChannelGone("It is gone.")})
     assert alerting.digest() == {**NOTHING, "Digests": 1, "Suppressed": 2, "Failed": 3}
 
 
-def test_a_record_that_waited_with_a_count_is_done_with_when_an_alert_has_told_it(
+def test_a_record_that_waited_with_a_count_is_finished_when_an_alert_has_reported_it(
     alerting: Alerting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quiet = rule(**cooldown())
-    owed_by(alerting, quiet)
+    leave_unreported(alerting, quiet)
     with alerting.wire.refusing("Publish", "InternalFailure", 500):
         assert alerting.digest()["Delayed"] == 1
     assert alerting.send(matches("next", quiet))["Sent"] == 1
@@ -364,7 +366,7 @@ def test_a_digest_whose_record_goes_on_failing_is_sent_once_more_with_the_same_n
     assert first["Message"] == second["Message"]
 
 
-def test_a_run_that_dies_after_any_call_is_finished_by_the_next(alerting: Alerting) -> None:
+def test_the_next_run_finishes_what_a_run_that_crashed_at_any_call_has_left(alerting: Alerting) -> None:
     twice, calls, crashed = 0, 0, True
     digest = alerting.stack.handler("SendDigest")
     while crashed:
@@ -400,7 +402,7 @@ def test_a_run_that_dies_after_any_call_is_finished_by_the_next(alerting: Alerti
     assert not [item for item in alerting.stack.items("AlertsTable") if "QueuedFor" in item]
 
 
-def test_two_runs_at_the_same_time_tell_everything_once(alerting: Alerting) -> None:
+def test_two_runs_at_the_same_time_send_everything_once(alerting: Alerting) -> None:
     alerting.queue(*(matches(f"image-{n}") for n in range(10)))
     digest = alerting.stack.handler("SendDigest")
     outcomes: list[Event] = []
@@ -413,7 +415,7 @@ def test_two_runs_at_the_same_time_tell_everything_once(alerting: Alerting) -> N
     assert digested_in(alerting.stack.mailbox()) == 10
 
 
-def test_an_alert_whose_sender_died_for_good_is_told(alerting: Alerting) -> None:
+def test_an_alert_whose_sender_has_crashed_is_sent(alerting: Alerting) -> None:
     send, digest = alerting.stack.handler("SendAlert"), alerting.stack.handler("SendDigest")
     alerting.stack.handler("SendAlert")
     alerting.wire.cut(1)
@@ -421,7 +423,7 @@ def test_an_alert_whose_sender_died_for_good_is_told(alerting: Alerting) -> None
         send(matches("a"))
     alerting.wire.cut(None)
     digest = alerting.stack.handler("SendDigest")
-    alerting.time.pass_seconds(alerts_table.CLAIM_SECONDS + alerts_table.LEFT_SECONDS - 1)
+    alerting.time.pass_seconds(alerts_table.LEASE_SECONDS + alerts_table.ABANDONED_SECONDS - 1)
     assert digest({}) == NOTHING  # a retry may still come
     alerting.time.pass_seconds(1)
     assert digest({})["Alerts"] == 1
@@ -429,17 +431,17 @@ def test_an_alert_whose_sender_died_for_good_is_told(alerting: Alerting) -> None
     assert alerting.send(matches("a"))["SentBefore"] == 1
 
 
-def test_an_alert_that_no_retry_could_send_is_told(alerting: Alerting) -> None:
+def test_an_alert_that_no_retry_could_send_is_sent(alerting: Alerting) -> None:
     with alerting.wire.refusing("Publish", "Throttled"), pytest.raises(Throttled):
         alerting.send(matches("a"))
     alerting.time.pass_seconds(3600)
     assert alerting.digest()["Alerts"] == 1
     delivery = alert_of(alerting.stack, "a")["Deliveries"]["email"]
     assert delivery["Status"] == "DIGESTED"
-    assert delivery["Reason"].startswith("Not sent yet: ")  # why it was late, and not that nobody came back
+    assert delivery["Reason"].startswith("Not sent yet: ")  # why it was late, and not that its sender was interrupted
 
 
-def test_a_match_whose_sender_died_after_counting_it_is_not_told_twice(alerting: Alerting) -> None:
+def test_a_match_whose_sender_crashed_after_counting_it_is_not_reported_twice(alerting: Alerting) -> None:
     quiet = rule(**cooldown())
     alerting.send(matches("first", quiet))
     send = alerting.stack.handler("SendAlert")
@@ -454,9 +456,9 @@ def test_a_match_whose_sender_died_after_counting_it_is_not_told_twice(alerting:
     assert alerting.digest()["Suppressed"] == 1
 
 
-def test_a_run_that_died_keeps_the_next_away_only_for_a_while(alerting: Alerting) -> None:
+def test_the_lease_of_a_crashed_run_ends(alerting: Alerting) -> None:
     digest = alerting.stack.handler("SendDigest")
-    assert digests_table.begin("a run that dies")
+    assert digests_table.acquire_run_lease("a run that crashes")
     assert digest({}) == {"Busy": True}
     alerting.time.pass_seconds(digests_table.RUN_SECONDS)
     assert digest({}) == NOTHING
@@ -472,4 +474,4 @@ def test_it_runs_before_the_next_is_due_and_outlives_its_lock(alerting: Alerting
         if name.startswith("SendDigestFunction") and resource["Type"] == "AWS::Events::Rule"
     ]
     assert alerting.stack.resolve(schedule) == "rate(5 minutes)"
-    assert alerting.stack.template.resources["SendAlertFunction"]["Properties"]["Timeout"] < alerts_table.CLAIM_SECONDS
+    assert alerting.stack.template.resources["SendAlertFunction"]["Properties"]["Timeout"] < alerts_table.LEASE_SECONDS

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -10,11 +12,12 @@ import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from botocore.stub import Stubber
 
+import start_analysis
 from imagewatch import timestamps
 from imagewatch.aws import clients, rate_limiter
 from imagewatch.images.version import ImageVersion
 
-from .conftest import Event, Stack, sample_event
+from .conftest import CONTEXT, Event, Stack, sample_event
 
 
 def s3_event(key: str, sequencer: str, *, name: str = "ObjectCreated:Put", version: str = "", size: int = 1000) -> Event:
@@ -156,10 +159,23 @@ def test_an_empty_object_in_an_images_place_takes_the_image_away(stack: Stack) -
 
 
 def test_deleting_an_old_version_for_good_leaves_the_current_one_alone(stack: Stack, announced: Event) -> None:
+    start = {"stateMachineArn": stack.name("AnalyzeImageStateMachine"), "input": json.dumps({"image": announced})}
+    stack.client("stepfunctions").start_execution(name=ImageVersion.from_state(announced).execution_name(), **start)
     removal = s3_event(announced["Key"], "FF", name="ObjectRemoved:Delete", version="an-old-version")
     with pytest.raises(BatchProcessingError, match="still being analysed"):
         stack.handler("StartAnalysis")(messages({"Records": [removal]}))
     assert stack.record(announced["ImageId"]) is not None
+
+
+def test_a_removal_that_leaves_a_version_in_place_which_was_never_started_starts_it(stack: Stack, announced: Event) -> None:
+    """Its own message lies in the dead-letter queue, so waiting for its end would make a dead letter of the removal too."""
+    removal = s3_event(announced["Key"], "FF", name="ObjectRemoved:Delete", version="an-old-version")
+    assert stack.handler("StartAnalysis")(messages({"Records": [removal]})) == {"batchItemFailures": []}
+    record = stack.record(announced["ImageId"])
+    assert record is not None
+    (execution,) = executions(stack)
+    assert (record["Status"], record["ExecutionArn"]) == ("ANALYZING", execution["executionArn"])
+    assert record["VersionId"] == announced["VersionId"]
 
 
 def test_deleting_the_newest_version_for_good_analyses_the_one_that_comes_to_light(stack: Stack) -> None:
@@ -189,6 +205,35 @@ def test_a_throttled_start_brings_the_message_back_and_the_next_delivery_heals_i
             handler(event)
     assert executions(stack) == []
 
+    assert handler(event) == {"batchItemFailures": []}
+    assert len(executions(stack)) == 1
+
+
+def test_the_rest_of_a_batch_stays_on_the_queue_when_less_than_ten_seconds_remain(stack: Stack) -> None:
+    remaining = iter([60_000, 15_000, 10_000, 3_000])
+    context = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: next(remaining)})
+    stack.handler("StartAnalysis")
+    event = messages(*({"Records": [s3_event(f"uploads/{name}.jpg", "01")]} for name in "abcd"))
+    answer = start_analysis.handler(event, context)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m2"}, {"itemIdentifier": "m3"}]}
+    assert {record["Key"] for record in stack.items("ImagesTable")} == {"uploads/a.jpg", "uploads/b.jpg"}
+    assert len(executions(stack)) == 2
+
+
+def test_a_message_stays_on_the_queue_when_no_slot_is_free_in_time(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler = stack.handler("StartAnalysis")
+    monkeypatch.setenv("MAX_IMAGES_PER_SECOND", "1")
+    in_a_minute = timestamps.now() + 60 * timestamps.SECOND
+    stack.put_item("IntakeRateLimiterTable", {"Name": "executions", "NextSlot": in_a_minute})
+    context = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: 60_000})
+    event = messages({"Records": [s3_event("uploads/a.jpg", "01")]})
+    began = time.monotonic()
+    with pytest.raises(BatchProcessingError, match="no free slot"):
+        start_analysis.handler(event, context)
+    assert time.monotonic() - began < 10  # it does not sleep until the slot
+    assert executions(stack) == []
+
+    stack.put_item("IntakeRateLimiterTable", {"Name": "executions", "NextSlot": 0})
     assert handler(event) == {"batchItemFailures": []}
     assert len(executions(stack)) == 1
 

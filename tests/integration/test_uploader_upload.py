@@ -21,10 +21,10 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
+from imagewatch.images.version import image_id
 from uploader.cli import main
 from uploader.upload import transfer as upload_module
 from uploader.upload import workers as pool
-from uploader.upload.keys import image_id
 from uploader.upload.plan import PlannedUpload
 from uploader.upload.transfer import NotUploaded, Outcome, Uploader
 from uploader.upload.workers import Uploads
@@ -153,7 +153,7 @@ REJECTED = {"Status": "REJECTED", "Reason": "The image is too small."}
 
 def test_uploads_a_folder_and_says_where_it_went(stack: None, photos: Path, capsys: Output) -> None:
     assert upload(photos, "--recursive") == 0
-    assert stored_keys() == ["uploads/cam/a.jpg", "uploads/cam/b.jpg", "uploads/cam/sub/c.jpg"]
+    assert stored_keys() == ["uploads/cam/photos/a.jpg", "uploads/cam/photos/b.jpg", "uploads/cam/photos/sub/c.jpg"]
     out, err = capsys.readouterr()
     assert f"Uploaded 3 files ({3 * len(JPEG) + 19} bytes) to s3://{BUCKET}/uploads/cam/" in out
     assert f"1 file skipped: not an image (use --all to send them too): {photos / 'notes.txt'}" in out
@@ -173,7 +173,7 @@ def test_stores_content_type_and_metadata(stack: None, photos: Path) -> None:
 
 def test_all_sends_what_is_no_image_too(stack: None, photos: Path) -> None:
     assert upload(photos, "--recursive", "--all") == 0
-    assert "uploads/cam/notes.txt" in stored_keys()
+    assert "uploads/cam/photos/notes.txt" in stored_keys()
 
 
 def test_the_document_describes_each_upload(stack: None, photos: Path, capsys: Output) -> None:
@@ -188,6 +188,8 @@ def test_the_document_describes_each_upload(stack: None, photos: Path, capsys: O
         "imageId": image_id(BUCKET, "uploads/cam/b.jpg"),
         "bytes": len(JPEG) + 5,
         "sha256": hashlib.sha256((photos / "b.jpg").read_bytes()).hexdigest(),
+        "again": False,
+        "renamedFrom": None,
     }
     assert [item["path"] for item in content["uploaded"]] == [str(photos / "b.jpg"), str(photos / "a.jpg")]
     assert content["failed"] == [{"path": str(photos / "missing.jpg"), "reason": "there is no such file"}]
@@ -225,15 +227,191 @@ def test_each_failure_has_its_line_and_the_rest_is_uploaded(stack: None, photos:
     assert stored_keys() == ["uploads/cam/a.jpg"]
 
 
-def test_two_files_for_one_key_are_refused_before_anything_is_sent(stack: None, photos: Path, capsys: Output) -> None:
+def test_two_files_for_one_key_fail_both_and_the_others_are_uploaded(stack: None, photos: Path, capsys: Output) -> None:
     other = photos / "sub" / "a.jpg"
     other.write_bytes(JPEG)
-    assert upload(photos / "a.jpg", other, "--json") == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert str(photos / "a.jpg") in err
-    assert str(other) in err
-    assert stored_keys() == []
+    assert upload(photos / "a.jpg", photos / "b.jpg", other, "--json") == 1
+    failed = document(capsys)["failed"]
+    assert [item["path"] for item in failed] == [str(photos / "a.jpg"), str(other)]
+    assert str(other) in failed[0]["reason"]
+    assert str(photos / "a.jpg") in failed[1]["reason"]
+    assert stored_keys() == ["uploads/cam/b.jpg"]
+
+
+# --- keys that are taken
+
+
+def albums(folder: Path, **contents: bytes) -> list[Path]:
+    """Folders of these names, each with an IMG_0001.JPG that has this content."""
+    found = []
+    for name, content in contents.items():
+        path = folder / name / "IMG_0001.JPG"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(JPEG + content)
+        found.append(path.parent)
+    return found
+
+
+def content_of(key: str) -> bytes:
+    return boto3.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+
+
+def versions() -> int:
+    return len(boto3.client("s3").list_object_versions(Bucket=BUCKET).get("Versions", []))
+
+
+def test_two_folders_with_the_same_file_names_keep_both_photos(stack: None, tmp_path: Path) -> None:
+    for folder in albums(tmp_path, y2019=b"beach", y2020=b"city"):
+        assert upload(folder, "-r") == 0
+    assert stored_keys() == ["uploads/cam/y2019/IMG_0001.JPG", "uploads/cam/y2020/IMG_0001.JPG"]
+
+
+@pytest.mark.parametrize("named", [".", "../inner", "./", "../outer/../inner"])
+def test_a_folder_has_its_name_in_the_key_by_whichever_path_it_is_named(
+    stack: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    (inner,) = albums(tmp_path, inner=b"x")
+    (tmp_path / "outer").mkdir()
+    monkeypatch.chdir(inner)
+    assert upload(named, "-r") == 0
+    assert stored_keys() == ["uploads/cam/inner/IMG_0001.JPG"]
+
+
+def test_a_photo_never_replaces_another_one_silently(stack: None, tmp_path: Path, capsys: Output) -> None:
+    one, two = (folder / "IMG_0001.JPG" for folder in albums(tmp_path, one=b"beach", two=b"city"))
+    assert upload(one) == 0
+    capsys.readouterr()
+    assert upload(two) == 0
+    digest = hashlib.sha256(two.read_bytes()).hexdigest()
+    other = f"uploads/cam/IMG_0001-{digest[:8]}.JPG"
+    assert stored_keys() == [other, "uploads/cam/IMG_0001.JPG"]
+    assert (content_of("uploads/cam/IMG_0001.JPG"), content_of(other)) == (one.read_bytes(), two.read_bytes())
+    out = capsys.readouterr().out
+    assert f"1 file got another key, because its own holds other content (--replace would overwrite it): {two} -> {other}" in out
+    assert upload(two, "--json") == 0
+    (entry,) = document(capsys)["uploaded"]
+    assert (entry["key"], entry["renamedFrom"], entry["again"]) == (other, "uploads/cam/IMG_0001.JPG", True)
+    assert stored_keys() == [other, "uploads/cam/IMG_0001.JPG"]
+
+
+def test_replace_overwrites_the_key(stack: None, tmp_path: Path, capsys: Output) -> None:
+    one, two = (folder / "IMG_0001.JPG" for folder in albums(tmp_path, one=b"beach", two=b"city"))
+    assert upload(one) == upload(two, "--replace") == 0
+    assert stored_keys() == ["uploads/cam/IMG_0001.JPG"]
+    assert content_of("uploads/cam/IMG_0001.JPG") == two.read_bytes()
+    assert "again" not in capsys.readouterr().out
+
+
+def test_what_is_uploaded_again_is_counted_with_its_cost(stack: None, photos: Path, capsys: Output) -> None:
+    assert upload(photos / "a.jpg", photos / "b.jpg") == 0
+    assert "again" not in capsys.readouterr().out
+    (photos / "new.jpg").write_bytes(JPEG)
+    assert upload(photos / "a.jpg", photos / "b.jpg", photos / "new.jpg") == 0
+    out = capsys.readouterr().out
+    assert "Uploaded 3 files" in out
+    assert (
+        "2 files were uploaded again: their content was already there. They are analysed again, for about $0.004 "
+        f"(2 Rekognition calls for each image): {photos / 'a.jpg'}, {photos / 'b.jpg'}" in out
+    )
+    assert versions() == 5
+
+
+def test_the_same_content_from_another_program_is_recognised(stack: None, photos: Path, capsys: Output) -> None:
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="uploads/cam/a.jpg", Body=(photos / "a.jpg").read_bytes())
+    assert upload(photos / "a.jpg", "--json") == 0
+    assert document(capsys)["uploaded"][0]["again"] is True
+    assert stored_keys() == ["uploads/cam/a.jpg"]
+
+
+def test_without_permission_to_read_nothing_is_overwritten(
+    stack: None, photos: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert upload(photos / "a.jpg") == 0
+    refuse(monkeypatch, "HeadObject", lambda _: answer("403"))
+    for _ in range(2):
+        assert upload(photos / "a.jpg", photos / "b.jpg") == 0
+    digests = {name: hashlib.sha256((photos / f"{name}.jpg").read_bytes()).hexdigest()[:8] for name in "ab"}
+    assert stored_keys() == [
+        f"uploads/cam/a-{digests['a']}.jpg",
+        "uploads/cam/a.jpg",
+        f"uploads/cam/b-{digests['b']}.jpg",
+        "uploads/cam/b.jpg",
+    ]
+
+
+def test_a_large_file_for_a_taken_key_is_not_sent_in_vain(
+    stack: None, photos: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload_module, "_MULTIPART", 1)
+    assert upload(photos / "a.jpg") == 0
+    (photos / "a.jpg").write_bytes(JPEG + b"other")
+    sent: list[str] = []
+
+    def note(key: str) -> None:
+        sent.append(key)
+
+    refuse(monkeypatch, "PutObject", note)
+    assert upload(photos / "a.jpg") == 0
+    assert [key for key in sent if key == "uploads/cam/a.jpg"] == []
+    assert len(sent) == 1
+
+
+def test_an_object_that_is_deleted_at_the_same_moment_is_written_as_a_new_one(
+    stack: None, photos: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert upload(photos / "a.jpg") == 0
+    calls: list[str] = []
+
+    def delete_before_the_second(key: str) -> None:
+        calls.append(key)
+        if len(calls) == 2:
+            boto3.client("s3").delete_object(Bucket=BUCKET, Key=key)
+
+    capsys.readouterr()
+    refuse(monkeypatch, "PutObject", delete_before_the_second)
+    assert upload(photos / "a.jpg", "--json") == 0
+    (entry,) = document(capsys)["uploaded"]
+    assert (entry["key"], entry["again"], len(calls)) == ("uploads/cam/a.jpg", False, 3)
+    assert stored_keys() == ["uploads/cam/a.jpg"]
+
+
+@pytest.mark.parametrize("busy", [1, 3])
+def test_a_write_at_the_same_time_is_tried_again(stack: None, photos: Path, monkeypatch: pytest.MonkeyPatch, busy: int) -> None:
+    calls: list[str] = []
+
+    def conflict(key: str) -> ClientError | None:
+        calls.append(key)
+        return answer("ConditionalRequestConflict") if len(calls) <= busy else None
+
+    refuse(monkeypatch, "PutObject", conflict)
+    assert upload(photos / "a.jpg") == 0
+    assert stored_keys() == ["uploads/cam/a.jpg"]
+
+
+def test_a_key_that_is_always_being_written_fails_with_a_reason(
+    stack: None, photos: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(monkeypatch, "PutObject", lambda key: answer("ConditionalRequestConflict") if key.endswith("a.jpg") else None)
+    assert upload(photos / "a.jpg", photos / "b.jpg") == 1
+    assert "other clients write the same key at the same time" in capsys.readouterr().err
+    assert stored_keys() == ["uploads/cam/b.jpg"]
+
+
+def test_a_key_that_another_client_takes_at_the_same_moment_is_not_overwritten(
+    stack: None, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+
+    def race(key: str) -> None:
+        if key == "uploads/cam/a.jpg" and not taken:
+            taken.append(key)
+            boto3.client("s3").copy_object(Bucket=BUCKET, Key=key, CopySource=f"{BUCKET}/theirs")
+
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="theirs", Body=b"theirs")
+    refuse(monkeypatch, "PutObject", race)
+    assert upload(photos / "a.jpg") == 0
+    assert content_of("uploads/cam/a.jpg") == b"theirs"
+    assert len(stored_keys()) == 3
 
 
 def test_access_denied_names_the_missing_permission(
@@ -242,7 +420,7 @@ def test_access_denied_names_the_missing_permission(
     refuse(monkeypatch, "PutObject", lambda key: answer("AccessDenied") if key.endswith("b.jpg") else None)
     assert upload(photos, "--recursive") == 1
     err = capsys.readouterr().err
-    assert f"{photos / 'b.jpg'}: access denied: these credentials may not write to s3://{BUCKET}/uploads/cam/b.jpg" in err
+    assert f"{photos / 'b.jpg'}: access denied: these credentials may not write to s3://{BUCKET}/uploads/cam/photos/b.jpg" in err
     assert "s3:PutObject" in err
     assert len(stored_keys()) == 2
 
@@ -283,7 +461,7 @@ def test_a_file_that_changes_while_it_is_sent_fails(stack: None, photos: Path) -
     uploader = Uploader(boto3.client("s3"), BUCKET, "cam", lambda _: os.utime(path, (1, 1)))
     outcome = uploader.upload(PlannedUpload(path, "uploads/cam/a.jpg", 1, "image/jpeg"))
     assert isinstance(outcome, NotUploaded)
-    assert "changed while" in outcome.reason
+    assert "changed during" in outcome.reason
 
 
 def test_a_file_that_vanished_since_it_was_found_fails(stack: None, photos: Path) -> None:
@@ -411,7 +589,7 @@ def test_uploading_again_waits_for_the_new_version(stack: None, photos: Path, ca
 def test_names_the_image_whose_analysis_does_not_end_in_time(stack: None, photos: Path, capsys: Output) -> None:
     assert upload(photos / "a.jpg", "--wait", "--timeout", 1) == 1
     out = capsys.readouterr().out
-    assert "the pipeline has no record of it yet after 1 seconds" in out
+    assert "there is no record of it yet after 1 seconds" in out
     assert "1 without a record." in out
 
 
@@ -454,7 +632,7 @@ def test_an_interruption_ends_what_is_under_way_and_says_what_was_not_uploaded(
     out = capsys.readouterr().out
     assert "Uploaded 2 files" in out
     assert "1 file not uploaded: interrupted" in out
-    assert stored_keys() == ["uploads/cam/a.jpg", "uploads/cam/b.jpg"]
+    assert stored_keys() == ["uploads/cam/photos/a.jpg", "uploads/cam/photos/b.jpg"]
 
 
 def test_an_interruption_does_not_wait_for_a_dead_network(

@@ -7,8 +7,10 @@ import time
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
 from imagewatch.errors import ImageGone, ImageRejected, Unavailable
+from imagewatch.images.version import ImageVersion
 
 from .conftest import Event, sample_event
 from .recorded_calls import Account
@@ -80,6 +82,20 @@ def an_execution_is_interrupted_for_an_image_that_was_overwritten(account: Accou
     assert account.run("RecordInterruption", {"detail": detail}) == {"Recorded": True}
 
 
+def an_execution_ends_and_no_event_reports_it(account: Account) -> None:
+    """For an image that was overwritten; with one whose execution still runs when an older version is removed."""
+    older = account.upload("uploads/door/unreported.jpg")
+    analysed(account, older)
+    image = account.announce(account.upload("uploads/door/unreported.jpg"))
+    with pytest.raises(BatchProcessingError, match="still being analysed"):
+        account.announce(older, "ObjectRemoved:Delete")
+    execution = f"{account.ref('AnalyzeImageStateMachine').replace(':stateMachine:', ':execution:')}:{{}}"
+    name = ImageVersion.from_state(image).execution_name()
+    account.client("stepfunctions").stop_execution(executionArn=execution.format(name))
+    with account.later(hours=1):
+        assert account.run("ReconcileImages", {})["Recorded"] == 1
+
+
 def an_image_is_removed(account: Account) -> None:
     found = account.upload("uploads/door/removed.jpg")
     analysed(account, found)
@@ -94,6 +110,26 @@ def the_newest_version_is_deleted_for_good_and_then_the_other(account: Account) 
     for found in (newer, older):
         s3.delete_object(Bucket=bucket, Key=found["key"], VersionId=found["versionId"])
         account.announce(found, "ObjectRemoved:Delete")
+
+
+def an_event_comes_again_after_the_removal_and_a_newer_lease_takes_the_record(account: Account) -> None:
+    """Between the check that the version is gone and the release of its lease."""
+    found = account.upload("uploads/door/raced.jpg")
+    image = account.announce(found)
+    marker = account.client("s3").delete_object(Bucket=account.ref("ImagesBucket"), Key=found["key"])["VersionId"]
+    account.announce(found, "ObjectRemoved:DeleteMarkerCreated", versionId=marker)
+
+    def take_the_record() -> None:
+        account.client("dynamodb").update_item(
+            TableName=account.ref("ImagesTable"),
+            Key={"ImageId": {"S": image["ImageId"]}},
+            UpdateExpression="SET Lease = :newer",
+            ExpressionAttributeValues={":newer": {"S": "newer"}},
+        )
+
+    account.recorder.interludes["HeadObject"] = take_the_record
+    assert account.announce(found) == {}
+    remove_record(account, image)
 
 
 def a_rule(rule_id: str, *channels: str, **more: Any) -> Event:
@@ -191,8 +227,10 @@ SCENARIOS = (
     an_image_is_gone_before_it_is_read,
     a_step_fails,
     an_execution_is_interrupted_for_an_image_that_was_overwritten,
+    an_execution_ends_and_no_event_reports_it,
     an_image_is_removed,
     the_newest_version_is_deleted_for_good_and_then_the_other,
+    an_event_comes_again_after_the_removal_and_a_newer_lease_takes_the_record,
     a_cooldown_keeps_an_alert_back,
     an_image_goes_before_its_alert_is_sent,
     an_alert_goes_to_slack,

@@ -83,7 +83,7 @@ QUESTIONS: list[tuple[str, Judge]] = [
     (
         "sqs get-queue-attributes --queue-url @IntakeQueueUrl --attribute-names All",
         lambda got, at: (
-            json.loads(got["Attributes"]["RedrivePolicy"])["maxReceiveCount"] == 5
+            json.loads(got["Attributes"]["RedrivePolicy"])["maxReceiveCount"] == 20
             and got["Attributes"]["VisibilityTimeout"] == "360"
             and got["Attributes"]["ApproximateNumberOfMessages"].isdigit()
         ),

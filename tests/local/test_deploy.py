@@ -59,6 +59,17 @@ def test_a_parameter_outside_its_limits_is_refused() -> None:
         load_template(ROOT / "template.yaml", {"MaxImagesPerSecond": "5000"})
 
 
+@pytest.mark.parametrize(("rate", "intakes"), [("1", "5"), ("2", "8"), ("24", "100")])
+def test_more_intakes_than_a_slow_rate_can_serve_are_refused(rate: str, intakes: str) -> None:
+    with pytest.raises(TemplateError, match="IntakeConcurrency above 4 needs MaxImagesPerSecond of 25 or more"):
+        load_template(ROOT / "template.yaml", {"MaxImagesPerSecond": rate, "IntakeConcurrency": intakes})
+
+
+@pytest.mark.parametrize(("rate", "intakes"), [("1", "4"), ("24", "2"), ("25", "5"), ("200", "26")])
+def test_intakes_that_a_rate_can_serve_are_accepted(rate: str, intakes: str) -> None:
+    assert load_template(ROOT / "template.yaml", {"MaxImagesPerSecond": rate, "IntakeConcurrency": intakes})
+
+
 def test_a_template_with_something_unknown_does_not_start(tmp_path: Path) -> None:
     broken = tmp_path / "template.yaml"
     broken.write_text(TEMPLATE.read_text().replace("AWS::SQS::Queue }", "AWS::Kinesis::Stream }"))
@@ -73,7 +84,7 @@ def test_a_taken_port_is_an_error_with_a_suggestion(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         ended = run_until_end("local", "--port", port, "--web-port", "0", "--state", str(tmp_path))
     assert ended.returncode == 1
-    assert f"Port {port} is taken" in ended.stderr
+    assert f"port {port} is taken" in ended.stderr
 
 
 def run_until_end(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:

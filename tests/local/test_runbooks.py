@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from tests.integration.receiver import listening
 from uploader.cli import main
 
 from .pipeline import Pipeline
-from .running_stack import ROOT
+from .running_stack import ROOT, started
 
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 RUNBOOKS = dict(re.findall(r"<!-- runbook: ([\w ]+) -->\n```bash\n(.*?)```", TEXT, re.DOTALL))
@@ -47,6 +48,33 @@ def run(pipeline: Pipeline, *names: str, **variables: str) -> str:
     done = subprocess.run(["bash", "-c", script], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.fixture
+def own_pipeline(tmp_path: Path) -> Iterator[Pipeline]:
+    """A stack for a test that deletes its data."""
+    with started(tmp_path) as stack:
+        yield Pipeline(stack)
+
+
+def test_images_without_moderation_are_listed_with_the_reason(pipeline: Pipeline) -> None:
+    key = pipeline.upload(SAMPLE.read_bytes())
+    record = pipeline.ended(key)
+    lines = [line.split("\t") for line in run(pipeline, "unmoderated").splitlines()]
+    assert [record["ImageId"], key, record["Moderation"]["Reason"]] in lines
+
+
+def test_cleaning_up_deletes_all_data(own_pipeline: Pipeline) -> None:
+    stack = own_pipeline.stack
+    key = own_pipeline.upload(SAMPLE.read_bytes())
+    own_pipeline.ended(key)
+    stack.client("s3").delete_object(Bucket=own_pipeline.bucket, Key=key)  # a delete marker above an older version
+    own_pipeline.eventually(lambda: own_pipeline.record(key) is None, "the record was not removed")
+    stack.client("ssm").put_parameter(Name="/imagewatch/imagewatch/channels/home", Value="secret", Type="SecureString")
+    run(own_pipeline, "delete the data")
+    assert stack.client("s3").list_buckets()["Buckets"] == []
+    assert len(stack.client("dynamodb").list_tables()["TableNames"]) == 1  # the rate limiter's, which `sam delete` removes
+    assert stack.client("ssm").get_parameters_by_path(Path="/imagewatch", Recursive=True)["Parameters"] == []
 
 
 def test_every_runbook_is_executed_by_a_test() -> None:
@@ -96,6 +124,19 @@ def test_an_execution_is_stopped(pipeline: Pipeline) -> None:
     pipeline.eventually(lambda: "Detect Labels" in pipeline.states(record), "not started")
     run(pipeline, "stop", EXECUTION=record["ExecutionArn"])
     assert pipeline.ended(key)["Reason"] == "The analysis was stopped manually: stopped by hand."
+
+
+def test_images_whose_analysis_has_not_ended_are_shown(pipeline: Pipeline) -> None:
+    pipeline.fault(service="rekognition", operation="DetectLabels", error="ThrottlingException", rate=1)
+    key = pipeline.upload(SAMPLE.read_bytes())
+    pipeline.eventually(lambda: pipeline.record(key) is not None, "no record")
+    record = pipeline.record(key)
+    assert record is not None
+    assert record["ImageId"] in run(pipeline, "analyzing")
+    pipeline.eventually(lambda: "Detect Labels" in pipeline.states(record), "not started")
+    run(pipeline, "stop", EXECUTION=record["ExecutionArn"])
+    pipeline.ended(key)
+    assert record["ImageId"] not in run(pipeline, "analyzing")
 
 
 def test_dead_letters_are_shown_and_redriven(pipeline: Pipeline) -> None:

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagewatch.alerts.alert import MAX_SUBJECT, Alert, compose, moderation_line
+from imagewatch.alerts.alert import alert_id
+from imagewatch.alerts.alert_text import MAX_SUBJECT, MessageText, compose, render_moderation
 from imagewatch.images.version import ImageVersion
 from imagewatch.rules.matching import MAX_MATCHES
 from imagewatch.text import one_line
@@ -24,6 +25,8 @@ UNCHECKED = {"Status": "NOT_CHECKED", "Reason": "No moderation model examined th
 LINK = "https://watch.example.com/images/abc"
 HISTORY = "https://watch.example.com/executions/def"
 MAX_MESSAGE_BYTES = 262_144  # SNS
+LONG_TEXT = st.builds(lambda piece, times: piece * times, st.text(max_size=30), st.integers(0, 60))
+"""Up to 1,800 characters. Plain st.text() hardly ever exceeds 50, and the limits are 99 and 400."""
 HOSTILE = [
     "a\r\nBcc: everyone@example.com\r\n\r\nhello.jpg",
     "tab\there\x00\x07\x7f\x85.jpg",
@@ -48,10 +51,15 @@ def match(
     return {"Term": term, "Label": label, "Kind": kind, "Confidence": confidence, "Count": count}
 
 
-def alert(key: str = IMAGE.key, name: str = "Night watch", rule_id: str = "rule-1", **more: Any) -> Alert:
+def alert(key: str = IMAGE.key, name: str = "Night watch", rule_id: str = "rule-1", **more: Any) -> MessageText:
     rule = {"RuleId": rule_id, "Name": name, "Matches": more.get("matches") or [match()]}
     rule |= {"MoreMatches": more["more"]} if "more" in more else {}
     return compose(replace(IMAGE, key=key), rule, more.get("moderation", CLEAN), LINK, HISTORY)
+
+
+def id_in(sent: MessageText) -> str:
+    """The alert's id, as the message gives it."""
+    return sent.body.rpartition(" ")[2]
 
 
 def assert_safe_subject(subject: str) -> None:
@@ -88,7 +96,7 @@ def test_an_alert_says_what_how_sure_which_image_which_rule_and_where_to_look() 
     assert f"See how it was analysed: {HISTORY}" in lines
     assert lines[-3] == "This rule (id rule-1) is on your watchlist."
     assert lines[-2] == "Too many of these? imagewatch rules snooze rule-1 --for 8h"
-    assert lines[-1] == f"Was it wrong? imagewatch alerts not-this {sent.alert_id}"
+    assert lines[-1] == f"Was it wrong? imagewatch alerts not-this {id_in(sent)}"
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
@@ -103,7 +111,7 @@ def test_a_hostile_file_or_rule_name_makes_a_message_that_sns_takes(text: str) -
         assert_safe_body(sent.body, PLAIN_LINES)
 
 
-@given(st.text(max_size=300), st.text(max_size=300), st.text(max_size=120))
+@given(LONG_TEXT, LONG_TEXT, LONG_TEXT)
 def test_any_file_rule_and_label_makes_a_message_that_sns_takes(file_name: str, rule_name: str, label: str) -> None:
     sent = alert(key=f"uploads/{file_name}", name=rule_name, matches=[match(label=label)])
     assert_safe_subject(sent.subject)
@@ -166,14 +174,14 @@ def test_a_shown_percentage_is_at_most_a_tenth_below(confidence: float) -> None:
 def test_every_stored_confidence_is_shown_without_rounding_up() -> None:
     for hundredths in range(10_001):
         [shown] = re.findall(
-            r"([0-9.]+) %", moderation_line({"Status": "CHECKED", "Labels": [{"Name": "A", "Confidence": hundredths / 100}]})
+            r"([0-9.]+) %", render_moderation({"Status": "CHECKED", "Labels": [{"Name": "A", "Confidence": hundredths / 100}]})
         )
         assert float(shown) == math.floor(hundredths / 10) / 10
 
 
 @pytest.mark.parametrize("reason", ["No moderation model examined this image.", "", "a\nb"])
 def test_what_was_not_checked_is_never_called_clean(reason: str) -> None:
-    line = moderation_line(UNCHECKED | {"Reason": reason})
+    line = render_moderation(UNCHECKED | {"Reason": reason})
     assert line == f"not checked. {' '.join(reason.split())}".strip()
     body = alert(moderation=UNCHECKED | {"Reason": reason}).body
     assert "Moderation: not checked" in body
@@ -182,30 +190,28 @@ def test_what_was_not_checked_is_never_called_clean(reason: str) -> None:
 
 @pytest.mark.parametrize("status", ["NOT_CHECKED", "UNAVAILABLE", "", None])
 def test_only_a_checked_status_counts_as_checked(status: str | None) -> None:
-    assert moderation_line({"Status": status, "Labels": []}) == "not checked."
+    assert render_moderation({"Status": status, "Labels": []}) == "not checked."
 
 
-def test_moderation_names_the_three_surest() -> None:
+def test_moderation_names_the_three_with_the_highest_confidence() -> None:
     labels = [{"Name": name, "Confidence": sure} for name, sure in (("A", 50.0), ("B", 99.99), ("C", 60.0), ("D", 70.0))]
-    assert moderation_line({"Status": "CHECKED", "Labels": labels}) == "B (99.9 %), D (70 %), C (60 %)"
+    assert render_moderation({"Status": "CHECKED", "Labels": labels}) == "B (99.9 %), D (70 %), C (60 %)"
 
 
 def test_the_same_match_is_the_same_alert_whatever_is_retried() -> None:
     again = alert(matches=[match(confidence=50), match("Truck")], name="Renamed", moderation=UNCHECKED)
-    assert again.alert_id == alert().alert_id
-    assert re.fullmatch("[0-9a-f]{32}", again.alert_id)
+    assert id_in(again) == id_in(alert()) == alert_id(IMAGE, {"RuleId": "rule-1"})
+    assert re.fullmatch("[0-9a-f]{32}", id_in(again))
 
 
 def test_each_rule_and_each_version_has_its_own_alert() -> None:
     rule = {"RuleId": "rule-1", "Name": "N", "Matches": [match()]}
     versions = [IMAGE, replace(IMAGE, version_id="v2"), replace(IMAGE, key="uploads/b.jpg"), replace(IMAGE, bucket="other")]
-    ids = {
-        compose(image, rule | {"RuleId": r}, CLEAN, LINK, HISTORY).alert_id for image in versions for r in ("rule-1", "rule-2")
-    }
+    ids = {id_in(compose(image, rule | {"RuleId": r}, CLEAN, LINK, HISTORY)) for image in versions for r in ("rule-1", "rule-2")}
     assert len(ids) == 8
 
 
-@given(st.text(max_size=500))
+@given(LONG_TEXT)
 def test_one_line_is_one_line(text: str) -> None:
     line = one_line(text)
     assert len(line.splitlines()) <= 1
@@ -216,3 +222,11 @@ def test_one_line_is_one_line(text: str) -> None:
 @pytest.mark.parametrize("text", ["Tür 1.jpg", "日本 🦊.jpg", "a-b_c (1) [x] {y} #1 ?=&+%.JPG", "e\u0301"])
 def test_readable_names_stay_as_they_are(text: str) -> None:
     assert one_line(text) == text
+
+
+@pytest.mark.parametrize(
+    ("labels", "result"), [([], "nothing found"), ([{"Name": "Explicit", "Confidence": 91}], "Explicit (91 %)")]
+)
+def test_the_moderation_line_names_the_scope_of_a_limited_check(labels: list[dict[str, Any]], result: str) -> None:
+    moderation = {"Status": "CHECKED", "Scope": "explicit content only", "Labels": labels}
+    assert render_moderation(moderation) == f"{result}; checked for explicit content only"

@@ -36,11 +36,11 @@ def changed(image: Image.Image) -> tuple[int, int, int, int] | None:
     return difference.point(lambda value: 255 if value > 60 else 0).getbbox()
 
 
-def test_a_box_stands_where_the_finding_is_and_the_middle_stays_visible() -> None:
+def test_a_box_is_where_the_finding_is_and_the_middle_stays_visible() -> None:
     image = drawn([Finding("Person", 97.3, BOX)])
     left, top, right, bottom = changed(image) or (0, 0, 0, 0)
     assert (abs(left - 128), abs(right - 384), abs(bottom - 288)) <= (6, 6, 6)
-    assert 96 - 26 <= top <= 96  # the name stands above
+    assert 96 - 26 <= top <= 96  # the name is above
     assert max(abs(a - b) for a, b in zip(image.getpixel((256, 192)), GREY, strict=True)) < 12  # type: ignore[arg-type]
     assert image.size == (512, 384)
 
@@ -103,10 +103,12 @@ def test_even_noise_fits_into_a_message() -> None:
 
 ANY_BOX = st.fixed_dictionaries({name: st.floats(-2, 3) for name in ("Left", "Top", "Width", "Height")})
 
+FINDINGS = st.builds(Finding, st.text(max_size=60) | st.text(min_size=41, max_size=60), st.floats(0, 100), st.none() | ANY_BOX)
+
 
 @settings(max_examples=60)
 @given(
-    st.lists(st.builds(Finding, st.text(max_size=60), st.floats(0, 100), st.none() | ANY_BOX), max_size=2 * MAX_BOXES),
+    st.lists(FINDINGS, max_size=MAX_BOXES) | st.lists(FINDINGS, min_size=MAX_BOXES + 1, max_size=2 * MAX_BOXES),
     st.sampled_from([(512, 384), (384, 512), (512, 1), (1, 512), (100, 90)]),
 )
 def test_any_findings_on_any_thumbnail_make_a_picture(findings: list[Finding], size: tuple[int, int]) -> None:
@@ -128,7 +130,7 @@ def match(label: str = "Car", count: int = 1, **more: Any) -> dict[str, Any]:
 CAR = {"Name": "Car", "Confidence": 99.0, "Instances": [instance(60, 0.1), instance(99, 0.3), instance(80, 0.5)]}
 
 
-def test_as_many_instances_are_shown_as_were_counted_the_surest_first() -> None:
+def test_as_many_instances_are_shown_as_were_counted_the_highest_confidence_first() -> None:
     assert [finding.confidence for finding in findings_of([match(count=2)], [CAR])] == [99, 80]
     assert [finding.confidence for finding in findings_of([match(count=9)], [CAR])] == [99, 80, 60]
 

@@ -1,4 +1,4 @@
-"""A run over history: what it may be asked, how far it is, and what a verdict changes on a record."""
+"""A backfill: its request, its progress, and what a match changes on a record."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 
 from imagewatch.errors import InvalidRun, UnreadableRecord
 from imagewatch.images.version import ImageVersion
-from imagewatch.rules.backfill import Progress, Run, judge, merged
-from imagewatch.rules.matching import MAX_VERDICT_BYTES, Watchlist
+from imagewatch.rules.backfill import BackfillRun, Progress, evaluate_record, merge_match
+from imagewatch.rules.matched_rule import MatchedRule
+from imagewatch.rules.matching import Watchlist
 from imagewatch.rules.model import Rule
 
 STARTED = "2026-11-20T21:00:00.123Z"
@@ -18,12 +19,12 @@ NOW = datetime(2026, 11, 20, 21, tzinfo=UTC)
 OUTCOMES = ("Sent", "Queued")
 
 
-def run(**fields: Any) -> Run:
-    return Run.from_input({"RuleId": "gate", **fields}, STARTED)
+def run(**fields: Any) -> BackfillRun:
+    return BackfillRun.from_input({"RuleId": "gate", **fields}, STARTED)
 
 
 def test_without_bounds_a_run_covers_everything_up_to_its_start() -> None:
-    assert run() == Run("gate", "", STARTED, alert=False)
+    assert run() == BackfillRun("gate", "", STARTED, alert=False)
 
 
 def test_bounds_are_brought_to_utc_so_that_they_compare_with_what_is_stored() -> None:
@@ -49,12 +50,12 @@ def test_bounds_are_brought_to_utc_so_that_they_compare_with_what_is_stored() ->
 )
 def test_what_makes_no_sense_is_refused_with_the_field(given: Any, told: str) -> None:
     with pytest.raises(InvalidRun) as refused:
-        Run.from_input(given, STARTED)
+        BackfillRun.from_input(given, STARTED)
     assert str(refused.value).startswith(told)
 
 
 @pytest.mark.parametrize(
-    ("changes", "covered"),
+    ("changes", "included"),
     [
         ({}, True),
         ({"UploadedAt": "2026-11-01T00:00:00.000Z"}, True),
@@ -64,14 +65,14 @@ def test_what_makes_no_sense_is_refused_with_the_field(given: Any, told: str) ->
         ({"Status": "ANALYZING"}, False),
     ],
 )
-def test_a_run_covers_what_was_uploaded_in_its_time_and_analysed(changes: dict[str, str], covered: bool) -> None:
+def test_a_run_covers_what_was_uploaded_in_its_time_and_analysed(changes: dict[str, str], included: bool) -> None:
     bounded = run(Since="2026-11-01T00:00:00Z", Until="2026-11-02T00:00:00Z")
     record = {"Status": "ANALYZED", "Lease": "c", "UploadedAt": "2026-11-01T12:00:00.000Z", **changes}
-    assert bounded.covers(record) is covered
+    assert bounded.includes(record) is included
 
 
 def test_a_record_that_is_being_removed_is_nobodys_history() -> None:
-    assert not run().covers({"Status": "ANALYZED", "UploadedAt": "2026-11-01T12:00:00.000Z"})
+    assert not run().includes({"Status": "ANALYZED", "UploadedAt": "2026-11-01T12:00:00.000Z"})
 
 
 def test_a_progress_begins_with_nothing_and_is_handed_on_whole() -> None:
@@ -92,39 +93,66 @@ def entry(rule_id: str, **more: Any) -> dict[str, Any]:
     return {"RuleId": rule_id, "Name": rule_id, "RuleVersion": 1, "Matches": [match], **more}
 
 
-def test_a_verdict_takes_its_place_among_the_others() -> None:
-    others = [entry("a"), entry("z")]
-    assert merged(others, "gate", entry("gate")) == [entry("a"), entry("gate"), entry("z")]
-    assert others == [entry("a"), entry("z")]
+def matched(rule_id: str, **more: Any) -> MatchedRule:
+    return MatchedRule.from_item(entry(rule_id, **more))
 
 
-def test_a_verdict_replaces_the_rules_older_one() -> None:
-    recorded = [entry("a"), entry("gate")]
-    assert merged(recorded, "gate", entry("gate", RuleVersion=2)) == [entry("a"), entry("gate", RuleVersion=2)]
+def merged(recorded: list[MatchedRule], found: MatchedRule | None, omitted: int = 0) -> list[MatchedRule] | None:
+    update = merge_match(recorded, "gate", found, omitted)
+    return list(update.matched_rules) if update else None
 
 
-def test_without_a_verdict_the_rules_entry_goes() -> None:
-    assert merged([entry("a"), entry("gate")], "gate", None) == [entry("a")]
+def test_a_matched_rule_is_inserted_among_the_others() -> None:
+    others = [matched("a"), matched("z")]
+    assert merged(others, matched("gate")) == [matched("a"), matched("gate"), matched("z")]
+    assert others == [matched("a"), matched("z")]
 
 
-@pytest.mark.parametrize("verdict", [None, entry("gate")])
-def test_nothing_changes_where_the_record_says_so_already(verdict: dict[str, Any] | None) -> None:
-    recorded = [entry("z"), *([verdict] if verdict else []), entry("a")]  # in no order, as an older record may be
-    assert merged(recorded, "gate", verdict) is None
+def test_a_matched_rule_replaces_the_rules_older_entry() -> None:
+    recorded = [matched("a"), matched("gate")]
+    assert merged(recorded, matched("gate", RuleVersion=2)) == [matched("a"), matched("gate", RuleVersion=2)]
 
 
-def test_a_record_with_very_many_rules_keeps_the_surest_match_of_each_and_then_stays() -> None:
+def test_without_a_match_the_rules_entry_is_removed() -> None:
+    assert merged([matched("a"), matched("gate")], None) == [matched("a")]
+
+
+@pytest.mark.parametrize("found", [None, matched("gate")])
+def test_a_record_that_is_up_to_date_does_not_change(found: MatchedRule | None) -> None:
+    recorded = [matched("z"), *([found] if found else []), matched("a")]  # in no order, as an older record may be
+    assert merged(recorded, found) is None
+
+
+def test_a_record_with_very_many_rules_keeps_one_match_of_each_and_then_stays() -> None:
     long = {"Matches": [entry("x")["Matches"][0]] * 20}
-    recorded = [entry(f"rule-{n:03}", **long) for n in range(45)]
-    result = merged(recorded, "gate", entry("gate", **long))
+    recorded = [matched(f"rule-{n:03}", **long) for n in range(45)]
+    result = merged(recorded, matched("gate", **long))
     assert result is not None
-    assert {(len(one["Matches"]), one["MoreMatches"]) for one in result} == {(1, 19)}
-    assert merged(result, "gate", {**entry("gate"), "MoreMatches": 19}) is None
+    assert {(len(one.matches), one.more_matches) for one in result} == {(1, 19)}
+    assert merged(result, matched("gate", MoreMatches=19)) is None
 
 
-# ------------------------------------------------------------------------------------------------------------ judgements
+def test_a_record_that_is_full_keeps_what_fits_and_counts_the_rest() -> None:
+    full = [matched(f"rule-{n:04}", Name="x" * 90) for n in range(400)]
+    update = merge_match(full, "gate", matched("gate", Severity="critical"), omitted=3)
+    assert update is not None
+    kept = list(update.matched_rules)
+    assert matched("gate", Severity="critical") in kept
+    assert update.rules_omitted == 3 + 401 - len(kept)
+    assert merge_match(kept, "gate", matched("gate", Severity="critical"), update.rules_omitted) is None
 
-RULE = Rule.from_record({"RuleId": "gate", "Name": "Gate", "Version": 3, "AnyOf": [{"Term": "person"}]})
+
+def test_a_rule_that_does_not_fit_changes_a_full_record_once() -> None:
+    full = [matched(f"rule-{n:04}", Name="x" * 90, Severity="critical") for n in range(400)]
+    first = merge_match(full, "gate", matched("gate", Name="x" * 95))
+    assert first is not None
+    assert "gate" not in {one.rule_id for one in first.matched_rules}
+    assert merge_match(first.matched_rules, "gate", matched("gate", Name="x" * 95), first.rules_omitted) is None
+
+
+# ------------------------------------------------------------------------------------------------------------ evaluations
+
+RULE = Rule.from_item({"RuleId": "gate", "Name": "Gate", "Version": 3, "AnyOf": [{"Term": "person"}]})
 
 
 def record(**changes: Any) -> dict[str, Any]:
@@ -135,28 +163,23 @@ def record(**changes: Any) -> dict[str, Any]:
     return {**image.to_state(), **stored, **changes}
 
 
-def test_a_stored_image_is_judged_as_the_workflow_would_judge_it() -> None:
-    judgement = judge(Watchlist([RULE]), record(), NOW)
-    assert judgement.image.image_id == record()["ImageId"]
-    assert judgement.verdict == Watchlist([RULE]).evaluate(judgement.image, record(), NOW)[0]
-    assert judgement.changed == [judgement.verdict]
+def test_a_stored_image_is_evaluated_as_by_the_workflow() -> None:
+    evaluation = evaluate_record(Watchlist([RULE]), record(), NOW)
+    assert evaluation.image.image_id == record()["ImageId"]
+    assert evaluation.matched == Watchlist([RULE]).evaluate(evaluation.image, record(), NOW)[0]
+    assert evaluation.update is not None
+    assert evaluation.update.matched_rules == (evaluation.matched,)
 
 
-def test_what_a_newer_version_of_the_rule_has_said_is_left() -> None:
+def test_an_entry_of_a_newer_version_of_the_rule_stays() -> None:
     newer = record(MatchedRules=[entry("gate", RuleVersion=4)])
-    judgement = judge(Watchlist([RULE]), newer, NOW)
-    assert (judgement.verdict, judgement.changed) == (None, None)
+    evaluation = evaluate_record(Watchlist([RULE]), newer, NOW)
+    assert (evaluation.matched, evaluation.update) == (None, None)
 
 
 @pytest.mark.parametrize(
     "damage", [{"Size": "large"}, {"Labels": None}, {"Labels": [{}]}, {"MatchedRules": [{}]}, {"UploadedAt": "yesterday"}]
 )
-def test_a_record_that_cannot_be_read_is_named_as_such(damage: dict[str, Any]) -> None:
+def test_a_damaged_record_is_reported_as_unreadable(damage: dict[str, Any]) -> None:
     with pytest.raises(UnreadableRecord, match=r"^Its record can't be read: \w+Error: "):
-        judge(Watchlist([RULE]), record(**damage), NOW)
-
-
-def test_more_rules_than_a_record_may_show_are_said_to_be_too_many() -> None:
-    big = [entry(f"rule-{n:04}", Name="x" * 90) for n in range(MAX_VERDICT_BYTES // 200)]
-    with pytest.raises(UnreadableRecord, match="rules match this image"):
-        judge(Watchlist([RULE]), record(MatchedRules=big), NOW)
+        evaluate_record(Watchlist([RULE]), record(**damage), NOW)

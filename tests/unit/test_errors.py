@@ -21,7 +21,7 @@ def drawn() -> dict[str, str]:
 
 
 def defined() -> dict[str, str]:
-    classes = inspect.getmembers(errors, lambda value: inspect.isclass(value) and value.__module__ == errors.__name__)
+    classes = inspect.getmembers(errors, lambda value: inspect.isclass(value) and issubclass(value, errors.ImagewatchError))
     return {name: kind.__base__.__name__ if kind.__base__ is not Exception else "" for name, kind in classes}
 
 

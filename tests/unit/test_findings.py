@@ -297,3 +297,18 @@ def test_an_image_that_rekognition_refuses_is_rejected_whichever_branch_says_so(
 def test_a_refused_image_is_rejected_even_when_another_branch_is_unavailable() -> None:
     with pytest.raises(ImageRejected):
         combine({"Labels": unavailable(), "Moderation": unavailable("ImageRejected", "bad")})
+
+
+@pytest.mark.parametrize(
+    ("version", "scope"),
+    [
+        ("local-open-nsfw-1.0 (explicit content only)", "explicit content only"),
+        ("other ( violence )", "violence"),
+        ("7.0", None),
+        ("odd (unclosed", None),
+        ("odd ()", None),
+    ],
+)
+def test_a_model_that_checks_only_a_part_gives_the_finding_a_scope(version: str, scope: str | None) -> None:
+    found = moderation_found({"ModerationLabels": [], "ModerationModelVersion": version})
+    assert (found["Status"], found.get("Scope"), found["ModelVersion"]) == ("CHECKED", scope, version)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -58,6 +60,33 @@ def test_values_that_many_threads_store_at_the_same_time_are_separate(archive: A
     with ThreadPoolExecutor(8) as pool:
         places = list(pool.map(archive.put, [f"piece {number}" * number for number in range(300)]))
     assert [archive.get(place) for place in places] == [f"piece {number}" * number for number in range(300)]
+
+
+@pytest.mark.parametrize("most", [1, 7, 1000])
+def test_a_write_that_the_system_cuts_short_is_continued(archive: Archive, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    whole = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, content, offset: whole(file, bytes(content)[:most], offset))
+    places = [archive.put([number, HISTORY]) for number in range(7)]
+    assert [archive.get(place) for place in places] == [[number, HISTORY] for number in range(7)]
+
+
+def test_what_a_full_disk_refuses_stays_readable_and_is_written_when_there_is_space(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: int, content: bytes, offset: int) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    places = [archive.put("before")]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        places += [archive.put("during"), archive.put(HISTORY)]
+        problem = "histories and logs can't be written to disk and wait in memory: No space left on device"
+        assert archive.problem() == problem
+        assert [archive.get(place) for place in places] == ["before", "during", HISTORY]
+    places.append(archive.put("after"))
+    assert archive.problem() is None
+    assert archive._unwritten == {}
+    assert [archive.get(place) for place in places] == ["before", "during", HISTORY, "after"]
 
 
 def test_the_archive_leaves_no_file_behind(archive: Archive, tmp_path: Path) -> None:

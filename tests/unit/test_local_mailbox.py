@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import email
 import email.policy
+import errno
 import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -171,3 +173,27 @@ def test_restoring_leaves_moto_unchanged(mailbox: Mailbox) -> None:
     install_sns_capture(mailbox)()
 
     assert (SNSBackend.publish, Subscription.publish) == before
+
+
+def test_files_of_an_earlier_run_are_deleted_and_other_files_stay(tmp_path: Path) -> None:
+    earlier = Mailbox(tmp_path).deliver("a@example.com", "old", "text")
+    (tmp_path / "notes.eml").write_text("not ours")
+
+    assert Mailbox(tmp_path).list() == []
+
+    assert not earlier.exists()
+    assert [file.name for file in tmp_path.iterdir()] == ["notes.eml"]
+
+
+def test_a_mail_that_a_full_disk_refuses_is_listed_and_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    mailbox = Mailbox(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        file = mailbox.deliver("a@example.com", "alert", "text")
+        assert [mail["subject"] for mail in mailbox.list()] == ["alert"]
+        assert mailbox.problem() == f"e-mails can't be written to {tmp_path} and wait in memory: No space left on device"
+    assert mailbox.problem() is None
+    assert b"Subject: alert" in file.read_bytes()

@@ -16,7 +16,8 @@ from PIL import Image, ImageFile, PngImagePlugin
 
 from imagewatch.errors import ImageRejected
 from imagewatch.images import renditions as copies
-from imagewatch.images.decoding import MAX_FILE_BYTES, Picture, examine, refuse_size
+from imagewatch.images.decoding import Picture, examine, refuse_size
+from imagewatch.images.file_formats import MAX_FILE_BYTES
 from imagewatch.images.file_formats import SUPPORTED as READABLE
 from imagewatch.images.renditions import MAX_ANALYSIS_BYTES
 from tests.hard_images import (

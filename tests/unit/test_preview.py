@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagewatch.alerts.cooldown import window_of
+from imagewatch.alerts.cooldown import cooldown_scope
 from imagewatch.rules.model import Cooldown, Rule, Term
-from imagewatch.rules.schedule import ActiveHours, Window
+from imagewatch.rules.schedule import ActiveHours, ActiveWindow
 from uploader.backfill.stored_images import Page
-from uploader.rules.preview import HELD_BACK, MUTED, RUN_SECONDS, SENT, Preview, messages_at_most, messages_at_once, preview
+from uploader.rules.preview import MAX_RUN_SECONDS, MUTED, SENT, SUPPRESSED, Preview, messages_at_most, messages_at_once, preview
 from uploader.rules.render_preview import comparison_lines, preview_document, preview_lines
 
 START = datetime(2026, 11, 2, 12, tzinfo=UTC)
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 RULE = Rule("gate", "Gate", (Term("person"),))
-NIGHT = ActiveHours("Europe/Berlin", (Window(DAYS, 22 * 60, 6 * 60),))
+NIGHT = ActiveHours("Europe/Berlin", (ActiveWindow(DAYS, 22 * 60, 6 * 60),))
 
 
 def at(minutes: float) -> str:
@@ -47,7 +47,7 @@ def looked_back(rules: Rule | list[Rule], *records: dict[str, Any]) -> list[Prev
 
 def outcomes(rule: Rule, *records: dict[str, Any]) -> list[str]:
     (found,) = looked_back(rule, *records)
-    return [hit.outcome for hit in found.hits]
+    return [hit.outcome for hit in found.matches]
 
 
 def text(lines: Any) -> str:
@@ -64,21 +64,21 @@ def test_without_a_cooldown_every_match_is_a_message() -> None:
 def test_a_cooldown_is_counted_from_the_message_before_and_in_the_order_of_upload() -> None:
     rule = replace(RULE, cooldown=Cooldown(600))
     records = [record(minutes) for minutes in (25, 0, 9, 10, 19.9, 20)]
-    assert outcomes(rule, *records) == [SENT, HELD_BACK, SENT, HELD_BACK, SENT, HELD_BACK]
+    assert outcomes(rule, *records) == [SENT, SUPPRESSED, SENT, SUPPRESSED, SENT, SUPPRESSED]
 
 
 def test_a_cooldown_can_be_each_sources_own() -> None:
     records = [record(0, source="yard"), record(1, source="gate"), record(2, source="yard")]
-    assert outcomes(replace(RULE, cooldown=Cooldown(600)), *records) == [SENT, HELD_BACK, HELD_BACK]
-    assert outcomes(replace(RULE, cooldown=Cooldown(600, per_source=True)), *records) == [SENT, SENT, HELD_BACK]
+    assert outcomes(replace(RULE, cooldown=Cooldown(600)), *records) == [SENT, SUPPRESSED, SUPPRESSED]
+    assert outcomes(replace(RULE, cooldown=Cooldown(600, per_source=True)), *records) == [SENT, SENT, SUPPRESSED]
 
 
 def test_a_match_outside_the_active_hours_sends_nothing_and_starts_no_cooldown() -> None:
     rule = replace(RULE, active_hours=NIGHT, cooldown=Cooldown(3600))
     # 21:30, 22:10 and 22:20 in Berlin.
-    assert outcomes(rule, record(8.5 * 60), record(9 * 60 + 10), record(9 * 60 + 20)) == [MUTED, SENT, HELD_BACK]
+    assert outcomes(rule, record(8.5 * 60), record(9 * 60 + 10), record(9 * 60 + 20)) == [MUTED, SENT, SUPPRESSED]
     urgent = replace(rule, severity="critical", bypass_quiet_hours=True)
-    assert outcomes(urgent, record(8.5 * 60), record(9 * 60 + 10)) == [SENT, HELD_BACK]
+    assert outcomes(urgent, record(8.5 * 60), record(9 * 60 + 10)) == [SENT, SUPPRESSED]
 
 
 def test_what_the_rule_is_at_the_moment_does_not_hide_what_it_would_do() -> None:
@@ -89,7 +89,7 @@ def test_what_the_rule_is_at_the_moment_does_not_hide_what_it_would_do() -> None
 def test_a_damaged_record_is_counted_and_ends_nothing() -> None:
     damaged = [{**record(1), "Labels": [{"Name": "Person"}]}, {"Key": "k"}, {**record(2), "UploadedAt": "yesterday"}]
     (found,) = looked_back(RULE, record(0), *damaged, record(3))
-    assert (len(found.hits), found.images, found.unreadable) == (2, 5, 3)
+    assert (len(found.matches), found.images, found.unreadable) == (2, 5, 3)
 
 
 def test_two_forms_of_a_rule_are_held_against_the_same_images() -> None:
@@ -115,15 +115,15 @@ def test_every_match_is_sent_held_back_or_muted_as_a_cooldown_would_have_it(
 ) -> None:
     rule = replace(RULE, cooldown=Cooldown(60 * minutes, per_source), active_hours=NIGHT if by_night else None)
     (found,) = looked_back(rule, *(record(minute, source=source) for minute, source in times))
-    assert len(found.hits) == len(times) == sum(found.count(outcome) for outcome in (SENT, HELD_BACK, MUTED))
+    assert len(found.matches) == len(times) == sum(found.count(outcome) for outcome in (SENT, SUPPRESSED, MUTED))
     last: dict[str, datetime] = {}
-    for hit in found.hits:
+    for hit in found.matches:
         moment = datetime.fromisoformat(hit.image.uploaded_at)
         assert (hit.outcome == MUTED) == bool(rule.active_hours and not rule.active_hours.contains(moment))
-        window = window_of(rule.to_record(), hit.image.source)
+        window = cooldown_scope(rule.to_item(), hit.image.source)
         if hit.outcome != MUTED and window:
             runs = window.cooldown_id in last and moment < last[window.cooldown_id] + timedelta(minutes=minutes)
-            assert hit.outcome == (HELD_BACK if runs else SENT)
+            assert hit.outcome == (SUPPRESSED if runs else SENT)
         if hit.outcome == SENT and window:
             last[window.cooldown_id] = moment
 
@@ -133,11 +133,11 @@ def test_every_match_is_sent_held_back_or_muted_as_a_cooldown_would_have_it(
     [
         (RULE, 4, 4),
         (replace(RULE, cooldown=Cooldown(1)), 1, 4),
-        (replace(RULE, cooldown=Cooldown(RUN_SECONDS // 2)), 1, 3),
-        (replace(RULE, cooldown=Cooldown(RUN_SECONDS)), 1, 2),
-        (replace(RULE, cooldown=Cooldown(RUN_SECONDS + 1)), 1, 1),
+        (replace(RULE, cooldown=Cooldown(MAX_RUN_SECONDS // 2)), 1, 3),
+        (replace(RULE, cooldown=Cooldown(MAX_RUN_SECONDS)), 1, 2),
+        (replace(RULE, cooldown=Cooldown(MAX_RUN_SECONDS + 1)), 1, 1),
         (replace(RULE, cooldown=Cooldown(1, per_source=True)), 2, 4),
-        (replace(RULE, cooldown=Cooldown(RUN_SECONDS + 1, per_source=True)), 2, 2),
+        (replace(RULE, cooldown=Cooldown(MAX_RUN_SECONDS + 1, per_source=True)), 2, 2),
         (replace(RULE, active_hours=NIGHT), 0, 0),
     ],
 )
@@ -149,7 +149,7 @@ def test_a_run_sends_at_most_as_many_messages_as_cooldowns_can_end_while_it_last
 
 def test_a_run_may_last_as_long_as_its_workflow_says() -> None:
     (workflow,) = (Path(__file__).parents[2] / "statemachine").glob("apply_rule.*")
-    assert json.loads(workflow.read_text(encoding="utf-8"))["TimeoutSeconds"] == RUN_SECONDS
+    assert json.loads(workflow.read_text(encoding="utf-8"))["TimeoutSeconds"] == MAX_RUN_SECONDS
 
 
 # ------------------------------------------------------------------------------------------------------------ how it reads
@@ -168,7 +168,7 @@ def test_the_numbers_of_the_headline_add_up() -> None:
     (found,) = looked_back(rule, record(0), *(record(9 * 60 + minute) for minute in (10, 11, 12)), record(1, label="Car"))
     assert shown(found).splitlines()[0] == (
         "Gate (gate) would have matched 4 of 5 images, and sent 1 message through each of 2 channels"
-        " (2 held back by the cooldown of 10 minutes, 1 muted by active hours),"
+        " (2 suppressed by the cooldown of 10 minutes, 1 muted by active hours),"
         " from 2026-11-02 12:00 UTC to 2026-11-05 12:00 UTC."
     )
 
@@ -186,8 +186,8 @@ def test_there_is_a_bar_for_each_day_by_the_rules_own_clock() -> None:
 def test_many_days_without_a_match_are_one_line_and_many_days_are_weeks() -> None:
     (found,) = looked_back(RULE, record(0), record(20 * 24 * 60))
     month = shown(found, until=at(30 * 24 * 60))
-    assert "19 of these without a match" in month
-    assert "9 of these without a match" in month
+    assert "19 of these have no match" in month
+    assert "9 of these have no match" in month
     (found,) = looked_back(RULE, record(0), record(300 * 24 * 60))
     year = shown(found, since="1970-01-01T00:00:00.000Z", until=at(365 * 24 * 60))
     assert "Week from" in year
@@ -199,11 +199,11 @@ def test_many_days_without_a_match_are_one_line_and_many_days_are_weeks() -> Non
 def test_the_newest_and_then_the_surest_of_the_others_are_shown_with_links() -> None:
     (found,) = looked_back(RULE, *(record(minute, confidence=99.97 - minute) for minute in range(9)))
     lines = shown(found, examples=2).splitlines()
-    newest, surest = lines.index("Newest:"), lines.index("Surest:")
+    newest, confident = lines.index("Newest:"), lines.index("Highest confidence:")
     assert [line.split(": ")[-1] for line in lines[newest + 1 : newest + 5 : 2]] == ["Person 91.9 %", "Person 92.9 %"]
-    assert [line.split(": ")[-1] for line in lines[surest + 1 : surest + 5 : 2]] == ["Person 99.9 %", "Person 98.9 %"]
-    assert lines[surest + 2].strip().startswith("https://example.com/")
-    assert "Surest" not in shown(found, examples=9)
+    assert [line.split(": ")[-1] for line in lines[confident + 1 : confident + 5 : 2]] == ["Person 99.9 %", "Person 98.9 %"]
+    assert lines[confident + 2].strip().startswith("https://example.com/")
+    assert "Highest confidence" not in shown(found, examples=9)
     assert "Newest" not in shown(found, examples=0)
 
 
@@ -225,4 +225,4 @@ def test_scripts_get_every_match_or_as_many_as_they_ask_for() -> None:
     assert everything["matches"][0]["uploaded_at"] == at(8)
     some = preview_document(found, 2, link)
     assert (len(some["matches"]), some["matches_omitted"]) == (2, 7)
-    assert some["by_day"] == [{"day": "2026-11-02", "matched": 9, "sent": 9, "held_back": 0, "muted": 0}]
+    assert some["by_day"] == [{"day": "2026-11-02", "matched": 9, "sent": 9, "suppressed": 0, "muted": 0}]

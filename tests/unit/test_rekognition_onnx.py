@@ -17,7 +17,7 @@ from PIL import Image
 from local.emulator.rekognition import Engine
 from local.emulator.rekognition.errors import EngineSetup
 from local.emulator.rekognition.onnx_layouts import layout_of
-from local.emulator.rekognition.onnx_model import OnnxModel
+from local.emulator.rekognition.onnx_model import Normalisation, OnnxModel
 
 SIDE = 64
 COLOURS = ["red apple", "cell phone", "car"]  # the classes of a model that tells red, green and blue apart
@@ -225,3 +225,39 @@ def test_without_onnxruntime_the_cure_is_named(saved: Save, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(EngineSetup, match="pip install onnxruntime"):
         OnnxModel(yolo(saved))
+
+
+def test_a_classifier_can_have_its_own_mean_and_deviation(saved: Save) -> None:
+    path = saved({"logits": [1, 3]}, [helper.make_node("Identity", ["means"], ["logits"])])
+    half = Normalisation((0.5, 0.5, 0.5), (0.25, 0.5, 1.0))
+    powers = np.exp(np.array([(1 - 0.5) / 0.25, (0 - 0.5) / 0.5, (0 - 0.5) / 1.0]))
+    found = OnnxModel(path, normalisation=half).see(plain("red"))
+    assert found[0].confidence == pytest.approx(100 * max(powers) / sum(powers), abs=0.1)
+
+
+def test_an_end_to_end_model_that_repeats_a_thing_is_counted_once(saved: Save) -> None:
+    rows = f32([[0, 16, 32, 48, 0.9, 2], [1, 16, 32, 48, 0.8, 2], [40, 16, 60, 48, 0.7, 2], [0, 16, 32, 48, 0.6, 1]])
+    found = OnnxModel(saved(*constant({"output0": rows}))).see(plain("red", 200, 100))
+    assert [(each.name, round(each.confidence)) for each in found] == [("Car", 90), ("Car", 70), ("Mobile Phone", 60)]
+
+
+def answer_of(engine: Engine, sample: str) -> dict[str, Any]:
+    content = (Path(__file__).parents[2] / "samples" / sample).read_bytes()
+    request = {"Image": {"S3Object": {"Bucket": "samples", "Name": sample}}, "MinConfidence": 0}
+    status, answer = engine.handle("DetectLabels", request, lambda bucket, key, version: content)
+    assert status == 200, answer
+    return answer
+
+
+def test_a_model_joins_the_embedded_detectors_and_does_not_replace_them(saved: Save) -> None:
+    rows = f32([[0, 16, 32, 48, 0.9, 2]])
+    answer = answer_of(Engine(model=saved(*constant({"output0": rows}))), "qr-code-poster-on-wall.jpg")
+    assert {"QR Code", "Car", "Vehicle", "Transportation"} == {label["Name"] for label in answer["Labels"]}
+    assert answer["LabelModelVersion"].endswith("+local-opencv-1")
+
+
+def test_boxes_of_5_percent_are_no_further_people(saved: Save) -> None:
+    rows = f32([[x, 16, x + 8, 48, score, 0] for x, score in ((0, 0.998), (20, 0.05), (36, 0.07), (52, 0.3))])
+    model = saved(*constant({"output0": rows}), names=["person", "car", "dog"])
+    labels = {label["Name"]: label for label in answer_of(Engine(model=model), "goldfish.jpg")["Labels"]}
+    assert (len(labels["Person"]["Instances"]), round(labels["Person"]["Confidence"], 1)) == (1, 99.8)

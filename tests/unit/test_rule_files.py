@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
+from imagewatch.errors import InvalidRule, Problem
 from imagewatch.rules.model import MAX_COOLDOWN, PLACES, SEVERITIES, Rule, Term
 from imagewatch.rules.schedule import DAYS
 from imagewatch.text import words_of
 from uploader.errors import UsageError
-from uploader.rules.files import document, is_file, read_files, read_one, read_text, slug_of, to_yaml
-from uploader.rules.yaml_document import Document
+from uploader.rules.files import MAX_PROBLEMS_SHOWN, document, is_file, read_files, read_one, read_text, slug_of, to_yaml
+from uploader.rules.yaml_document import Document, value_of
 
 ROOT = Path(__file__).parents[2]
 RULE = """\
@@ -100,7 +102,7 @@ HOURS = "{TimeZone: Europe/Berlin, Windows: [{Days: [mon], From: %s, To: 06:00}]
 def test_a_time_is_a_time_with_and_without_quotes(time: str) -> None:
     found = rule(f"{{Name: Night, AnyOf: [{{Term: cat}}], ActiveHours: {HOURS % time}}}")
     assert found.active_hours
-    assert found.active_hours.windows[0].to_record() == {"Days": ["mon"], "From": "22:00", "To": "06:00"}
+    assert found.active_hours.windows[0].to_item() == {"Days": ["mon"], "From": "22:00", "To": "06:00"}
 
 
 @pytest.mark.parametrize("word", ["no", "off", "on", "yes", "22:30", "1_000", "0x1F", "2027-01-31", "1:20:30", "0b1"])
@@ -175,11 +177,64 @@ def test_every_mistake_is_told_with_its_line_its_rule_and_its_field() -> None:
         "rules.yaml, line 20: Rule d: 'Suorces' is not a field of it. Did you mean Sources?",
         "rules.yaml, line 26: Rule e: AnyOf, entry 2 must be a term such as {Term: person, MinConfidence: 80}, not 'dog'.",
         "rules.yaml, line 27: A rule: Name is missing; it must be one line of text with 1 to 100 characters.",
-        "rules.yaml, line 28: A rule: RuleId is missing, and can't be made of the name '猫'. Give one, such as gate-1.",
+        "rules.yaml, line 28: A rule: RuleId is missing, and can't be made from the name '猫'. Write one, such as gate-1.",
         "rules.yaml, line 30: A rule must be a mapping of fields to values, not 'just text'.",
-        "rules.yaml, line 31: Rule g: AnyOf must be a list with at least one entry, unless AllOf has one.",
+        "rules.yaml, line 31: Rule g: AnyOf must be a list with at least one entry, unless AllOf, Sources or KeyPrefixes has"
+        " one.",
         "rules.yaml, line 35: Rule h: Severity must be one of info, warning, critical, not 'urgent'.",
     ]
+
+
+@pytest.mark.parametrize(
+    "term",
+    ["he said (loud): then", "a: b", "x), entry 2", "Rule x: AnyOf, entry 9 (z): MinConfidence", "x): MinArea: y (", "it's (x"],
+)
+def test_a_mistake_has_its_line_whatever_the_term_is(term: str) -> None:
+    text = f"- Name: A\n  AnyOf:\n    - Term: cat\n    - Term: {json.dumps(term)}\n      MinArea: 0.5\n      MinConfidence: 900\n"
+    (problem,) = problems(text)
+    assert problem.startswith("rules.yaml, line 6: Rule a: AnyOf, entry 2 (")
+    assert problem.endswith("MinConfidence must be a number from 0 to 100, not 900.")
+
+
+def test_problems_are_data_with_a_path_and_a_text() -> None:
+    with pytest.raises(InvalidRule) as raised:
+        Rule.from_item(value_of(Document("{RuleId: a, Name: A, AnyOf: [{Term: x}, {Term: 'a): b', MinArea: 2}]}").root))
+    (problem,) = raised.value.problems
+    assert problem == Problem(
+        ("AnyOf", 1, "MinArea"), "MinArea must be a number from 0 to 1, not 2.", "Rule a: AnyOf, entry 2 (a): b)"
+    )
+
+
+def test_an_emoji_survives_export_as_json_and_import() -> None:
+    named = rule("{RuleId: party, Name: 'Party 🎉👩‍👩‍👧', AnyOf: [{Term: 'cat 🐈'}], Sources: [hof-🏡]}")
+    for is_ascii in (True, False):
+        text = json.dumps({"rules": [document(named.to_item())]}, ensure_ascii=is_ascii)
+        assert rule(text) == named
+
+
+def test_half_an_escaped_emoji_is_refused() -> None:
+    (problem,) = problems('{"Name": "Party \\ud83c", "RuleId": "a", "AnyOf": [{"Term": "cat"}]}')
+    assert "Name must be one line of text" in problem
+
+
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]\n" for before, name in pairwise("abcdefgh")
+)
+
+
+@pytest.mark.parametrize("text", [BOMB, f"{BOMB}rules:\n- Name: A\n  AnyOf: *h\n", "&a {b: *a}"])
+def test_an_alias_bomb_is_refused_shortly(text: str) -> None:
+    found = problems(text)
+    assert len("\n".join(found)) < 1000
+
+
+def test_very_many_mistakes_are_listed_in_part(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("".join(f"- Name: Rule {number}\n  Colour: red\n" for number in range(400)), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"^800 mistakes; nothing was done\.$") as raised:
+        read_files([str(path)])
+    assert len(raised.value.details) == MAX_PROBLEMS_SHOWN + 1
+    assert raised.value.details[-1] == "And 750 more mistakes."
 
 
 SEVERAL = """\
@@ -219,7 +274,7 @@ def test_every_mistake_of_one_rule_is_told_and_that_its_id_is_there_twice(tmp_pa
         "line 11: Rule a: Cooldown: Seconds is missing;",
         "line 11: Rule a: Cooldown: PerSource must be true or false, not 1.",
         "line 12: Rule a: BypassQuietHours must be true or false, not 'perhaps'.",
-        f"line 13: Rule a is in {path}, line 1 already; one of them must go.",
+        f"line 13: Rule a is already in {path}, line 1; remove one of them.",
     ]
     assert [line[: len(start)] for line, start in zip(told, expected, strict=True)] == expected
 
@@ -230,18 +285,18 @@ def test_every_mistake_of_one_rule_is_told_and_that_its_id_is_there_twice(tmp_pa
         ("", "rules.yaml: it holds no rule; an empty list is written []."),
         ("rules:\n", "rules.yaml: it holds no rule"),
         ("text", "line 1: there must be a rule (fields such as Name: ...), or a list of rules."),
-        ("Name: A\nName: B\nAnyOf: [{Term: cat}]", "line 2: Name is there twice (first on line 1); one of them must go."),
-        ("- {Name: A, AnyOf: [{Term: cat, Term: dog}]}", "line 1: Term is there twice"),
+        ("Name: A\nName: B\nAnyOf: [{Term: cat}]", "line 2: Name is repeated (first on line 1); remove one of them."),
+        ("- {Name: A, AnyOf: [{Term: cat, Term: dog}]}", "line 1: Term is repeated"),
         ("rules: []\nRules: []", "line 2: Rules can't stand beside rules"),
         ("a: [", "this is not YAML"),
         ("\t- a", "line 1: this is not YAML"),
         ("--- a\n--- b", "line 2: there are several documents (---)"),
-        ("- !!python/object/apply:os.system ['true']", "line 1: tags aren't understood here"),
-        ("- !!set {a}", "A rule must be a mapping"),
+        ("- !!python/object/apply:os.system ['true']", "line 1: tags aren't supported in rules"),
+        ("- !!set {a}", "line 1: tags aren't supported in rules"),
         ("\x00", "it isn't text that YAML allows"),
         ("[" * 5000, "nested too deeply"),
         ("- {Name: A, AnyOf: [{Term: cat, MinConfidence: " + "9" * 5000 + "}]}", "line 1: a value can't be read"),
-        ("&a [*a]", "A rule must be a mapping"),
+        ("&a [*a]", "line 1: a value contains itself"),
         ("- {? [a] : b}", "this is not YAML"),
         ("<<: {Name: A}\nAnyOf: [{Term: cat}]", "Name is missing"),
     ],
@@ -260,9 +315,9 @@ def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^3 mistakes; nothing was done\.$") as raised:
         read_files([first, second, third])
     assert raised.value.details == [
-        f"{second}, line 6: Rule b: AnyOf must be a list with at least one entry, unless AllOf has one.",
+        f"{second}, line 6: Rule b: AnyOf must be a list with at least one entry, unless AllOf, Sources or KeyPrefixes has one.",
         f"{third}: there is no such file.",
-        f"{second}, line 1: Rule person-at-the-gate is in {first}, line 1 already; one of them must go.",
+        f"{second}, line 1: Rule person-at-the-gate is already in {first}, line 1; remove one of them.",
     ]
 
 
@@ -333,7 +388,7 @@ TERMS = st.builds(
     st.sampled_from([place for place in PLACES if place not in ("moderation", "text")]),
     st.integers(0, 100),
     st.floats(0, 1),
-).map(lambda term: term.to_record())
+).map(lambda term: term.to_item())
 CLOCK = st.builds("{:02}:{:02}".format, st.integers(0, 23), st.integers(0, 59))
 WINDOWS = st.fixed_dictionaries(
     {"Days": st.lists(st.sampled_from(DAYS), min_size=1, max_size=7, unique=True), "From": CLOCK, "To": CLOCK}
@@ -365,13 +420,13 @@ RECORDS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 @given(st.lists(RECORDS, max_size=4, unique_by=lambda record: record["RuleId"]))
 def test_what_is_exported_is_taken_back_unchanged(records: list[dict[str, Any]]) -> None:
     # As they are stored: a cooldown of no time is none.
-    rules = [Rule.from_record(Rule.from_record(record).to_record()) for record in records]
+    rules = [Rule.from_item(Rule.from_item(record).to_item()) for record in records]
     text = to_yaml(rules)
     back, wrong = read_text(text or "[]", "export.yaml")
     assert wrong == []
     assert [written.rule for written in back] == rules
     # Whoever reads YAML 1.1 reads the same.
-    assert (yaml.safe_load(text) or []) == [document(rule.to_record()) for rule in rules]
+    assert (yaml.safe_load(text) or []) == [document(rule.to_item()) for rule in rules]
 
 
 def test_a_rule_is_written_as_people_write_it() -> None:
@@ -411,7 +466,7 @@ def test_the_example_in_the_docs_is_what_its_schema_says_and_what_the_client_tak
     assert (ROOT / "docs" / example.splitlines()[0].rpartition("=")[2]).resolve() == ROOT / "docs" / "rule-file.schema.json"
     written = Document(example)
     assert written.root
-    validator().validate(written.value(written.root))  # as editors read YAML: 22:00 is no number
+    validator().validate(value_of(written.root))  # as editors read YAML: 22:00 is no number
     assert rule(example).rule_id == "person-at-the-gate"
 
 
@@ -422,7 +477,7 @@ def test_each_piece_of_a_rule_in_the_docs_is_what_the_schema_says() -> None:
         record = json.loads(piece if piece.startswith("{") else f"{{{piece}}}")
         one = {"RuleId": "a", "Name": "A", **({} if {"AnyOf", "AllOf"} & set(record) else {"AnyOf": [{"Term": "cat"}]}), **record}
         validator().validate([one])
-        assert Rule.from_record(one)
+        assert Rule.from_item(one)
 
 
 def test_the_schema_of_a_file_takes_a_rule_whose_id_is_made_of_its_name_and_not_one_without_a_name() -> None:

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from imagewatch.rules.model import Cooldown, Rule, Term
-from imagewatch.rules.schedule import ActiveHours, Window
+from imagewatch.rules.schedule import ActiveHours, ActiveWindow
 from uploader.commands.rule_options import rule_flags
 from uploader.errors import UsageError
 from uploader.rules.flags import RuleFlags, changed_by, rule_from, term_in
@@ -88,14 +88,14 @@ EVERY_DAY = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 @pytest.mark.parametrize(
     ("text", "window"),
     [
-        ("22:00-06:00", Window(EVERY_DAY, 1320, 360)),
-        ("mon-fri 08:00-18:30", Window(EVERY_DAY[:5], 480, 1110)),
-        ("Sat,Sun  00:00-00:00", Window(EVERY_DAY[5:], 0, 0)),
-        ("fri-mon,wed 07:05-08:00", Window(("mon", "wed", "fri", "sat", "sun"), 425, 480)),
-        ("sun 07:00-08:00", Window(("sun",), 420, 480)),
+        ("22:00-06:00", ActiveWindow(EVERY_DAY, 1320, 360)),
+        ("mon-fri 08:00-18:30", ActiveWindow(EVERY_DAY[:5], 480, 1110)),
+        ("Sat,Sun  00:00-00:00", ActiveWindow(EVERY_DAY[5:], 0, 0)),
+        ("fri-mon,wed 07:05-08:00", ActiveWindow(("mon", "wed", "fri", "sat", "sun"), 425, 480)),
+        ("sun 07:00-08:00", ActiveWindow(("sun",), 420, 480)),
     ],
 )
-def test_active_hours_are_windows_of_the_week(text: str, window: Window) -> None:
+def test_active_hours_are_windows_of_the_week(text: str, window: ActiveWindow) -> None:
     rule = added("Gate", "--any", "Person", "--active", text, "--time-zone", "Europe/Berlin")
     assert rule.active_hours == ActiveHours("Europe/Berlin", (window,))
 
@@ -111,9 +111,9 @@ def test_what_is_no_window_is_refused_with_an_example(text: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("Gate", "--any", "Person", "--active", "22:00-06:00"), "needs --time-zone"),
+        (("Gate", "--any", "Person", "--active", "22:00-06:00"), "needs the time zone of its times: --time-zone"),
         (("Gate", "--any", "Person", "--time-zone", "Europe/Berlin"), "so it needs --active"),
-        (("Gate", "--any", "Person", "--active", "always", "--active", "22:00-06:00"), "stands alone"),
+        (("Gate", "--any", "Person", "--active", "always", "--active", "22:00-06:00"), "can't be combined"),
         (("Gate", "--any", "Person", "--active", "22:00-26:00", "--time-zone", "Europe/Berlin"), "To must be a time of day"),
         (("Gate", "--any", "Person", "--active", "22:00-06:00", "--time-zone", "Europe/Berln"), "Did you mean Europe/Berlin"),
         (("Gate", "--any", "Person", "--bypass-quiet-hours"), "only critical rules may bypass"),
@@ -121,7 +121,7 @@ def test_what_is_no_window_is_refused_with_an_example(text: str) -> None:
         (("Gate", "--any", "Person:190"), "MinConfidence must be a number from 0 to 100"),
         (("Gate", "--none", "Person"), "AnyOf must be a list with at least one entry"),
         (("Gate", "--any", "Person", "--channel", "Not An Id"), "Channels must be"),
-        (("Gate", "--any", "Person", "--per-source"), "--per-source says how a cooldown is kept, so it needs --cooldown"),
+        (("Gate", "--any", "Person", "--per-source"), "--per-source separates a cooldown by source, so it needs --cooldown"),
         (("Gate", "--any", "Person", "--id", "Not An Id"), "RuleId must be"),
         (("猫", "--any", "Cat"), "give one with --id"),
     ],
@@ -161,10 +161,10 @@ def test_a_cooldown_keeps_what_is_not_said_of_it() -> None:
 
 
 def test_active_hours_are_changed_moved_to_another_clock_and_ended() -> None:
-    night = Window(EVERY_DAY, 1320, 360)
+    night = ActiveWindow(EVERY_DAY, 1320, 360)
     hours = replace(RULE, severity="critical", bypass_quiet_hours=True, active_hours=ActiveHours("Europe/Berlin", (night,)))
     weekend = edited(hours, "--active", "sat,sun 00:00-00:00")
-    assert weekend.active_hours == ActiveHours("Europe/Berlin", (Window(("sat", "sun"), 0, 0),))
+    assert weekend.active_hours == ActiveHours("Europe/Berlin", (ActiveWindow(("sat", "sun"), 0, 0),))
     moved = edited(hours, "--time-zone", "America/Lima", "--no-bypass-quiet-hours")
     assert (moved.active_hours, moved.bypass_quiet_hours) == (ActiveHours("America/Lima", (night,)), False)
     assert edited(hours, "--active", "always").active_hours is None

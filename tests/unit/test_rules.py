@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from imagewatch.errors import InvalidRule
 from imagewatch.rules.model import MAX_TERMS, Cooldown, Rule, Term
-from imagewatch.rules.schedule import ActiveHours, Window
+from imagewatch.rules.schedule import ActiveHours, ActiveWindow
 from imagewatch.rules.vocabulary import common_labels, known_names, suggestions
 from imagewatch.text import words_of
 
@@ -50,13 +50,13 @@ def test_the_schema_is_one() -> None:
 
 
 def test_a_rule_as_it_used_to_be_written_stays_valid() -> None:
-    assert Rule.from_record(OLD) == Rule("r1", "Night watch", (Term("Car", 80.0),))
-    assert Rule.from_record({**OLD, "Enabled": False}).enabled is False
+    assert Rule.from_item(OLD) == Rule("r1", "Night watch", (Term("Car", 80.0),))
+    assert Rule.from_item({**OLD, "Enabled": False}).enabled is False
     assert SCHEMA.is_valid(OLD)
 
 
 def test_what_is_left_out_has_its_default() -> None:
-    rule = Rule.from_record(RECORD)
+    rule = Rule.from_item(RECORD)
     assert rule.any_of == (Term("Car", 80.0, "any", 0, 0.0),)
     assert (rule.version, rule.enabled, rule.severity, rule.channels) == (1, True, "warning", ("email",))
     assert (rule.cooldown, rule.active_hours, rule.snoozed_until, rule.bypass_quiet_hours) == (Cooldown(0), None, "", False)
@@ -64,7 +64,7 @@ def test_what_is_left_out_has_its_default() -> None:
 
 
 def test_every_field_is_read() -> None:
-    assert Rule.from_record(FULL) == Rule(
+    assert Rule.from_item(FULL) == Rule(
         "person-at-gate",
         "Person at gate",
         (Term("person", 90.0, "label", 2, 0.01),),
@@ -75,7 +75,7 @@ def test_every_field_is_read() -> None:
         severity="critical",
         sources=("front-door", "Hof 2"),
         key_prefixes=("yard/night/",),
-        active_hours=ActiveHours("Europe/Berlin", (Window(("fri", "sat"), 22 * 60, 6 * 60),)),
+        active_hours=ActiveHours("Europe/Berlin", (ActiveWindow(("fri", "sat"), 22 * 60, 6 * 60),)),
         snoozed_until="2026-12-01T08:00:00.000Z",
         cooldown=Cooldown(600, per_source=True),
         bypass_quiet_hours=True,
@@ -86,8 +86,8 @@ def test_every_field_is_read() -> None:
 
 
 def test_a_record_that_is_read_and_written_is_the_same() -> None:
-    assert Rule.from_record(FULL).to_record() == FULL
-    assert Rule.from_record(OLD).to_record() == {
+    assert Rule.from_item(FULL).to_item() == FULL
+    assert Rule.from_item(OLD).to_item() == {
         "RuleId": "r1",
         "Name": "Night watch",
         "Version": 1,
@@ -107,11 +107,11 @@ def test_a_record_that_is_read_and_written_is_the_same() -> None:
     ],
 )
 def test_a_moment_is_stored_in_utc(given: str, stored: str) -> None:
-    assert Rule.from_record({**RECORD, "SnoozedUntil": given}).snoozed_until == stored
+    assert Rule.from_item({**RECORD, "SnoozedUntil": given}).snoozed_until == stored
 
 
 def test_what_is_named_twice_counts_once() -> None:
-    rule = Rule.from_record({**RECORD, "Channels": ["email", "slack", "email"], "Sources": ["a", "a"]})
+    rule = Rule.from_item({**RECORD, "Channels": ["email", "slack", "email"], "Sources": ["a", "a"]})
     assert (rule.channels, rule.sources) == (("email", "slack"), ("a",))
 
 
@@ -139,7 +139,7 @@ REFUSED: list[tuple[Record, str]] = [
     ({"Version": True}, f"Version must be {WHOLE} 1 to 1000000000, not True."),
     ({"Severity": "high"}, "Severity must be one of info, warning, critical, not 'high'."),
     ({"Severity": ["info"]}, "Severity must be one of info, warning, critical, not ['info']."),
-    ({"AnyOf": []}, "AnyOf must be a list with at least one entry, unless AllOf has one."),
+    ({"AnyOf": []}, "AnyOf must be a list with at least one entry, unless AllOf, Sources or KeyPrefixes has one."),
     ({"AnyOf": None}, "AnyOf must be a list, not None."),
     ({"AnyOf": "Car"}, "AnyOf must be a list, not 'Car'."),
     ({"AnyOf": {"Term": "Car"}}, "AnyOf must be a list, not {'Term': 'Car'}."),
@@ -194,7 +194,7 @@ REFUSED: list[tuple[Record, str]] = [
 @pytest.mark.parametrize(("changes", "message"), REFUSED, ids=[message[:70] for _, message in REFUSED])
 def test_what_is_wrong_with_a_rule_is_named_with_what_to_do(changes: Record, message: str) -> None:
     with pytest.raises(InvalidRule) as refused:
-        Rule.from_record({**RECORD, **changes})
+        Rule.from_item({**RECORD, **changes})
     assert str(refused.value).startswith(f"Rule r1: {message}")
     assert str(refused.value).endswith((".", "?"))
 
@@ -209,13 +209,13 @@ def test_an_id_that_is_not_a_slug_is_refused(rule_id: Any) -> None:
     with pytest.raises(
         InvalidRule, match=r"^A rule: RuleId must be 1 to 64 small letters, digits and hyphens, such as .+, not .+"
     ):
-        Rule.from_record({**RECORD, "RuleId": rule_id})
+        Rule.from_item({**RECORD, "RuleId": rule_id})
     assert not SCHEMA.is_valid({**RECORD, "RuleId": rule_id}) or rule_id == "a\n"
 
 
 def test_all_that_is_wrong_is_told_in_a_message_that_stays_short() -> None:
     with pytest.raises(InvalidRule) as raised:
-        Rule.from_record(
+        Rule.from_item(
             {"RuleId": "A b", "Name": 7, "Severity": "loud", "Channels": "x", "AnyOf": [{"Term": "cat", "In": "x"}] * 9}
         )
     assert len(raised.value.problems) == 13
@@ -231,33 +231,33 @@ def test_what_follows_from_another_mistake_is_not_told_beside_it() -> None:
         {"Cooldown": {"Secnds": 3}},
     ):
         with pytest.raises(InvalidRule) as raised:
-            Rule.from_record({**RECORD, **changes})
+            Rule.from_item({**RECORD, **changes})
         assert len(raised.value.problems) == 1
     with pytest.raises(InvalidRule, match=r"^Rule a: 'AnyOff' is not a field of it. Did you mean AnyOf\?$"):
-        Rule.from_record({"RuleId": "a", "Name": "A", "AnyOff": []})
+        Rule.from_item({"RuleId": "a", "Name": "A", "AnyOff": []})
 
 
 @pytest.mark.parametrize("missing", ["RuleId", "Name", "AnyOf"])
 def test_a_missing_field_of_a_rule_is_named(missing: str) -> None:
     record = {name: value for name, value in RECORD.items() if name != missing}
     with pytest.raises(InvalidRule, match=rf"\b{missing}\b.* must be .+\.$"):
-        Rule.from_record(record)
+        Rule.from_item(record)
     assert not SCHEMA.is_valid(record)
 
 
 @pytest.mark.parametrize("record", [None, [], "rule", 7])
 def test_what_is_no_record_is_refused(record: Any) -> None:
     with pytest.raises(InvalidRule, match=r"^A rule must be a mapping of fields to values, not "):
-        Rule.from_record(record)
+        Rule.from_item(record)
 
 
 def test_only_what_the_schema_cannot_see_is_refused_by_the_code_alone() -> None:
     for changes in ({"AnyOf": [{"Term": " -_! "}]}, {"ActiveHours": {**FULL["ActiveHours"], "TimeZone": "Mars/Olympus"}}):
         assert SCHEMA.is_valid({**RECORD, **changes})
         with pytest.raises(InvalidRule):
-            Rule.from_record({**RECORD, **changes})
+            Rule.from_item({**RECORD, **changes})
     with pytest.raises(InvalidRule, match="MinConfidence must be a number from 0 to 100, not nan"):
-        Rule.from_record({**RECORD, "AnyOf": [{"Term": "Car", "MinConfidence": float("nan")}]})
+        Rule.from_item({**RECORD, "AnyOf": [{"Term": "Car", "MinConfidence": float("nan")}]})
 
 
 JUNK = (
@@ -283,12 +283,12 @@ def test_code_and_schema_judge_alike(changes: list[tuple[tuple[Any, ...], Any, b
         elif isinstance(inner, dict):
             inner[path[-1]] = value
     try:
-        read = Rule.from_record(record)
+        read = Rule.from_item(record)
     except InvalidRule:
         assert not SCHEMA.is_valid(record)
     else:
         assert SCHEMA.is_valid(record), next(SCHEMA.iter_errors(record)).message
-        assert Rule.from_record(read.to_record()) == read
+        assert Rule.from_item(read.to_item()) == read
 
 
 # --------------------------------------------------------------------------------------------------------- did you mean

@@ -11,14 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagewatch.errors import InvalidRule
+from imagewatch.rules.fields import Place
 from imagewatch.rules.model import Rule, Term
-from imagewatch.rules.schedule import DAYS, ActiveHours, Window, muted, snoozed
+from imagewatch.rules.schedule import DAYS, ActiveHours, ActiveWindow, is_snoozed, mute_reason
 
 
 def hours(zone: str, *windows: tuple[str, str, str]) -> ActiveHours:
     """("mon tue", "22:00", "06:00") and so on."""
     listed = [{"Days": days.split(), "From": start, "To": end} for days, start, end in windows]
-    return ActiveHours.from_record("Rule r1: ActiveHours", {"TimeZone": zone, "Windows": listed})
+    return ActiveHours.from_item({"TimeZone": zone, "Windows": listed})
 
 
 def at(zone: str, wall: str, fold: int = 0) -> datetime:
@@ -131,18 +132,18 @@ def test_where_midnight_occurs_twice_the_window_that_crosses_it_stays_open() -> 
 
 ZONES = st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Kolkata", "America/Havana", "Australia/Lord_Howe"])
 MINUTES = st.integers(0, 24 * 60 - 1)
-WINDOWS = st.builds(Window, st.sets(st.sampled_from(DAYS), min_size=1).map(tuple), MINUTES, MINUTES)
+WINDOWS = st.builds(ActiveWindow, st.sets(st.sampled_from(DAYS), min_size=1).map(tuple), MINUTES, MINUTES)
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
 
 
 @given(ZONES, st.lists(WINDOWS, min_size=1, max_size=3), MOMENTS)
-def test_windows_add_up(zone: str, windows: list[Window], moment: datetime) -> None:
+def test_windows_add_up(zone: str, windows: list[ActiveWindow], moment: datetime) -> None:
     alone = [ActiveHours(zone, (window,)).contains(moment) for window in windows]
     assert ActiveHours(zone, tuple(windows)).contains(moment) is any(alone)
 
 
 @given(ZONES, WINDOWS, MOMENTS)
-def test_the_time_zone_in_which_a_moment_is_written_does_not_matter(zone: str, window: Window, moment: datetime) -> None:
+def test_the_time_zone_in_which_a_moment_is_written_does_not_matter(zone: str, window: ActiveWindow, moment: datetime) -> None:
     active = ActiveHours(zone, (window,))
     assert active.contains(moment) is active.contains(moment.astimezone(ZoneInfo("Pacific/Apia")))
 
@@ -151,25 +152,26 @@ def test_the_time_zone_in_which_a_moment_is_written_does_not_matter(zone: str, w
 def test_a_window_and_the_rest_of_its_day_cover_each_minute_once(
     zone: str, days: set[str], start: int, end: int, moment: datetime
 ) -> None:
-    whole = ActiveHours(zone, (Window(tuple(days), start, start),))
-    parts = [ActiveHours(zone, (Window(tuple(days), start, end),)), ActiveHours(zone, (_rest(days, start, end),))]
+    whole = ActiveHours(zone, (ActiveWindow(tuple(days), start, start),))
+    parts = [ActiveHours(zone, (ActiveWindow(tuple(days), start, end),)), ActiveHours(zone, (_rest(days, start, end),))]
     if start != end:
         assert sum(part.contains(moment) for part in parts) == whole.contains(moment)
 
 
-def _rest(days: set[str], start: int, end: int) -> Window:
+def _rest(days: set[str], start: int, end: int) -> ActiveWindow:
     """From the end of the window to the same time a day after its start."""
     next_day = end < start
     shifted = tuple(DAYS[(DAYS.index(day) + next_day) % 7] for day in days)
-    return Window(shifted, end, start)
+    return ActiveWindow(shifted, end, start)
 
 
 @given(ZONES, WINDOWS)
-def test_active_hours_survive_being_written_and_read(zone: str, window: Window) -> None:
-    active = ActiveHours(zone, (Window(tuple(sorted(window.days, key=DAYS.index)), window.start, window.end),))
-    assert ActiveHours.from_record("here", active.to_record()) == active
+def test_active_hours_survive_being_written_and_read(zone: str, window: ActiveWindow) -> None:
+    active = ActiveHours(zone, (ActiveWindow(tuple(sorted(window.days, key=DAYS.index)), window.start, window.end),))
+    assert ActiveHours.from_item(active.to_item()) == active
 
 
+HERE = Place(label="here")
 GOOD: dict[str, Any] = {"TimeZone": "Europe/Berlin", "Windows": [{"Days": ["fri"], "From": "22:00", "To": "06:00"}]}
 
 
@@ -207,7 +209,7 @@ TIME = 'must be a time of day in quotes from "00:00" to "23:59", not'
 )
 def test_what_is_wrong_with_active_hours_is_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidRule) as refused:
-        ActiveHours.from_record("here", GOOD | changes)
+        ActiveHours.from_item(GOOD | changes, HERE)
     assert str(refused.value) == message
 
 
@@ -217,7 +219,7 @@ def test_what_is_missing_in_active_hours_is_named(missing: str) -> None:
     if missing not in GOOD:
         record["Windows"] = [{name: value for name, value in GOOD["Windows"][0].items() if name != missing}]
     with pytest.raises(InvalidRule, match=rf"^here.*: {missing} is missing; it must be "):
-        ActiveHours.from_record("here", record)
+        ActiveHours.from_item(record, HERE)
 
 
 RULE = Rule("r1", "Rule", (Term("car"),), snoozed_until="2026-11-20T12:00:00.000Z")
@@ -233,15 +235,15 @@ RULE = Rule("r1", "Rule", (Term("car"),), snoozed_until="2026-11-20T12:00:00.000
     ],
 )
 def test_a_snooze_ends_at_its_moment(now: str, silent: bool) -> None:
-    assert snoozed(RULE, datetime.fromisoformat(now)) is silent
+    assert is_snoozed(RULE, datetime.fromisoformat(now)) is silent
 
 
 def test_a_rule_that_is_not_snoozed_is_awake() -> None:
-    assert not snoozed(Rule("r1", "Rule", (Term("car"),)), datetime(2026, 11, 20, tzinfo=UTC))
+    assert not is_snoozed(Rule("r1", "Rule", (Term("car"),)), datetime(2026, 11, 20, tzinfo=UTC))
 
 
 def test_a_snooze_is_told_before_the_active_hours() -> None:
     one = Rule("r1", "Rule", active_hours=hours("UTC", ("mon", "00:00", "01:00")), snoozed_until=RULE.snoozed_until)
     friday = datetime(2026, 11, 20, 11, tzinfo=UTC)
-    assert muted(one, friday, friday) == "snoozed until 2026-11-20T12:00:00.000Z"
-    assert muted(one, friday, friday + timedelta(hours=1)) == "outside its active hours"
+    assert mute_reason(one, friday, friday) == "snoozed until 2026-11-20T12:00:00.000Z"
+    assert mute_reason(one, friday, friday + timedelta(hours=1)) == "outside its active hours"

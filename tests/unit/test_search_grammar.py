@@ -82,7 +82,7 @@ def test_the_order_stands_anywhere() -> None:
     [
         ("person and", 7, "Nothing follows"),
         ("person or or car", 7, "Nothing follows"),
-        ("or car", 0, "Nothing stands before"),
+        ("or car", 0, "There is nothing before"),
         ("person (car", 7, "never closed"),
         ("person)", 6, "closes nothing"),
         ("person ()", 7, "nothing between"),

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from imagewatch.images.file_formats import MAX_FILE_BYTES
 from uploader.upload.discovery import (
     BROKEN_LINK,
     EMPTY,
     HIDDEN,
     LINKED_FOLDER,
-    MAX_FILE_BYTES,
     NOT_A_FILE,
     NOT_AN_IMAGE,
-    Findings,
-    LeftOut,
+    FoundFiles,
+    UnsentFile,
     find_files,
 )
 
@@ -29,12 +29,15 @@ def write(path: Path, content: bytes = JPEG) -> Path:
     return path
 
 
-def find(*paths: Path, recursive: bool = True, take_all: bool = False) -> Findings:
+def find(*paths: Path, recursive: bool = True, take_all: bool = False) -> FoundFiles:
     return find_files([str(path) for path in paths], recursive=recursive, take_all=take_all)
 
 
-def relatives(findings: Findings) -> list[str]:
-    return [file.relative for file in findings.files]
+def relatives(findings: FoundFiles, top: Path | None = None) -> list[str]:
+    """The paths of the files; below `top` if they are from a folder, whose name each of them must have."""
+    prefix = f"{top.name}/" if top else ""
+    assert all(file.relative.startswith(prefix) for file in findings.files)
+    return [file.relative.removeprefix(prefix) for file in findings.files]
 
 
 def test_takes_a_named_file_whatever_it_is(tmp_path: Path) -> None:
@@ -47,7 +50,7 @@ def test_takes_a_named_file_whatever_it_is(tmp_path: Path) -> None:
 def test_keeps_sub_folders_and_goes_by_name(tmp_path: Path) -> None:
     for name in ("b.jpg", "a/z.jpg", "a/b/c.jpg", "c.jpg", "B.jpg"):
         write(tmp_path / name)
-    assert relatives(find(tmp_path)) == ["B.jpg", "a/b/c.jpg", "a/z.jpg", "b.jpg", "c.jpg"]
+    assert relatives(find(tmp_path), tmp_path) == ["B.jpg", "a/b/c.jpg", "a/z.jpg", "b.jpg", "c.jpg"]
 
 
 def test_keeps_the_order_in_which_paths_were_named(tmp_path: Path) -> None:
@@ -62,7 +65,7 @@ def test_fails_a_named_file_that_has_nothing_to_send(tmp_path: Path, content: by
     path = tmp_path / "a.jpg"
     if content is not None:
         write(path, content)
-    assert find(path).failed == [LeftOut(str(path), reason)]
+    assert find(path).failed == [UnsentFile(str(path), reason)]
 
 
 def test_fails_a_folder_without_recursive_and_says_what_to_add(tmp_path: Path) -> None:
@@ -83,8 +86,8 @@ def test_takes_only_images_below_a_folder_and_names_the_rest(tmp_path: Path) -> 
     write(tmp_path / "really-a-photo.txt")
     write(tmp_path / "not-a-photo.jpg", b"<html>")
     findings = find(tmp_path)
-    assert relatives(findings) == ["really-a-photo.txt"]
-    assert findings.skipped == [LeftOut(str(tmp_path / "not-a-photo.jpg"), NOT_AN_IMAGE)]
+    assert relatives(findings, tmp_path) == ["really-a-photo.txt"]
+    assert findings.skipped == [UnsentFile(str(tmp_path / "not-a-photo.jpg"), NOT_AN_IMAGE)]
 
 
 def test_takes_everything_but_hidden_and_empty_files_with_all(tmp_path: Path) -> None:
@@ -92,7 +95,7 @@ def test_takes_everything_but_hidden_and_empty_files_with_all(tmp_path: Path) ->
     write(tmp_path / "empty.jpg", b"")
     write(tmp_path / ".secret", b"text")
     findings = find(tmp_path, take_all=True)
-    assert relatives(findings) == ["notes.txt"]
+    assert relatives(findings, tmp_path) == ["notes.txt"]
     assert {left.reason for left in findings.skipped} == {EMPTY, HIDDEN}
 
 
@@ -110,14 +113,14 @@ def test_no_loop_of_links_can_trap_it(tmp_path: Path) -> None:
     (tmp_path / "a" / "self").symlink_to(tmp_path / "a" / "self")
     (tmp_path / "linked.jpg").symlink_to(tmp_path / "a" / "photo.jpg")
     findings = find(tmp_path)
-    assert relatives(findings) == ["a/photo.jpg", "linked.jpg"]
+    assert relatives(findings, tmp_path) == ["a/photo.jpg", "linked.jpg"]
     assert [left.reason for left in findings.skipped] == [BROKEN_LINK, LINKED_FOLDER]
 
 
 def test_follows_a_link_to_a_folder_that_was_named_itself(tmp_path: Path) -> None:
     write(tmp_path / "real" / "photo.jpg")
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    assert relatives(find(tmp_path / "link")) == ["photo.jpg"]
+    assert relatives(find(tmp_path / "link")) == ["link/photo.jpg"]
 
 
 def test_never_opens_a_pipe(tmp_path: Path) -> None:
@@ -138,5 +141,5 @@ def test_a_file_it_may_not_read_fails_and_the_others_are_found(tmp_path: Path, m
 
     monkeypatch.setattr(Path, "open", refuse)  # tests often run as root, whom no mode keeps out
     findings = find(tmp_path)
-    assert relatives(findings) == ["open.jpg"]
-    assert findings.failed == [LeftOut(str(tmp_path / "locked.jpg"), "permission denied: this user may not read it")]
+    assert relatives(findings, tmp_path) == ["open.jpg"]
+    assert findings.failed == [UnsentFile(str(tmp_path / "locked.jpg"), "permission denied: this user may not read it")]

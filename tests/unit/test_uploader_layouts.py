@@ -30,7 +30,7 @@ LONG_ID = "a-rule-with-an-id-that-is-as-long-as-an-id-may-be-0123456789-abc"
 
 def stored(rule_id: str, **more: Any) -> Stored:
     record = {"RuleId": rule_id, "Name": "A", "AnyOf": [{"Term": "Golden Retriever"}, {"Term": "Person"}], **more}
-    return Stored(record, Rule.from_record(record))
+    return Stored(record, Rule.from_item(record))
 
 
 def shown(what: RenderableType, width: int, *, terminal: bool = True) -> list[str]:
@@ -61,16 +61,16 @@ def test_a_narrow_terminal_has_each_rule_with_its_id_whole_and_only_what_is_spec
         f"{LONG_ID}  on  critical",
         "  looks for: Golden Retriever or Person",
         "  where: front-door",
-        "  tells: email",
+        "  sends to: email",
         "cat  on  warning",
         "  looks for: Golden Retriever or Person",
-        "  tells: email",
+        "  sends to: email",
     ]
 
 
 def test_rules_that_fit_stay_a_table() -> None:
     title, _, row = shown(rules_table([stored("sample-person-at-the-door", AnyOf=[{"Term": "Person"}])], NOW), 80)
-    assert title.split() == ["Rule", "State", "Severity", "Looks", "for", "Tells"]
+    assert title.split() == ["Rule", "State", "Severity", "Looks", "for", "Sends", "to"]
     assert row.split() == ["sample-person-at-the-door", "on", "warning", "Person", "email"]
 
 

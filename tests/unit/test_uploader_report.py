@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from imagewatch.decimals import from_decimals
 from uploader.terminal import printable
-from uploader.upload.discovery import NOT_AN_IMAGE, LeftOut
+from uploader.upload.discovery import NOT_AN_IMAGE, UnsentFile
 from uploader.upload.follow import REPLACED, Analysis
-from uploader.upload.image_records import plain
 from uploader.upload.plan import PlannedUpload
 from uploader.upload.render import analysis_lines, analysis_table, failure_line, summary_lines
 from uploader.upload.render_findings import label_words, moderation_words, most_specific, rule_words
-from uploader.upload.summary import Results
+from uploader.upload.summary import UploadSummary
 from uploader.upload.transfer import NotUploaded, Uploaded, ascii_metadata
 
 CAT = {"Name": "Cat", "Confidence": 98.7, "Parents": ["Animal", "Pet"]}
@@ -37,8 +37,8 @@ def planned(name: str) -> PlannedUpload:
     return PlannedUpload(Path(name), f"uploads/cam/{name}", 1000, "image/jpeg")
 
 
-def results(*names: str, **more: Any) -> Results:
-    return Results([planned(name) for name in names], [], more.pop("skipped", []), **more)
+def results(*names: str, **more: Any) -> UploadSummary:
+    return UploadSummary([planned(name) for name in names], [], more.pop("skipped", []), **more)
 
 
 def rendered(*analyses: Analysis) -> str:
@@ -88,6 +88,12 @@ def test_names_the_rules_that_matched() -> None:
     assert rule_words(RECORD) == "Cat on camera"
 
 
+@pytest.mark.parametrize("reason", ["outside its active hours", "snoozed until 2027-01-01T00:00:00.000Z"])
+def test_a_muted_rule_does_not_look_like_one_that_alerts(reason: str) -> None:
+    rules = [{"RuleId": "a", "Name": "Night", "Muted": reason}, {"RuleId": "b", "Name": "Day", "Muted": ""}, {"RuleId": "c"}]
+    assert rule_words({"MatchedRules": rules}) == f"Night (muted: {reason}), Day, c"
+
+
 def test_the_table_shows_image_status_labels_moderation_and_rules() -> None:
     text = rendered(Analysis(uploaded("door/a.jpg"), "ANALYZED", record=RECORD))
     row = next(line for line in text.splitlines() if "door/a.jpg" in line)
@@ -112,7 +118,7 @@ def test_tells_once_why_moderation_was_not_checked() -> None:
 
 def test_no_file_name_can_command_the_terminal() -> None:
     assert printable("a\x1b[31mb\u202e.jpg\n") == r"a\x1b[31mb\u202e.jpg\n"
-    assert "\x1b" not in failure_line(LeftOut("\x1b]0;title\x07.jpg", "bad")).plain
+    assert "\x1b" not in failure_line(UnsentFile("\x1b]0;title\x07.jpg", "bad")).plain
 
 
 def test_a_file_name_is_not_read_as_markup() -> None:
@@ -120,7 +126,7 @@ def test_a_file_name_is_not_read_as_markup() -> None:
 
 
 def test_the_summary_counts_and_names_what_was_skipped() -> None:
-    skipped = [LeftOut(f"note{number}.txt", NOT_AN_IMAGE) for number in range(12)]
+    skipped = [UnsentFile(f"note{number}.txt", NOT_AN_IMAGE) for number in range(12)]
     lines = [line.plain for line in summary_lines(results(skipped=skipped), "", 0)]
     assert lines[0] == "Nothing was uploaded: no images were found."
     assert lines[1].startswith("12 files skipped: not images (use --all to send them too): note0.txt, ")
@@ -158,7 +164,7 @@ def test_the_document_keeps_the_order_of_the_plan_and_lists_what_was_never_sent(
 def test_the_exit_code_says_whether_every_image_was_analysed(status: str, ended: bool, code: int) -> None:
     done = results("a.jpg", waited=True)
     done.add(uploaded())
-    done.add_analysis(Analysis(uploaded(), status, ended=ended))
+    done.add_analysis(Analysis(uploaded(), status, finished=ended))
     assert done.exit_code == code
 
 
@@ -168,7 +174,9 @@ def test_an_interruption_has_the_exit_code_of_a_signal() -> None:
 
 def test_numbers_of_dynamodb_become_numbers_of_json() -> None:
     record = {"Size": Decimal("12"), "Labels": [{"Confidence": Decimal("98.73")}], "Tags": {"b", "a"}, "None": None}
-    assert json.dumps(plain(record)) == '{"Size": 12, "Labels": [{"Confidence": 98.73}], "Tags": ["a", "b"], "None": null}'
+    assert (
+        json.dumps(from_decimals(record)) == '{"Size": 12, "Labels": [{"Confidence": 98.73}], "Tags": ["a", "b"], "None": null}'
+    )
 
 
 def test_metadata_is_ascii_and_can_be_read_back() -> None:
@@ -180,3 +188,11 @@ def test_metadata_is_ascii_and_can_be_read_back() -> None:
     assert "\n" not in written
     assert str(make_header(decode_header(written))) == source
     assert ascii_metadata("front-door") == "front-door"
+
+
+@pytest.mark.parametrize(
+    ("labels", "result"), [([], "nothing found"), ([{"Name": "Explicit", "Confidence": 91, "Parents": []}], "Explicit 91 %")]
+)
+def test_a_limited_check_is_never_shown_as_a_full_one(labels: list[dict[str, Any]], result: str) -> None:
+    moderation = {"Status": "CHECKED", "Scope": "explicit content only", "Labels": labels}
+    assert moderation_words({"Moderation": moderation}) == f"{result}; checked for explicit content only"

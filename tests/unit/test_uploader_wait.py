@@ -53,14 +53,14 @@ def test_waits_until_the_analysis_has_ended() -> None:
     world = World({}, {"id-a": record("ANALYZING")}, {"id-a": record("ANALYZED")})
     (analysis,) = world.follow(upload())
     assert analysis.status == "ANALYZED"
-    assert analysis.fine
+    assert analysis.succeeded
     assert len(world.looks) == 3
 
 
 @pytest.mark.parametrize("status", ["REJECTED", "FAILED"])
 def test_gives_the_reason_of_an_image_that_was_not_analysed(status: str) -> None:
     (analysis,) = World({"id-a": record(status, Reason="Too small.")}).follow(upload())
-    assert (analysis.status, analysis.reason, analysis.fine) == (status, "Too small.", False)
+    assert (analysis.status, analysis.reason, analysis.succeeded) == (status, "Too small.", False)
 
 
 def test_does_not_take_an_older_versions_result_for_this_one() -> None:
@@ -73,13 +73,13 @@ def test_does_not_take_an_older_versions_result_for_this_one() -> None:
 def test_a_newer_version_ends_the_waiting() -> None:
     (analysis,) = World({"id-a": record("ANALYZING", "v3")}, current="v3").follow(upload())
     assert analysis.status == REPLACED
-    assert analysis.fine
+    assert analysis.succeeded
 
 
 def test_an_object_that_was_removed_ends_the_waiting() -> None:
     (analysis,) = World({"id-a": record("ANALYZED", "v1")}, current=None).follow(upload())
     assert analysis.status == REMOVED
-    assert not analysis.fine
+    assert not analysis.succeeded
 
 
 def test_names_what_has_not_ended_in_time() -> None:
@@ -87,7 +87,7 @@ def test_names_what_has_not_ended_in_time() -> None:
     world = World({"id-a": record("ANALYZED"), "id-b": record("ANALYZING")})
     first, *late = world.follow(ended, stuck, absent, timeout=20)
     assert first.upload == ended
-    assert {(analysis.upload.key, analysis.status, analysis.fine) for analysis in late} == {
+    assert {(analysis.upload.key, analysis.status, analysis.succeeded) for analysis in late} == {
         (stuck.key, "ANALYZING", False),
         (absent.key, None, False),
     }
@@ -122,7 +122,7 @@ def test_a_large_upload_is_looked_at_in_turns_and_in_full_at_the_end() -> None:
 def test_a_passing_fault_does_not_end_the_waiting() -> None:
     world = World(ConnectTimeoutError(endpoint_url="https://dynamodb.example"), {"id-a": record("ANALYZED")})
     (analysis,) = world.follow(upload())
-    assert analysis.fine
+    assert analysis.succeeded
 
 
 def test_a_table_it_may_not_read_ends_the_waiting_at_once() -> None:
@@ -133,7 +133,7 @@ def test_a_table_it_may_not_read_ends_the_waiting_at_once() -> None:
 
 def test_a_bucket_without_versions_cannot_be_followed() -> None:
     (analysis,) = World({"id-a": record("ANALYZED")}).follow(upload(version=None))
-    assert not analysis.fine
+    assert not analysis.succeeded
     assert "no versions" in analysis.reason
 
 

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagewatch.errors import TooManyMatches
 from imagewatch.images.version import ImageVersion
+from imagewatch.rules.matched_rule import MatchedRule
 from imagewatch.rules.matching import MAX_MATCHES, MAX_VERDICT_BYTES, Watchlist, truncate_to_state_limit
 from imagewatch.rules.model import Cooldown, Rule, Term
-from imagewatch.rules.schedule import ActiveHours, Window
+from imagewatch.rules.schedule import ActiveHours, ActiveWindow
 from imagewatch.text import words_of
 
 Label = dict[str, Any]
@@ -66,7 +66,7 @@ def image(key: str = "uploads/gate/night/a.jpg", uploaded_at: str = "2026-11-20T
 
 
 def evaluate(rules: Iterable[Rule], findings: dict[str, Any], of: ImageVersion | None = None) -> list[dict[str, Any]]:
-    return Watchlist(rules).evaluate(of or image(), findings, NOW)
+    return [one.to_item() for one in Watchlist(rules).evaluate(of or image(), findings, NOW)]
 
 
 def rule(*terms: str | tuple[str, float], enabled: bool = True) -> Rule:
@@ -388,6 +388,15 @@ def test_instances_count_when_they_are_sure_and_large_enough(
     assert [match["Count"] for match in shown] == ([] if counted is None else [counted])
 
 
+@pytest.mark.parametrize(("confidences", "counted"), [((99, 49.9, 5), 1), ((99, 50, 5), 2), ((40, 30), 1)])
+def test_an_instance_that_is_less_likely_than_not_is_not_counted(confidences: tuple[float, ...], counted: int) -> None:
+    shown = found(boxes(*((confidence, 0.1) for confidence in confidences)))
+    [match] = matches(Rule("r1", "Rule", (Term("dog", 80),)), shown)
+    assert match["Count"] == counted
+    two = matches(Rule("r2", "Rule", (Term("dog", 20, min_instances=2),)), shown)
+    assert bool(two) == (counted > 1)
+
+
 def test_the_confidence_of_several_instances_is_that_of_the_last_one_needed() -> None:
     findings = found(boxes((60, 0.4), (99, 0.1), (85, 0.2)))
     [match] = matches(Rule("r1", "Rule", (Term("dog", 50, min_instances=2),)), findings)
@@ -450,27 +459,28 @@ def test_a_match_tells_what_its_alert_needs() -> None:
     assert (plain["Severity"], plain["Channels"], plain["RuleVersion"]) == ("warning", ["email"], 1)
 
 
-def test_a_verdict_is_explained_by_its_rule_as_it_is_now() -> None:
+def test_a_matched_rule_gets_the_definition_of_its_rule() -> None:
     one, other = replace(rule("car"), rule_id="one", version=7), replace(rule("car"), rule_id="other")
     watchlist = Watchlist([one, other])
-    verdicts = watchlist.evaluate(image(), found(label("Car")), NOW)
-    explained = watchlist.explained(verdicts[1:])
-    assert explained == [{**verdicts[1], "Definition": other.to_record()}]
-    assert Rule.from_record(explained[0]["Definition"]) == other
-    assert "Definition" not in verdicts[1]
+    matched = watchlist.evaluate(image(), found(label("Car")), NOW)
+    [defined] = [one.to_item() for one in watchlist.with_definitions(matched[1:])]
+    assert defined == {**matched[1].to_item(), "Definition": other.to_item()}
+    assert Rule.from_item(defined["Definition"]) == other
+    assert "Definition" not in matched[1].to_item()
 
 
-def test_explanations_of_very_many_rules_stay_within_what_a_state_carries() -> None:
+def test_definitions_of_very_many_rules_stay_within_the_state_limit() -> None:
     watchlist = Watchlist(replace(rule("car"), rule_id=f"rule-{number}") for number in range(300))
-    explained = watchlist.explained(watchlist.evaluate(image(), found(label("Car")), NOW))
-    with_definition = ["Definition" in verdict for verdict in explained]
-    assert len(explained) == 300
+    matched = watchlist.with_definitions(watchlist.evaluate(image(), found(label("Car")), NOW))
+    defined = [one.to_item() for one in matched]
+    with_definition = ["Definition" in one for one in defined]
+    assert len(defined) == 300
     assert with_definition == sorted(with_definition, reverse=True)
     assert 0 < sum(with_definition) < 300
-    assert len(json.dumps(explained)) <= MAX_VERDICT_BYTES
+    assert len(json.dumps(defined)) <= MAX_VERDICT_BYTES
 
 
-WEEKEND = ActiveHours("UTC", (Window(("sat", "sun"), 0, 0),))
+WEEKEND = ActiveHours("UTC", (ActiveWindow(("sat", "sun"), 0, 0),))
 
 
 @pytest.mark.parametrize(
@@ -517,7 +527,7 @@ ANY_RULE = st.builds(
     enabled=st.sampled_from([True, True, True, False]),
     sources=st.sampled_from([(), (), ("gate",), ("yard",), ("yard", "gate")]),
     key_prefixes=st.sampled_from([(), (), ("gate/night/",), ("yard/",)]),
-).filter(lambda one: one.any_of or one.all_of)
+).filter(lambda one: one.any_of or one.all_of or one.sources or one.key_prefixes)
 INSTANCES = st.lists(
     st.builds(
         lambda confidence, width: {"Confidence": confidence, "BoundingBox": {"Width": width, "Height": 0.5}},
@@ -559,8 +569,9 @@ def naive(rules: Iterable[Rule], findings: dict[str, Any], of: ImageVersion) -> 
             return one["Confidence"], len(instances) or 1
         if not instances:
             return (one["Confidence"], 1) if term.min_instances == 1 and not term.min_area else None
+        floor = max(term.min_confidence, 50.0)
         areas = [(i["Confidence"], i["BoundingBox"]["Width"] * i["BoundingBox"]["Height"]) for i in instances]
-        sure = sorted((c for c, area in areas if c >= term.min_confidence and area >= term.min_area - 1e-9), reverse=True)
+        sure = sorted((c for c, area in areas if c >= floor and area >= term.min_area - 1e-9), reverse=True)
         needed = max(term.min_instances, 1)
         return (min(one["Confidence"], sure[needed - 1]), len(sure)) if len(sure) >= needed else None
 
@@ -588,7 +599,7 @@ def naive(rules: Iterable[Rule], findings: dict[str, Any], of: ImageVersion) -> 
         fulfilled = all(groups[1:]) and (groups[0] or not one.any_of) and not any(map(hits, one.none_of))
         if one.enabled and (somewhere or here) and fulfilled:
             shown = {number: sighted[number][0]["Name"] for group in groups for number, _, _ in specific(group)}
-            verdict[one.rule_id] = sorted(shown.values())
+            verdict[one.rule_id] = sorted(shown.values()) or ["New image"]
     return verdict
 
 
@@ -651,22 +662,107 @@ def test_a_term_that_everything_matches_names_the_surest_and_counts_the_rest() -
     assert (len(entry["Matches"]), entry["MoreMatches"]) == (MAX_MATCHES, 100 - MAX_MATCHES)
 
 
-def verdict(rules: int) -> list[dict[str, Any]]:
+def matched(rules: int, **changes: Any) -> list[MatchedRule]:
     findings = found(*(label(f"Thing {n}") for n in range(30)))
-    return evaluate([Rule(f"rule-{n}", f"Rule {n}", (Term("thing", 50),)) for n in range(rules)], findings)
+    listed = [Rule(f"rule-{n}", f"Rule {n}", (Term("thing", 50),), **changes) for n in range(rules)]
+    return Watchlist(listed).evaluate(image(), findings, NOW)
 
 
-def test_a_verdict_that_fits_into_a_state_is_left_as_it_is() -> None:
-    assert truncate_to_state_limit(verdict(3)) == verdict(3)
+def size(rules: Iterable[MatchedRule]) -> int:
+    return len(json.dumps([one.to_item() for one in rules]))
 
 
-def test_of_very_many_rules_each_keeps_its_surest_match_and_none_is_lost() -> None:
-    fitted = truncate_to_state_limit(verdict(300))
-    assert len(json.dumps(fitted)) <= MAX_VERDICT_BYTES
-    assert [entry["RuleId"] for entry in fitted] == [entry["RuleId"] for entry in verdict(300)]
-    assert {(len(entry["Matches"]), entry["MoreMatches"]) for entry in fitted} == {(1, 29)}
+def test_matched_rules_that_fit_into_a_state_stay_as_they_are() -> None:
+    assert truncate_to_state_limit(matched(3)) == (matched(3), 0)
 
 
-def test_more_rules_than_a_state_can_carry_are_refused_and_not_cut() -> None:
-    with pytest.raises(TooManyMatches, match="5000 rules match this image"):
-        truncate_to_state_limit(verdict(5000))
+def test_of_very_many_rules_each_keeps_its_match_of_highest_confidence() -> None:
+    fitted, omitted = truncate_to_state_limit(matched(300))
+    assert size(fitted) <= MAX_VERDICT_BYTES
+    assert omitted == 0
+    assert [one.rule_id for one in fitted] == [one.rule_id for one in matched(300)]
+    assert {(len(one.matches), one.more_matches) for one in fitted} == {(1, 29)}
+
+
+def test_of_more_rules_than_a_state_can_carry_those_that_fit_are_kept_and_the_others_are_counted() -> None:
+    fitted, omitted = truncate_to_state_limit(matched(5000))
+    assert MAX_VERDICT_BYTES - 1000 < size(fitted) <= MAX_VERDICT_BYTES
+    assert len(fitted) + omitted == 5000
+    assert [one.rule_id for one in fitted] == [one.rule_id for one in matched(len(fitted))]
+
+
+def test_of_too_many_rules_those_that_may_alert_and_the_more_severe_ones_are_kept() -> None:
+    muted = matched(300, snoozed_until="2026-11-21T00:00:00.000Z")
+    plain = [replace(one, rule_id=f"plain-{at}") for at, one in enumerate(matched(400, severity="info"))]
+    critical = [replace(one, rule_id=f"critical-{at}") for at, one in enumerate(matched(50, severity="critical"))]
+    fitted, omitted = truncate_to_state_limit([*muted, *plain, *critical])
+    ids = [one.rule_id.partition("-")[0] for one in fitted]
+    assert ids == sorted(ids, key=["rule", "plain", "critical"].index)  # in their order
+    assert ids.count("critical") == 50
+    assert "rule" not in ids
+    assert omitted == 750 - len(fitted)
+
+
+# ------------------------------------------------------------------------------------------------- rules without any term
+
+
+def test_a_rule_without_terms_matches_every_image_of_its_source() -> None:
+    one = Rule("new", "New at the gate", sources=("gate",))
+    [entry] = evaluate([one], found())
+    assert entry["Matches"] == [{"Term": "", "Label": "New image", "Kind": "image", "Confidence": 100.0, "Count": 1}]
+    assert evaluate([one], found(label("Car")), image("uploads/yard/a.jpg")) == []
+    by_prefix = replace(one, sources=(), key_prefixes=("gate/night/",))
+    assert evaluate([by_prefix], found())
+    assert evaluate([by_prefix], found(), image("uploads/gate/day/a.jpg")) == []
+
+
+def test_a_rule_without_terms_can_exclude_what_is_found() -> None:
+    one = Rule("new", "Nobody at the gate", none_of=(Term("Dog", 50),), sources=("gate",))
+    assert evaluate([one], found(label("Car")))
+    assert evaluate([one], found(label("Dog"))) == []
+    assert evaluate([one], found(label("Dog", 49)))
+
+
+# --------------------------------------------------------------------------------------------------- instances of low confidence
+
+
+def of_confidence(*confidences: float) -> list[Label]:
+    return [{"Confidence": one, "BoundingBox": {"Width": 0.5, "Height": 0.5}} for one in confidences]
+
+
+@pytest.mark.parametrize(
+    ("confidences", "count"), [((99.8, 5.0, 12.5, 49.9), 1), ((99.8, 50.0), 2), ((5.0,), 1), ((), 1), ((80, 70, 60, 55, 51), 5)]
+)
+def test_instances_of_low_confidence_are_not_counted(confidences: tuple[float, ...], count: int) -> None:
+    person = {**label("Car", 99.8), "Instances": of_confidence(*confidences)}
+    [match] = matches(rule("car"), found(person))
+    assert match["Count"] == count
+
+
+def test_instances_of_low_confidence_do_not_fulfil_a_term() -> None:
+    def counted(term: Term, *confidences: float) -> bool:
+        return bool(evaluate([Rule("r", "R", (term,))], found({**label("Car", 99.8), "Instances": of_confidence(*confidences)})))
+
+    several = Term("car", 0.0, min_instances=2)
+    assert not counted(several, 99.8, 5.0, 12.5, 49.9)
+    assert counted(several, 99.8, 50.0)
+    assert not counted(Term("car", 10.0, min_area=0.1), 49.9)
+    assert counted(Term("car", 10.0, min_area=0.1), 50.0)
+
+
+# ------------------------------------------------------------------------------------------------------------ written and read
+
+
+@given(st.lists(ANY_RULE, min_size=1, max_size=3), ANY_FINDINGS, st.sampled_from(["", "2026-12-01T00:00:00.000Z"]), st.booleans())
+def test_a_matched_rule_that_is_written_and_read_is_the_same(
+    rules: list[Rule], findings: dict[str, Any], snoozed_until: str, is_explained: bool
+) -> None:
+    listed = [
+        replace(one, rule_id=f"r{at}", cooldown=Cooldown(at * 60, at == 1), snoozed_until=snoozed_until)
+        for at, one in enumerate(rules)
+    ]
+    watchlist = Watchlist(listed)
+    found_rules = watchlist.evaluate(image(), findings, NOW)
+    for one in watchlist.with_definitions(found_rules) if is_explained else found_rules:
+        assert MatchedRule.from_item(one.to_item()) == one
+        assert MatchedRule.from_item(json.loads(json.dumps(one.to_item()))) == one

@@ -76,7 +76,19 @@ class Resolver:
                 return all(self._boolean(item) for item in argument)
             case "Fn::Or":
                 return any(self._boolean(item) for item in argument)
+            case "Fn::Contains":
+                values, wanted = (self.resolve(item) for item in argument)
+                return str(wanted) in [str(value) for value in values]
         raise TemplateError(f"the condition function {name} isn't supported")
+
+    def check_rules(self) -> None:
+        """Evaluates the Rules section. Raises TemplateError with the description of the first assertion that fails."""
+        for name, rule in self._template.body.get("Rules", {}).items():
+            if "RuleCondition" in rule and not self._boolean(rule["RuleCondition"]):
+                continue
+            for assertion in rule["Assertions"]:
+                if not self._boolean(assertion["Assert"]):
+                    raise TemplateError(f"rule {name}: {assertion.get('AssertDescription', 'an assertion fails')}")
 
     def _call(self, name: str, argument: Any) -> Any:
         match name:

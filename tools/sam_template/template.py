@@ -63,11 +63,22 @@ class Template:
 
 
 def load_template(path: Path, parameters: dict[str, str]) -> Template:
-    """Expand the SAM template at `path`. Raises TemplateError for an invalid parameter or template."""
+    """Expand the SAM template at `path`. Raises TemplateError for an invalid parameter, a failed rule or an invalid template."""
     source = path.read_text(encoding="utf-8")
     raw: Json = yaml.load(source, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
     values = _parameter_values(raw.get("Parameters", {}), parameters)
-    return Template(source, path.parent, _expand(_with_local_uris(raw), values), values)
+    template = Template(source, path.parent, _expand(_with_local_uris(raw), values), values)
+    _check_rules(template)
+    return template
+
+
+def _check_rules(template: Template) -> None:
+    from tools.sam_template.intrinsics import Resolver
+
+    def no_resource(*names: str) -> None:
+        raise TemplateError(f"a rule refers to {'.'.join(names)}, but rules can refer to parameters only")
+
+    Resolver(template, "us-east-1", no_resource, no_resource).check_rules()
 
 
 def _parameter_values(declared: Json, given: dict[str, str]) -> dict[str, str]:

@@ -1,15 +1,15 @@
-"""The alerts of a deployment: read, marked as wrong, and tried out."""
+"""Reads the alerts of a deployment, marks wrong ones, and tests its channels."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from imagewatch.timestamps import iso_now
 from uploader.aws.dynamodb import fetch, from_item, scan, to_item
 from uploader.aws.errors import AWS_ERRORS, aws_call
 from uploader.aws.session import Aws
@@ -17,20 +17,20 @@ from uploader.aws.stack import find_outputs
 from uploader.errors import CommandError, UsageError
 
 _ALERT_ID = re.compile(r"[0-9a-f]{32}")
-_NO_ALERT = "there is no alert {}. `imagewatch alerts list` shows those that there are."
+_NO_ALERT = "there is no alert {}. `imagewatch alerts list` shows the alerts."
 _SHOWN = "AlertId, RuleId, RuleName, #Status, CreatedAt, Subject, #Source, #Key, Deliveries, NotThis"
 _SHOWN_NAMES = {"#Status": "Status", "#Source": "Source", "#Key": "Key"}
 
 
 class AlertStore:
-    """Reads and marks alerts. Everything raises CommandError with what to do."""
+    """The alerts of a deployment. Every method raises CommandError, with what to do."""
 
     def __init__(self, aws: Aws, stack: str) -> None:
         self._aws, self._stack = aws, stack
         self._table, self._watchlist = find_outputs(aws, stack, "AlertsTableName", "WatchlistTableName")
 
     def newest(self, since: str, limit: int) -> list[dict[str, Any]]:
-        """Alerts created since then (ISO 8601), the newest first. Reads the whole table: alerts have no order across rules."""
+        """The alerts created since then (ISO 8601), newest first. It reads the whole table."""
         with aws_call("read the alerts (dynamodb:Scan)"):
             found = scan(
                 self._aws.dynamodb,
@@ -43,7 +43,7 @@ class AlertStore:
             return sorted(found, key=lambda alert: str(alert["CreatedAt"]), reverse=True)[:limit]
 
     def of_rule(self, rule_id: str, since: str, limit: int | None = None) -> list[dict[str, Any]]:
-        """One rule's alerts created since then, the newest first, as they are recorded."""
+        """The records of one rule's alerts created since then, newest first."""
         keys: list[dict[str, str]] = []
         with aws_call("read the rule's alerts (dynamodb:Query on the index ByRule)"):
             pages = self._aws.dynamodb.get_paginator("query").paginate(
@@ -61,7 +61,7 @@ class AlertStore:
         return sorted(found, key=lambda alert: str(alert["CreatedAt"]), reverse=True)
 
     def count_of_rule(self, rule_id: str) -> int:
-        """How many alerts a rule has had, ever."""
+        """The number of all alerts that a rule has had."""
         with aws_call("count the rule's alerts (dynamodb:Query on the index ByRule)"):
             pages = self._aws.dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
@@ -73,8 +73,8 @@ class AlertStore:
             return sum(page["Count"] for page in pages)
 
     def one(self, alert_id: str) -> dict[str, Any]:
-        """An alert's record."""
-        _refuse_no_id(alert_id)
+        """The record of an alert."""
+        _check_id(alert_id)
         with aws_call("read the alert (dynamodb:GetItem)"):
             answer = self._aws.dynamodb.get_item(TableName=self._table, Key={"AlertId": {"S": alert_id}})
         if "Item" not in answer:
@@ -82,36 +82,36 @@ class AlertStore:
         return from_item(answer["Item"])
 
     def rule(self, rule_id: str) -> dict[str, Any] | None:
-        """The rule as it is now, or None when it was deleted."""
+        """The record of a rule; None when there is no such rule."""
         with aws_call("read the rule (dynamodb:GetItem)"):
             answer = self._aws.dynamodb.get_item(TableName=self._watchlist, Key={"RuleId": {"S": rule_id}})
         return from_item(answer["Item"]) if "Item" in answer else None
 
     def mark(self, alert_id: str, note: str | None) -> dict[str, Any]:
-        """Marks an alert as wrong; returns its record."""
-        mark = {"At": _now(), "By": self._who(), **({"Note": note} if note else {})}
+        """Marks an alert as wrong. Returns its record."""
+        mark = {"At": iso_now(), "By": self._who(), **({"Note": note} if note else {})}
         return self._change(alert_id, "SET NotThis = :mark", to_item({":mark": mark}))
 
     def unmark(self, alert_id: str) -> dict[str, Any]:
-        """Takes the mark back; returns the alert's record."""
+        """Removes the mark. Returns the alert's record."""
         return self._change(alert_id, "REMOVE NotThis", {})
 
     def test(self, channel_ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Has a test sent through each of these channels, with the permissions that alerts are sent with.
+        """Sends a test through each of these channels, from the function that checks channels.
 
-        Gives {ChannelId, Kind, Outcome: SENT | FAILED, Id | Reason} for each.
+        Returns {ChannelId, Kind, Outcome: SENT | FAILED, Id | Reason} for each.
         """
         (function,) = find_outputs(self._aws, self._stack, "CheckChannelsFunctionName")
         with aws_call(f"send a test (lambda:InvokeFunction on {function})"):
             answer = self._aws.functions.invoke(FunctionName=function, Payload=json.dumps({"Test": list(channel_ids)}).encode())
             payload = json.loads(answer["Payload"].read())
         if answer.get("FunctionError"):
-            raise CommandError(f"the function {function} failed: {payload.get('errorMessage', payload)}. Its log says more.")
+            raise CommandError(f"the function {function} failed: {payload.get('errorMessage', payload)}. See its log.")
         found: list[dict[str, Any]] = payload["Channels"]
         return found
 
     def _change(self, alert_id: str, update: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        _refuse_no_id(alert_id)
+        _check_id(alert_id)
         try:
             with aws_call("mark the alert (dynamodb:UpdateItem)"):
                 answer = self._aws.dynamodb.update_item(
@@ -129,17 +129,13 @@ class AlertStore:
         return from_item(answer["Attributes"])
 
     def _who(self) -> str:
-        """Who is asking, as AWS knows them: the end of the ARN."""
+        """The name of the AWS identity: the end of its ARN."""
         try:
             return str(self._aws.sts.get_caller_identity()["Arn"]).rpartition(":")[2]
-        except AWS_ERRORS:  # a mark is worth more than its author's name
+        except AWS_ERRORS:  # the mark matters more than its author
             return "unknown"
 
 
-def _refuse_no_id(alert_id: str) -> None:
+def _check_id(alert_id: str) -> None:
     if not _ALERT_ID.fullmatch(alert_id):
-        raise UsageError(f"{alert_id!r} is no alert's id: it has 32 digits of 0-9 and a-f. `imagewatch alerts list` shows them.")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        raise UsageError(f"{alert_id!r} is not an alert's id (32 digits of 0-9 and a-f). `imagewatch alerts list` shows the ids.")

@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from imagewatch.alerts.alert import percent, what
+from imagewatch.alerts.alert_text import percent, render_match
 from uploader.rules.files import document
 from uploader.rules.precision import FEW, Precision, Proposal
 from uploader.rules.yaml_document import dump
@@ -64,7 +64,7 @@ def alert_lines(alert: Mapping[str, Any]) -> Iterator[Text]:
     subject = printable(str(alert.get("Subject") or alert.get("RuleName", "")))
     yield Text.assemble((subject, "bold"), " (", (status.lower(), _STYLES.get(status, "")), ")")
     facts = {
-        "Found": ", ".join(f"{what(match)} {percent(match['Confidence'])}" for match in rule.get("Matches", [])),
+        "Found": ", ".join(f"{render_match(match)} {percent(match['Confidence'])}" for match in rule.get("Matches", [])),
         "Image": alert.get("Key", ""),
         "TermMatch at": alert.get("Link", ""),
         "When": minute(str(alert["CreatedAt"])),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
@@ -46,7 +47,7 @@ class Deployment:
         """The options that name this deployment, each with a space before it, for a command that a message suggests."""
         stack = self.stack if self.stack != DEFAULT_STACK else None
         given = {"--stack": stack, "--endpoint-url": self.endpoint_url, "--region": self.region, "--profile": self.profile}
-        return "".join(f" {option} {value}" for option, value in given.items() if value)
+        return "".join(f" {option} {shlex.quote(value)}" for option, value in given.items() if value)
 
     def aws(self, connections: int = _CONNECTIONS) -> Aws:
         """The clients for this deployment, with at most this many connections each."""

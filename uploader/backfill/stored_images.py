@@ -1,7 +1,7 @@
-"""What was found in images, read in bulk: the whole table in parallel, without a call to Rekognition.
+"""Reads the stored findings of all images: the whole images table, with parallel scans.
 
-boto3 takes 4 ms to make values of a record of 17 KB, which is minutes for a large table. An answer whose form is known needs none
-of its care: read as the JSON that it is, with the garbage collector at rest, it takes a sixth of that.
+boto3 takes 4 ms to parse a record of 17 KB, which is minutes for a large table. To read the responses as JSON, with the garbage
+collector idle, takes a sixth of that.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from uploader.aws.session import Aws
 from uploader.aws.stack import find_outputs
 from uploader.errors import CommandError
 
-SEGMENTS = 4  # read at the same time: there is always a page at hand while the next ones are under way
+SEGMENTS = 4  # scanned in parallel, so that a page is ready while the next ones are being read
 _FIELDS = ("Bucket", "Key", "VersionId", "UploadedAt", "Labels", "Moderation", "Text")
 _READ_UNIT = 8192  # bytes for half a unit of 4 KB, twice: reads are eventually consistent
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much the table holds, as DynamoDB says it: up to six hours old."""
+    """The size of the table according to DynamoDB, which updates it every six hours."""
 
     images: int
     bytes: int
@@ -41,14 +41,14 @@ class Size:
 
 @dataclass(frozen=True)
 class Page:
-    """Records that are analysed images of the time asked for; `examined` counts all that were read for it."""
+    """Records of analysed images in the time range. `examined` is the number of records that were read for it."""
 
     records: list[dict[str, Any]]
     examined: int
 
 
 class StoredImages:
-    """The ImagesTable of a stack. Everything raises CommandError with what to do."""
+    """The images table of a stack. Every method raises CommandError, with what to do."""
 
     def __init__(self, aws: Aws, stack: str) -> None:
         self._aws = aws
@@ -60,7 +60,7 @@ class StoredImages:
         return Size(int(table.get("ItemCount", 0)), int(table.get("TableSizeBytes", 0)))
 
     def pages(self, since: str, until: str) -> Iterator[Page]:
-        """All analysed images with since <= UploadedAt < until, in no order, a page at a time."""
+        """All analysed images with since <= UploadedAt < until, page by page, in no particular order."""
         pages: queue.Queue[Page | Exception | None] = queue.Queue(maxsize=2 * SEGMENTS)
         ended = threading.Event()
         client = self._aws.new_dynamodb()
@@ -70,14 +70,14 @@ class StoredImages:
             threading.Thread(target=_read_segment, args=(*arguments, number), daemon=True, name=f"segment-{number}")
             for number in range(SEGMENTS)
         ]
-        with _garbage_at_rest():
+        with _idle_garbage_collector():
             for thread in threads:
                 thread.start()
             try:
-                yield from _until_all_ended(pages)
+                yield from _pages_of_all(pages)
             finally:
                 ended.set()
-                _let_go(threads, pages)
+                _let_threads_end(threads, pages)
 
     def _arguments(self, since: str, until: str) -> dict[str, Any]:
         names = {f"#{name}": name for name in (*_FIELDS, "Status")}
@@ -92,7 +92,7 @@ class StoredImages:
 
 
 def image_of(record: Mapping[str, Any]) -> ImageVersion:
-    """As much of an image's version as a rule looks at, and a link needs."""
+    """The image version of a record, with the fields that rules and links need."""
     return ImageVersion(record["Bucket"], record["Key"], record.get("VersionId", ""), "", "", 0, record["UploadedAt"])
 
 
@@ -108,13 +108,13 @@ def _read_segment(
             if "LastEvaluatedKey" not in answer:
                 break
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
-    except Exception as error:  # noqa: BLE001 - it is raised where the pages are taken
+    except Exception as error:  # noqa: BLE001 - it is raised again in the thread that takes the pages
         pages.put(error)
     finally:
         pages.put(None)
 
 
-def _until_all_ended(pages: queue.Queue[Page | Exception | None]) -> Iterator[Page]:
+def _pages_of_all(pages: queue.Queue[Page | Exception | None]) -> Iterator[Page]:
     reading = SEGMENTS
     while reading:
         page = pages.get()
@@ -128,8 +128,8 @@ def _until_all_ended(pages: queue.Queue[Page | Exception | None]) -> Iterator[Pa
             raise page
 
 
-def _let_go(threads: Sequence[threading.Thread], pages: queue.Queue[Any]) -> None:
-    """Lets threads end that wait for room in the queue. One that waits for an answer isn't waited for: it may take a minute."""
+def _let_threads_end(threads: Sequence[threading.Thread], pages: queue.Queue[Any]) -> None:
+    """Lets threads end that wait for space in the queue. It doesn't wait for threads that wait for a response."""
     deadline = time.monotonic() + 1
     while any(thread.is_alive() for thread in threads) and time.monotonic() < deadline:
         while not pages.empty():
@@ -138,14 +138,14 @@ def _let_go(threads: Sequence[threading.Thread], pages: queue.Queue[Any]) -> Non
 
 
 def _read_as_json(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    """botocore's event before it parses an answer: gives it the answer read, and nothing left to parse."""
+    """Handles botocore's event before it parses a response: parses it as JSON and leaves nothing to parse."""
     if response_dict["status_code"] == 200:
         customized_response_dict.update(json.loads(response_dict["body"]))
         response_dict["body"] = b"{}"
 
 
 def _plain(value: Mapping[str, Any]) -> Any:
-    """A value in DynamoDB's JSON as a plain one."""
+    """A value in DynamoDB's JSON as a plain value."""
     ((kind, inner),) = value.items()
     if kind == "N":
         return float(inner)
@@ -157,8 +157,8 @@ def _plain(value: Mapping[str, Any]) -> Any:
 
 
 @contextmanager
-def _garbage_at_rest() -> Iterator[None]:
-    """Records are many small objects without cycles, which the collector would visit over and over."""
+def _idle_garbage_collector() -> Iterator[None]:
+    """Makes the garbage collector idle: records are many small objects without cycles."""
     was = gc.get_threshold()
     gc.set_threshold(1_000_000, *was[1:])
     try:

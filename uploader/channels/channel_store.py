@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from imagewatch.alerts.channel_health import UNCHECKED
+from imagewatch.alerts.channel import UNCHECKED
+from imagewatch.timestamps import iso_now
 from uploader.aws.dynamodb import scan, to_item
 from uploader.aws.errors import aws_call
 from uploader.aws.session import Aws, is_loopback
@@ -56,7 +56,7 @@ class ChannelStore:
             "SecretParameter": parameter,
             "Status": UNCHECKED,
             "StatusReason": "Not checked yet",
-            "UpdatedAt": _now(),
+            "UpdatedAt": iso_now(),
             **({"Url": url} if url else {}),
         }
         with aws_call("write the channel (dynamodb:UpdateItem)"):
@@ -65,7 +65,7 @@ class ChannelStore:
 
     def switch(self, channel_id: str, *, on: bool) -> None:
         """Uses the channel again, or leaves it alone. Switching it on also forgets that its address was gone."""
-        changed: dict[str, Any] = {"Enabled": on, "UpdatedAt": _now()}
+        changed: dict[str, Any] = {"Enabled": on, "UpdatedAt": iso_now()}
         if on:
             changed |= {"Status": UNCHECKED, "StatusReason": "Not checked since it was switched on"}
         condition = "" if channel_id == EMAIL else "attribute_exists(Kind)"
@@ -128,7 +128,7 @@ def refuse_url(url: str, what: str) -> None:
     if not host or url != url.strip() or parts.username is not None:
         raise UsageError(f"{what} is not an address like https://example.com/path.")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(url)):
-        raise UsageError(f"{what} must begin with https://: anybody on the way could read what is sent.")
+        raise UsageError(f"{what} must begin with https://: others on the network could read the messages.")
 
 
 class _must_exist:  # noqa: N801 - reads as a clause of the with statement
@@ -145,7 +145,3 @@ class _must_exist:  # noqa: N801 - reads as a clause of the with statement
             raise CommandError(
                 f"there is no channel {self._channel_id}. `imagewatch channels list` shows those that there are."
             ) from error
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -10,12 +10,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from imagewatch.alerts.channel_health import UNCHECKED
+from imagewatch.alerts.channel import UNCHECKED
 from uploader.channels.channel_store import EMAIL
 from uploader.channels.subscriptions import CONFIRMED, UNCONFIRMED, Subscription
 from uploader.terminal import printable
 
-_STYLES = {"ok": "green", "unchecked": "yellow", "off": "dim", "pending": "yellow", "failing": "red", "disabled": "red"}
+_STYLES = {"ok": "green", "unchecked": "yellow", "off": "dim", "unconfirmed": "yellow", "failing": "red", "disabled": "red"}
 _UNSUBSCRIBING = {True: "takes AWS credentials", False: "possible for everyone with an e-mail", None: ""}
 
 
@@ -77,7 +77,7 @@ def _email_state(alerts: Sequence[Subscription]) -> tuple[str, str]:
     confirmed = sum(entry.state == CONFIRMED for entry in alerts)
     if not alerts:
         return "failing", "no address is subscribed"
-    return "ok" if confirmed else "pending", f"{confirmed} of {len(alerts)} addresses confirmed"
+    return "ok" if confirmed else "unconfirmed", f"{confirmed} of {len(alerts)} addresses confirmed"
 
 
 def _table(*titles: str) -> Table:

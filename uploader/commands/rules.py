@@ -1,4 +1,4 @@
-"""`imagewatch rules`: the watchlist. The actions that write, import and backfill rules are in modules of their own."""
+"""`imagewatch rules`: the watchlist. Other modules have the actions that write, import and backfill rules."""
 
 from __future__ import annotations
 
@@ -112,4 +112,4 @@ def _by_status(alerts: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 def _plain(stored: Stored) -> dict[str, Any]:
     """The record for --json: with its defaults, or, when it is invalid, as it is stored and with its problem."""
-    return stored.rule.to_record() if stored.rule else {**stored.record, "Problem": stored.problem}
+    return stored.rule.to_item() if stored.rule else {**stored.record, "Problem": stored.problem}

@@ -10,11 +10,11 @@ from typing import Any
 import click
 from rich.text import Text
 
-from imagewatch.alerts.cooldown import in_words
+from imagewatch.alerts.cooldown import render_duration
 from imagewatch.images.links import image_url
 from imagewatch.images.version import ImageVersion
 from imagewatch.rules.model import Rule
-from imagewatch.rules.schedule import snoozed
+from imagewatch.rules.schedule import is_snoozed
 from imagewatch.timestamps import iso_utc
 from uploader.aws.session import Aws, Deployment
 from uploader.aws.stack import find_parameter
@@ -247,14 +247,16 @@ def _report(session: _Session, state: RunState, *, stopped: bool = False) -> int
 
 
 def _forecast(rule: Rule, seen: Preview, start: _Start) -> list[str]:
-    lines = [f"It will match {len(seen.hits):,} of {seen.images:,} images."]
+    lines = [f"It will match {len(seen.matches):,} of {seen.images:,} images."]
     if not start.alert:
         return lines
-    if snoozed(rule, now()):
+    if is_snoozed(rule, now()):
         return [*lines, f"It is snoozed until {minute(rule.snoozed_until)}, so it sends no message."]
     most, few, channels = messages_at_most(seen), messages_at_once(seen), len(rule.channels)
     each = f" on each of its {channels} channels" if channels > 1 else ""
-    short = f" ({few:,} if it lasts no longer than the cooldown of {in_words(rule.cooldown.seconds)})" if few < most else ""
+    short = (
+        f" ({few:,} if it lasts no longer than the cooldown of {render_duration(rule.cooldown.seconds)})" if few < most else ""
+    )
     counted = "; matches that a cooldown suppresses are counted in a later message or a digest" if rule.cooldown.seconds else ""
     rest = "matches that had an alert before get no other, and alerts beyond a channel's rate are sent in digests"
     return [*lines, f"That is at most {most:,} {'message' if most == 1 else 'messages'}{each}{short}: {rest}{counted}."]
@@ -262,10 +264,10 @@ def _forecast(rule: Rule, seen: Preview, start: _Start) -> list[str]:
 
 def _report_forecast(session: _Session, rule: Rule, seen: Preview, start: _Start) -> int:
     if session.as_json:
-        alerts = start.alert and not snoozed(rule, now())
+        alerts = start.alert and not is_snoozed(rule, now())
         most, few = (messages_at_most(seen), messages_at_once(seen)) if alerts else (0, 0)
         messages = {"messages_at_most": most, "messages_within_cooldown": few}
-        counts = {"images": seen.images, "matched": len(seen.hits)}
+        counts = {"images": seen.images, "matched": len(seen.matches)}
         session.terminal.print_json({"dry_run": True, "rule": rule.rule_id, **counts, **messages})
     session.terminal.print("Nothing was started (--dry-run).")
     return 0
@@ -291,7 +293,7 @@ def _wanted(session: _Session, rule: str) -> tuple[list[Rule], dict[str, Rule]]:
 
 def _notes(rule: Rule) -> list[str]:
     notes = [] if rule.enabled else ["It is disabled now; this is what it would do."]
-    return [*notes, _SNOOZED.format(minute(rule.snoozed_until))] if snoozed(rule, now()) else notes
+    return [*notes, _SNOOZED.format(minute(rule.snoozed_until))] if is_snoozed(rule, now()) else notes
 
 
 def _link(aws: Aws, stack: str) -> Link:

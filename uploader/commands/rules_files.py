@@ -58,7 +58,7 @@ def export(*, rules: tuple[str, ...], as_json: bool, deployment: Deployment) -> 
     damaged = [stored.problem for stored in found if stored.rule is None]
     valid = [stored.rule for stored in found if stored.rule]
     if as_json:
-        Terminal(quiet=True).print_json({"rules": [document(rule.to_record()) for rule in valid]})
+        Terminal(quiet=True).print_json({"rules": [document(rule.to_item()) for rule in valid]})
     else:
         sys.stdout.write(to_yaml(valid) or "[]\n")
     if damaged:

@@ -114,7 +114,7 @@ def edit(
 
 
 def _in_editor(session: RuleSession, before: Stored) -> int:
-    record = before.rule.to_record() if before.rule else dict(before.record)
+    record = before.rule.to_item() if before.rule else dict(before.record)
     head = _HEAD.format(rule_id=before.rule_id, version=before.version)
     if before.problem:
         head += f"# It is ignored as it is: {printable(before.problem)}\n"

@@ -1,4 +1,4 @@
-"""What writing rules would change, field by field: for --dry-run, and for people who want to know what they have done."""
+"""Compares rules with the stored ones, field by field: for --dry-run and for the report of a write."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from imagewatch.rules.model import Rule
-from uploader.rules.files import Written, document
+from uploader.rules.files import ParsedRule, document
 from uploader.rules.rule_store import Stored
-from uploader.rules.yaml_document import flow
+from uploader.rules.yaml_document import dump_inline
 
 NEW, CHANGED, UNCHANGED, DELETED = "new", "changed", "unchanged", "deleted"
 
 
 @dataclass(frozen=True)
 class FieldChange:
-    """One field before and after; None where it isn't there, which means its default."""
+    """One field before and after; None where it is left out and so has its default."""
 
     name: str
     before: Any
@@ -25,7 +25,7 @@ class FieldChange:
 
 @dataclass(frozen=True)
 class Change:
-    """What becomes of one rule; `rule` is None when it is deleted, `before` when it is new."""
+    """The change of one rule; `rule` is None when it is deleted, `before` when it is new."""
 
     rule_id: str
     rule: Rule | None
@@ -48,29 +48,29 @@ def change(rule: Rule, before: Stored | None) -> Change:
     return Change(rule.rule_id, rule, before, fields)
 
 
-def plan(written: Iterable[Written], there: Mapping[str, Stored], *, prune: bool) -> list[Change]:
-    """What an import of these rules does to those that are there.
+def plan(written: Iterable[ParsedRule], stored: Mapping[str, Stored], *, prune: bool) -> list[Change]:
+    """What an import of these rules changes.
 
-    A snooze that the file doesn't speak of stays: somebody asked for silence, and a file from last week doesn't know of it.
+    A snooze that the file doesn't mention stays: a file from last week doesn't know about it.
     """
     changes = []
     for one in written:
-        before, rule = there.get(one.rule.rule_id), one.rule
+        before, rule = stored.get(one.rule.rule_id), one.rule
         if before and before.rule and "SnoozedUntil" not in one.fields:
             rule = replace(rule, snoozed_until=before.rule.snoozed_until)
         changes.append(change(rule, before))
     named = {one.rule_id for one in changes}
-    gone = [Change(rule_id, None, stored) for rule_id, stored in there.items() if prune and rule_id not in named]
-    return [*changes, *gone]
+    deleted = [Change(rule_id, None, before) for rule_id, before in stored.items() if prune and rule_id not in named]
+    return [*changes, *deleted]
 
 
 def field_lines(changed: FieldChange) -> list[str]:
-    """A change of one field as people read it; of lists, what went and what came."""
+    """The change of one field as text; of lists, the removed and the added entries."""
     if isinstance(changed.before, list) and isinstance(changed.after, list):
-        went = [f"- {flow(entry)}" for entry in changed.before if entry not in changed.after]
-        came = [f"+ {flow(entry)}" for entry in changed.after if entry not in changed.before]
-        return [f"{changed.name}: {line}" for line in [*went, *came] or ["in another order"]]
-    return [f"{changed.name}: {_said(changed.before)} -> {_said(changed.after)}"]
+        removed = [f"- {dump_inline(entry)}" for entry in changed.before if entry not in changed.after]
+        added = [f"+ {dump_inline(entry)}" for entry in changed.after if entry not in changed.before]
+        return [f"{changed.name}: {line}" for line in [*removed, *added] or ["in another order"]]
+    return [f"{changed.name}: {_shown(changed.before)} -> {_shown(changed.after)}"]
 
 
 def change_document(one: Change) -> dict[str, Any]:
@@ -83,13 +83,13 @@ def change_document(one: Change) -> dict[str, Any]:
 
 
 def _document(stored: Stored) -> dict[str, Any]:
-    # A valid record is compared in the form it would be written in: what it leaves out is no change.
+    # A valid item is compared in the form in which it would be written, so that a field with its default is no change.
     return _written(stored.rule) if stored.rule else document(stored.record)
 
 
 def _written(rule: Rule) -> dict[str, Any]:
-    return {**document(rule.to_record()), "Enabled": rule.enabled}
+    return {**document(rule.to_item()), "Enabled": rule.enabled}
 
 
-def _said(value: Any) -> str:
-    return "(not set)" if value is None else flow(value)
+def _shown(value: Any) -> str:
+    return "(not set)" if value is None else dump_inline(value)

@@ -1,4 +1,4 @@
-"""A rule in the editor of whoever is at the terminal. What they typed is never lost, whatever is wrong with it."""
+"""Edits a rule in the user's editor. The text is never lost, even if it is invalid."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Draft:
-    """A text in a file of its own, until it is written or thrown away."""
+    """A text in a temporary file, until it is written or discarded."""
 
     path: Path
     original: str
@@ -30,10 +30,10 @@ class Draft:
         return cls(path, text)
 
     def edited(self, read: Callable[[str], T], again: Callable[[str], bool]) -> T | None:
-        """What `read` makes of the text once it is right; None when it was left as it was.
+        """What `read` returns for the edited text; None when the user left it unchanged.
 
-        `again` is asked, with what is wrong, whether to go back to the editor; if not, the error ends the command and says where
-        the text is.
+        When `read` raises, `again` gets the problems and returns whether to open the editor again. If not, this raises a
+        CommandError that says where the text is.
         """
         while True:
             _open(self.path)
@@ -49,8 +49,8 @@ class Draft:
 
     @property
     def kept(self) -> str:
-        """Where the text is, for messages."""
-        return f"Your text is kept in {self.path}; `imagewatch rules edit RULE --file {self.path}` takes it."
+        """Where the text is, as a sentence for messages."""
+        return f"Your text is kept in {self.path}; `imagewatch rules edit RULE --file {self.path}` uses it."
 
     def discard(self) -> None:
         shutil.rmtree(self.path.parent, ignore_errors=True)  # with what the editor has left there

@@ -49,10 +49,10 @@ class RuleFlags:
 
 
 def term_in(text: str) -> dict[str, Any]:
-    """ "Person:90" or "moderation=Weapons:90" as a term. What precedes the first = is a place only if it is one.
+    """ "Person:90" or "moderation=Weapons:90" as a term. The text before the first = is a place only if it is a known one.
 
-    What follows the last colon is a confidence if it is a number, a mistake if it begins like one ("9O"), and else a part of the
-    term.
+    The text after the last colon is a confidence if it is a number, an error if it begins like one ("9O"), and otherwise part of
+    the term. Raises ValueError.
     """
     place, equals, rest = text.partition("=")
     term, within = (rest, {"In": place}) if equals and place in PLACES else (text, {})
@@ -80,7 +80,7 @@ def confidence_in(text: str) -> tuple[str, float]:
 
 
 def window_in(text: str) -> dict[str, Any] | None:
-    """ "mon-fri 22:00-06:00" as a window of active hours; without days it is every day's. None is "always"."""
+    """ "mon-fri 22:00-06:00" as a window of active hours; without days, of every day. None is "always". Raises ValueError."""
     if text == _ALWAYS:
         return None
     found = _WINDOW.fullmatch(" ".join(text.lower().split()))
@@ -92,7 +92,7 @@ def window_in(text: str) -> dict[str, Any] | None:
 
 
 def _days(text: str | None) -> list[str] | None:
-    """ "mon-wed,sat" day by day; None when that isn't what it is."""
+    """ "mon-wed,sat" day by day; None for anything else."""
     if text is None:
         return list(DAYS)
     named: set[str] = set()
@@ -115,7 +115,7 @@ def rule_from(name: str, rule_id: str | None, flags: RuleFlags) -> Rule:
 
 def changed_by(flags: RuleFlags, rule: Rule) -> Rule:
     """The rule with what the flags of `edit` say. Raises UsageError."""
-    record = _with_flags(rule.to_record(), flags)
+    record = _with_flags(rule.to_item(), flags)
     if flags.name is not None:
         record["Name"] = flags.name
     for text, confidence in flags.min_confidence or ():
@@ -145,26 +145,26 @@ def _active_hours(before: Mapping[str, Any], flags: RuleFlags) -> dict[str, Any]
     windows = before.get("Windows") if flags.active is None else flags.active
     if windows and None in windows:
         if len(windows) > 1 or flags.time_zone is not None:
-            raise UsageError(f"--active {_ALWAYS} stands alone: the rule then has no active hours.")
+            raise UsageError(f"--active {_ALWAYS} can't be combined with other windows or a time zone.")
         return None
     zone = before.get("TimeZone") if flags.time_zone is None else flags.time_zone
     if not zone:
-        raise UsageError("--active is meant by somebody's clock, so it needs --time-zone, such as Europe/Berlin.")
+        raise UsageError("--active needs the time zone of its times: --time-zone, such as Europe/Berlin.")
     if not windows:
-        raise UsageError("--time-zone says whose clock active hours mean, so it needs --active.")
+        raise UsageError("--time-zone is the time zone of active hours, so it needs --active.")
     return {"TimeZone": zone, "Windows": windows}
 
 
 def _cooldown(before: Mapping[str, Any], flags: RuleFlags) -> dict[str, Any]:
     seconds = before.get("Seconds", 0) if flags.cooldown is None else flags.cooldown
     if not seconds and flags.per_source:
-        raise UsageError("--per-source says how a cooldown is kept, so it needs --cooldown.")
+        raise UsageError("--per-source separates a cooldown by source, so it needs --cooldown.")
     per_source = before.get("PerSource", False) if flags.per_source is None else flags.per_source
     return {"Seconds": seconds, "PerSource": per_source}
 
 
 def _checked(record: Mapping[str, Any]) -> Rule:
     try:
-        return Rule.from_record(record)
+        return Rule.from_item(record)
     except InvalidRule as error:
-        raise UsageError.of_several(error.problems, f"{len(error.problems)} mistakes; nothing was done.") from error
+        raise UsageError.of_several([*map(str, error.problems)], f"{len(error.problems)} mistakes; nothing was done.") from error

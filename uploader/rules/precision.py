@@ -1,6 +1,6 @@
 """How often a rule is right, and which thresholds would have kept every right alert while sparing wrong ones.
 
-An alert counts as right until somebody marks it ("not this"). Suppressed alerts reached nobody and don't count. The proposal is
+An alert counts as right until a user marks it ("not this"). Suppressed alerts were not sent and don't count. The proposal is
 careful: for each term it is the lowest confidence among the right alerts, so that every one of them keeps every match it had.
 """
 
@@ -20,7 +20,7 @@ _STEP = Decimal("0.1")
 
 @dataclass(frozen=True)
 class Judged:
-    """One alert that people have seen: the surest confidence for each of its terms, and whether it was right."""
+    """One alert that people have seen: the highest confidence for each of its terms, and whether it was right."""
 
     confidences: Mapping[str, float]
     """Term (casefolded) -> confidence, 0-100."""
@@ -64,11 +64,11 @@ def judged(alerts: Iterable[Mapping[str, Any]]) -> list[Judged]:
     for alert in alerts:
         matches = alert.get("Rule", {}).get("Matches", [])
         if alert.get("Status") in SEEN and matches:
-            surest: dict[str, float] = {}
+            highest: dict[str, float] = {}
             for match in matches:
                 term = str(match["Term"]).casefold()
-                surest[term] = max(surest.get(term, 0.0), float(match["Confidence"]))
-            found.append(Judged(surest, is_right="NotThis" not in alert))
+                highest[term] = max(highest.get(term, 0.0), float(match["Confidence"]))
+            found.append(Judged(highest, is_right="NotThis" not in alert))
     return found
 
 
@@ -80,7 +80,7 @@ def measure(alerts: Sequence[Judged], rule: Mapping[str, Any] | None = None) -> 
     floors = {term: _floor(right, term) for term in sorted({term for alert in wrong for term in alert.confidences})}
     raised = {term: floor for term, floor in floors.items() if floor is None or floor > present.get(term, 0)}
     spared = _spared(wrong, raised, needed)
-    for term in list(raised):  # a threshold that spares nobody anything is not worth proposing
+    for term in list(raised):  # a threshold that prevents no wrong alert is not proposed
         rest = {other: floor for other, floor in raised.items() if other != term}
         if _spared(wrong, rest, needed) == spared:
             raised = rest

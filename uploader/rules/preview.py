@@ -1,144 +1,144 @@
-"""What a rule would have done: held against stored findings, with active hours and cooldown as if it had been there.
+"""Previews a rule: what it would have matched and sent, from stored findings.
 
-It is the code of the functions that decides what matches and when a rule is silent. What differs: a match counts at the moment of
-its upload and not seconds later, and a channel's rate is left out, since a digest tells the same matches in fewer messages.
+The functions' own code decides what matches and what a cooldown suppresses. Two things differ: a match counts at the time of its
+upload and not seconds later, and the channel's rate is ignored, because a digest sends the same matches in fewer messages.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
-from typing import Any
 
-from imagewatch.alerts.cooldown import Window, window_of
+from imagewatch.alerts.cooldown import CooldownScope, cooldown_scope
 from imagewatch.images.version import ImageVersion
+from imagewatch.rules.matched_rule import Match
 from imagewatch.rules.matching import Watchlist
 from imagewatch.rules.model import Rule
 from uploader.backfill.stored_images import Page, image_of
 
-SENT, HELD_BACK, MUTED = "sent", "held back", "muted"
-RUN_SECONDS = 7 * 86_400
-"""How long a run over history may last at most; the workflow's own timeout."""
-_NAMED = 3  # of what matched in one image
+SENT, SUPPRESSED, MUTED = "sent", "suppressed", "muted"
+MAX_RUN_SECONDS = 7 * 86_400
+"""The timeout of the workflow that runs a backfill."""
+_MATCHES_KEPT = 3  # of one image
 
 
 @dataclass(slots=True)
-class Hit:
-    """One image that the rule matches, and what would have become of the match."""
+class PreviewMatch:
+    """One image that the rule matches, and the outcome of the match."""
 
     image: ImageVersion
-    matches: Sequence[Mapping[str, Any]]
-    """The surest ones: [{Term, Label, Kind, Confidence, Count}]."""
+    matches: Sequence[Match]
+    """Those of highest confidence, in descending order."""
     outcome: str = SENT
 
     @property
     def confidence(self) -> float:
-        return float(self.matches[0]["Confidence"])
+        return self.matches[0].confidence
 
 
 @dataclass
 class Preview:
-    """One rule over a stretch of history."""
+    """One rule over a period."""
 
     rule: Rule
     images: int = 0
-    """Analysed images of that time."""
+    """Analysed images of the period."""
     unreadable: int = 0
-    """Those among them whose record is damaged: they are judged by no rule."""
-    hits: list[Hit] = field(default_factory=list)
+    """Those among them whose record is damaged, so that no rule can be matched."""
+    matches: list[PreviewMatch] = field(default_factory=list)
     """In the order of upload."""
 
     def count(self, outcome: str) -> int:
-        return sum(hit.outcome == outcome for hit in self.hits)
+        return sum(match.outcome == outcome for match in self.matches)
 
     def by_day(self, zone: tzinfo) -> dict[str, Counter[str]]:
         """Outcomes of each day that has any, by the calendar of the zone."""
         days: dict[str, Counter[str]] = {}
-        for hit in self.hits:
-            day = datetime.fromisoformat(hit.image.uploaded_at).astimezone(zone).date().isoformat()
-            days.setdefault(day, Counter())[hit.outcome] += 1
+        for match in self.matches:
+            day = datetime.fromisoformat(match.image.uploaded_at).astimezone(zone).date().isoformat()
+            days.setdefault(day, Counter())[match.outcome] += 1
         return days
 
     def by_source(self) -> list[tuple[str, Counter[str]]]:
         """Outcomes of each source, the one with most matches first."""
         sources: dict[str, Counter[str]] = {}
-        for hit in self.hits:
-            sources.setdefault(hit.image.source, Counter())[hit.outcome] += 1
+        for match in self.matches:
+            sources.setdefault(match.image.source, Counter())[match.outcome] += 1
         return sorted(sources.items(), key=lambda entry: (-entry[1].total(), entry[0]))
 
-    def newest(self, most: int) -> list[Hit]:
-        return self.hits[::-1][:most]
+    def newest(self, most: int) -> list[PreviewMatch]:
+        return self.matches[::-1][:most]
 
-    def surest(self, most: int) -> list[Hit]:
-        """The newest of those that are equally sure first."""
-        return sorted(self.newest(len(self.hits)), key=lambda hit: -hit.confidence)[:most]
+    def most_confident(self, most: int) -> list[PreviewMatch]:
+        """In descending order of confidence, then of time."""
+        return sorted(self.newest(len(self.matches)), key=lambda match: -match.confidence)[:most]
 
-    def without(self, other: Preview) -> list[Hit]:
-        """What this rule matches and the other one doesn't."""
-        known = {hit.image.image_id for hit in other.hits}
-        return [hit for hit in self.hits if hit.image.image_id not in known]
+    def without(self, other: Preview) -> list[PreviewMatch]:
+        """The matches of images that the other rule doesn't match."""
+        known = {match.image.image_id for match in other.matches}
+        return [match for match in self.matches if match.image.image_id not in known]
 
 
 def preview(rules: Sequence[Rule], pages: Iterable[Page], examined: Callable[[int], None]) -> list[Preview]:
-    """What each rule would have done, whether or not it is enabled or snoozed now; tells `examined` what was read."""
-    # Two forms of a rule have one id, so that here they go by their places.
-    watchlist = Watchlist(replace(rule, rule_id=str(place), enabled=True, snoozed_until="") for place, rule in enumerate(rules))
+    """A preview of each rule, even if it is disabled or snoozed now. Calls `examined` with the number of records of each page."""
+    # Two versions of a rule have the same id, so that here their positions serve as ids.
+    watchlist = Watchlist(replace(rule, rule_id=str(at), enabled=True, snoozed_until="") for at, rule in enumerate(rules))
     previews = [Preview(rule) for rule in rules]
     images, unreadable, now = 0, 0, datetime.now(UTC)
     for page in pages:
         for record in page.records:
             try:
                 image = image_of(record)
-                verdicts = watchlist.evaluate(image, record, now)
-            except (AttributeError, KeyError, TypeError, ValueError):  # as in a run: one record must not end it
+                matched = watchlist.evaluate(image, record, now)
+            except (AttributeError, KeyError, TypeError, ValueError):  # as in a backfill: one record must not stop it
                 unreadable += 1
                 continue
-            for verdict in verdicts:
-                hit = Hit(image, verdict["Matches"][:_NAMED], MUTED if "Muted" in verdict else SENT)
-                previews[int(verdict["RuleId"])].hits.append(hit)
+            for rule in matched:
+                match = PreviewMatch(image, rule.matches[:_MATCHES_KEPT], MUTED if rule.muted else SENT)
+                previews[int(rule.rule_id)].matches.append(match)
         images += len(page.records)
         examined(page.examined)
     for one in previews:
         one.images, one.unreadable = images, unreadable
-        one.hits.sort(key=lambda hit: (hit.image.uploaded_at, hit.image.key))
-        hold_back(one.rule, one.hits)
+        one.matches.sort(key=lambda match: (match.image.uploaded_at, match.image.key))
+        apply_cooldown(one.rule, one.matches)
     return previews
 
 
-def hold_back(rule: Rule, hits: Iterable[Hit]) -> None:
-    """Decides which matches the rule's cooldown keeps back; the hits must be in the order of upload."""
-    record = rule.to_record()
-    silent_until: dict[str, float] = {}
-    for hit in hits:
-        window = window_of(record, hit.image.source) if hit.outcome != MUTED else None
-        if window is None:
+def apply_cooldown(rule: Rule, matches: Iterable[PreviewMatch]) -> None:
+    """Sets the outcome of matches that the rule's cooldown suppresses. The matches must be in the order of upload."""
+    item = rule.to_item()
+    ends: dict[str, float] = {}
+    for match in matches:
+        scope = cooldown_scope(item, match.image.source) if match.outcome != MUTED else None
+        if scope is None:
             continue
-        moment = datetime.fromisoformat(hit.image.uploaded_at).timestamp()
-        if moment < silent_until.get(window.cooldown_id, moment):
-            hit.outcome = HELD_BACK
+        moment = datetime.fromisoformat(match.image.uploaded_at).timestamp()
+        if moment < ends.get(scope.cooldown_id, moment):
+            match.outcome = SUPPRESSED
         else:
-            hit.outcome = SENT
-            silent_until[window.cooldown_id] = moment + window.seconds
+            match.outcome = SENT
+            ends[scope.cooldown_id] = moment + scope.seconds
 
 
 def messages_at_most(one: Preview) -> int:
-    """The most messages that a run with an alert for each of these matches can send through a channel.
+    """The most messages that a backfill with alerts can send through a channel.
 
-    A cooldown lets one pass, and another one whenever it has ended while the run lasts, which can be RUN_SECONDS.
+    A cooldown permits one, and another one each time it ends during the run, which can last MAX_RUN_SECONDS.
     """
     return sum(
-        min(matches, 1 + RUN_SECONDS // window.seconds) if window else matches for window, matches in _by_window(one).items()
+        min(matches, 1 + MAX_RUN_SECONDS // scope.seconds) if scope else matches for scope, matches in _by_scope(one).items()
     )
 
 
 def messages_at_once(one: Preview) -> int:
-    """How many these are if the run ends before a cooldown does: one for each cooldown."""
-    return sum(1 if window else matches for window, matches in _by_window(one).items())
+    """The number of messages if the run ends before any cooldown does: one for each cooldown."""
+    return sum(1 if scope else matches for scope, matches in _by_scope(one).items())
 
 
-def _by_window(one: Preview) -> Counter[Window | None]:
-    """How many matches fall under which cooldown."""
-    record = one.rule.to_record()
-    return Counter(window_of(record, hit.image.source) for hit in one.hits if hit.outcome != MUTED)
+def _by_scope(one: Preview) -> Counter[CooldownScope | None]:
+    """How many matches each cooldown applies to."""
+    item = one.rule.to_item()
+    return Counter(cooldown_scope(item, match.image.source) for match in one.matches if match.outcome != MUTED)

@@ -1,4 +1,4 @@
-"""How rules, and changes of them, read at the terminal."""
+"""Renders rules and changes of rules for the terminal."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from imagewatch.alerts.cooldown import in_words
+from imagewatch.alerts.cooldown import render_duration
 from imagewatch.rules.model import DEFAULT_CONFIDENCE, Rule, Term
-from imagewatch.rules.schedule import snoozed
+from imagewatch.rules.schedule import is_snoozed
 from uploader.rules.changes import CHANGED, DELETED, NEW, Change, field_lines
 from uploader.rules.files import to_yaml
 from uploader.rules.rule_store import Stored
@@ -34,17 +34,17 @@ def state_of(stored: Stored, now: datetime) -> str:
         return "invalid"
     if not stored.rule.enabled:
         return "off"
-    return f"snoozed until {minute(stored.rule.snoozed_until)}" if snoozed(stored.rule, now) else "on"
+    return f"snoozed until {minute(stored.rule.snoozed_until)}" if is_snoozed(stored.rule, now) else "on"
 
 
 def rules_table(rules: Iterable[Stored], now: datetime) -> TableOrLines:
-    """A row for each rule: how it stands, what it looks for and where, whom it tells and how often."""
+    """A row for each rule: its state, what it looks for and where, its channels and its cooldown."""
     rules = list(rules)
     cells = {
         "Looks for": [looks_for(stored.rule) if stored.rule else stored.problem for stored in rules],
         "Where": [_where(stored.rule) if stored.rule else "" for stored in rules],
         "When": [_when(stored.rule) if stored.rule else "" for stored in rules],
-        "Tells": [_tells(stored.rule) if stored.rule else "" for stored in rules],
+        "Sends to": [_sends_to(stored.rule) if stored.rule else "" for stored in rules],
     }
     shown = [title for title in cells if set(cells[title]) - _USUAL]
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
@@ -61,9 +61,9 @@ def rules_table(rules: Iterable[Stored], now: datetime) -> TableOrLines:
             Text(state, style=_STATES.get(state, "yellow")),
             Text(severity, style=_SEVERITIES.get(severity, "")),
         ]
-        told = {title: printable(cells[title][row]) for title in shown}
-        table.add_row(*head, *map(Text, told.values()))
-        entries.append((head, [Text(f"{title.lower()}: {cell}") for title, cell in told.items() if cell not in _USUAL]))
+        shown_cells = {title: printable(cells[title][row]) for title in shown}
+        table.add_row(*head, *map(Text, shown_cells.values()))
+        entries.append((head, [Text(f"{title.lower()}: {cell}") for title, cell in shown_cells.items() if cell not in _USUAL]))
     longest = max((len(printable(stored.rule_id)) for stored in rules), default=0)
     rest = sum(1 + min(_LEAST_CELL, max(map(len, (title, *cells[title])))) for title in shown)
     return TableOrLines(table, longest + _LEAST_HEAD + rest, entries)
@@ -126,7 +126,7 @@ def _where(rule: Rule) -> str:
 def _when(rule: Rule) -> str:
     if rule.active_hours is None:
         return "always"
-    windows = (window.to_record() for window in rule.active_hours.windows)
+    windows = (window.to_item() for window in rule.active_hours.windows)
     shown = ", ".join(f"{_days(window['Days'])} {window['From']}-{window['To']}" for window in windows)
     return f"{shown} ({rule.active_hours.time_zone})" + (", or any time" if rule.bypass_quiet_hours else "")
 
@@ -135,7 +135,7 @@ def _days(days: Sequence[str]) -> str:
     return "daily" if len(days) == 7 else " ".join(days)
 
 
-def _tells(rule: Rule) -> str:
-    cooldown = f", then silent for {in_words(rule.cooldown.seconds)}" if rule.cooldown.seconds else ""
+def _sends_to(rule: Rule) -> str:
+    cooldown = f", then silent for {render_duration(rule.cooldown.seconds)}" if rule.cooldown.seconds else ""
     each = " per source" if cooldown and rule.cooldown.per_source else ""
     return f"{', '.join(rule.channels)}{cooldown}{each}"

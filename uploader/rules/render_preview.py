@@ -1,9 +1,8 @@
-"""How a preview reads at the terminal, and as JSON."""
+"""Renders a preview at the terminal and as JSON."""
 
 from __future__ import annotations
 
 import itertools
-import zoneinfo
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -11,44 +10,44 @@ from typing import Any
 
 from rich.text import Text
 
-from imagewatch.alerts.alert import percent, what
-from imagewatch.alerts.cooldown import in_words
+from imagewatch.alerts.alert_text import percent, render_match
+from imagewatch.alerts.cooldown import render_duration
 from imagewatch.images.version import UPLOADS_PREFIX, ImageVersion
 from imagewatch.rules.model import Rule
-from uploader.rules.preview import HELD_BACK, MUTED, SENT, Hit, Preview
+from uploader.rules.preview import MUTED, SENT, SUPPRESSED, Preview, PreviewMatch
 from uploader.terminal import printable
 from uploader.times import minute
 
 WIDTH = 48  # columns of the longest bar
-BARS = 62  # at most; for more days, a bar is a week or several
-GAP = 3  # bars without a match that are shown one by one
+BARS = 62  # at most; for more days, each bar is one or more weeks
+GAP = 3  # more bars in succession without a match are summarised
 SOURCES_SHOWN = 10
 Link = Callable[[ImageVersion], str]
 
 
 def preview_lines(one: Preview, since: str, until: str, examples: int, link: Link) -> Iterator[Text]:
-    """What the rule would have done, when, where, and with which images."""
+    """What the rule would have matched and sent, by day and by source, with examples."""
     yield headline(one, since, until)
     if one.unreadable:
-        yield Text(f"{_images(one.unreadable)} can't be judged: their records are damaged.", style="yellow")
-    if not one.hits:
+        yield Text(f"{_images(one.unreadable)} can't be matched: their records are damaged.", style="yellow")
+    if not one.matches:
         return
     yield Text("")
     yield from _chart(one, since, until)
     yield from _sources(one)
     newest = one.newest(examples)
-    surest = [hit for hit in one.surest(examples) if hit not in newest]
-    for title, hits in (("Newest", newest), ("Surest", surest)):
-        if hits:
+    confident = [match for match in one.most_confident(examples) if match not in newest]
+    for title, matches in (("Newest", newest), ("Highest confidence", confident)):
+        if matches:
             yield Text("")
-            yield from _examples(title, hits, link)
+            yield from _examples(title, matches, link)
 
 
 def headline(one: Preview, since: str, until: str) -> Text:
-    """ "... would have matched 424 of 51,230 images, sent 37 messages (375 held back by the cooldown, ...)"."""
+    """ "... would have matched 424 of 51,230 images, and sent 37 messages (375 suppressed by the cooldown, ...)"."""
     rule, quiet = one.rule, []
-    if one.count(HELD_BACK):
-        quiet.append(f"{one.count(HELD_BACK):,} held back by the cooldown of {in_words(rule.cooldown.seconds)}")
+    if one.count(SUPPRESSED):
+        quiet.append(f"{one.count(SUPPRESSED):,} suppressed by the cooldown of {render_duration(rule.cooldown.seconds)}")
     if one.count(MUTED):
         quiet.append(f"{one.count(MUTED):,} muted by active hours")
     sent, channels = one.count(SENT), len(rule.channels)
@@ -57,7 +56,7 @@ def headline(one: Preview, since: str, until: str) -> Text:
     return Text.assemble(
         (printable(rule.name), "bold"),
         f" ({rule.rule_id}) would have matched ",
-        (f"{len(one.hits):,} of {_images(one.images)}", "bold"),
+        (f"{len(one.matches):,} of {_images(one.images)}", "bold"),
         ", and sent ",
         (f"{sent:,} {'message' if sent == 1 else 'messages'}", "bold"),
         f"{through}{why}, from {minute(since)} to {minute(until)}.",
@@ -65,52 +64,52 @@ def headline(one: Preview, since: str, until: str) -> Text:
 
 
 def comparison_lines(new: Preview, present: Preview) -> Iterator[Text]:
-    """How a rule in a file differs from the one that is there: images that it gains and loses, and messages."""
+    """Compares a rule in a file with the stored one: the images that it gains and loses, and the messages."""
     gained, lost = new.without(present), present.without(new)
-    was = f"version {present.rule.version} would have matched {len(present.hits):,} and sent {present.count(SENT):,}"
-    yield Text.assemble(f"Against the rule as it is now ({was}): gains ", (f"{len(gained):,}", "green"), ", loses ",
+    was = f"version {present.rule.version} would have matched {len(present.matches):,} and sent {present.count(SENT):,}"
+    yield Text.assemble(f"Compared with the stored rule ({was}): gains ", (f"{len(gained):,}", "green"), ", loses ",
                         (f"{len(lost):,}", "red"), " images.")  # fmt: skip
-    for sign, style, hits in (("+", "green", gained), ("-", "red", lost)):
-        for hit in hits[::-1][:3]:
-            yield Text.assemble((f"  {sign} ", style), f"{_key(hit)}: {_what(hit)}")
+    for sign, style, matches in (("+", "green", gained), ("-", "red", lost)):
+        for match in matches[::-1][:3]:
+            yield Text.assemble((f"  {sign} ", style), f"{_key(match)}: {_what(match)}")
 
 
 def preview_document(one: Preview, examples: int | None, link: Link) -> dict[str, Any]:
-    """For scripts: the numbers, and all matches, the newest first (`examples` of them if not None)."""
-    shown = one.newest(len(one.hits) if examples is None else examples)
+    """For scripts: the numbers, and the matches, the newest first (all of them if `examples` is None)."""
+    shown = one.newest(len(one.matches) if examples is None else examples)
     return {
         "rule": one.rule.rule_id,
         "name": one.rule.name,
         "images": one.images,
         "unreadable": one.unreadable,
-        "matched": len(one.hits),
+        "matched": len(one.matches),
         **_outcomes(one),
         "by_day": [{"day": day, **_numbers(counts)} for day, counts in one.by_day(zone_of(one.rule)).items()],
         "time_zone": str(zone_of(one.rule)),
         "by_source": [{"source": source, **_numbers(counts)} for source, counts in one.by_source()],
-        "matches": [_hit_document(hit, link) for hit in shown],
-        "matches_omitted": len(one.hits) - len(shown),
+        "matches": [_match_document(match, link) for match in shown],
+        "matches_omitted": len(one.matches) - len(shown),
     }
 
 
 def comparison_document(new: Preview, present: Preview) -> dict[str, Any]:
-    """For scripts: what changes against the rule as it is now."""
+    """For scripts: the differences from the stored rule."""
     return {
         "version": present.rule.version,
-        "matched": len(present.hits),
+        "matched": len(present.matches),
         **_outcomes(present),
-        "gains": [hit.image.key for hit in new.without(present)],
-        "loses": [hit.image.key for hit in present.without(new)],
+        "gains": [match.image.key for match in new.without(present)],
+        "loses": [match.image.key for match in present.without(new)],
     }
 
 
 def zone_of(rule: Rule) -> tzinfo:
-    """The zone whose days are counted: the rule's, where it has one."""
-    return zoneinfo.ZoneInfo(rule.active_hours.time_zone) if rule.active_hours else UTC
+    """The time zone whose days are counted: that of the rule's active hours, or UTC."""
+    return rule.active_hours.zone if rule.active_hours else UTC
 
 
 def _chart(one: Preview, since: str, until: str) -> Iterator[Text]:
-    """A bar for each day, or week when there are many; empty ones too, so that a gap is seen."""
+    """A bar for each day, or for each week when there are many. Empty days are included, so that gaps are visible."""
     zone = zone_of(one.rule)
     by_day = one.by_day(zone)
     last = (datetime.fromisoformat(until) - timedelta(milliseconds=1)).astimezone(zone).date()
@@ -125,18 +124,18 @@ def _chart(one: Preview, since: str, until: str) -> Iterator[Text]:
         first += timedelta(days=len(days))
     longest = max(counts.total() for _, counts in bars)
     each = {0: "Day", 1: "Week from"}.get(weeks, f"{weeks} weeks")
-    yield Text(f"{each:<10}  matches (█ sent, ░ not), by the clock of {zone}", style="dim")
+    yield Text(f"{each:<10}  matches (█ sent, ░ not), in the time zone {zone}", style="dim")
     for is_empty, run in itertools.groupby(bars, key=lambda bar: not bar[1]):
         listed = list(run)
         if is_empty and len(listed) > GAP:
-            yield Text(f"...         {len(listed)} of these without a match", style="dim")
+            yield Text(f"...         {len(listed)} of these have no match", style="dim")
             continue
         for day, counts in listed:
             yield Text.assemble(day.isoformat(), "  ", *_bar(counts, longest), _counted(counts))
 
 
 def _bar(counts: Counter[str], longest: int) -> Iterator[tuple[str, str]]:
-    # What is there is seen, however little it is beside the rest.
+    # Rounded up, so that a single match is visible beside thousands.
     whole = -(-counts.total() * WIDTH // longest)
     sent = min(-(-counts[SENT] * WIDTH // longest), whole)
     yield "█" * sent, "cyan"
@@ -160,44 +159,43 @@ def _sources(one: Preview) -> Iterator[Text]:
     yield Text(f"By source: {shown}{more}.")
 
 
-def _examples(title: str, hits: Sequence[Hit], link: Link) -> Iterator[Text]:
-    """Two lines each: links stay whole, so that a terminal opens them."""
+def _examples(title: str, matches: Sequence[PreviewMatch], link: Link) -> Iterator[Text]:
+    """Two lines for each match: a link has its own line, so that a terminal can open it."""
     yield Text(f"{title}:", style="bold")
-    for hit in hits:
-        uploaded = hit.image.uploaded_at[:16].replace("T", " ")
-        yield Text.assemble(
-            f"  {uploaded}  {_key(hit)}: ", (_what(hit), "bold"), "" if hit.outcome == SENT else f" ({hit.outcome})"
-        )
-        yield Text(f"    {printable(link(hit.image))}", style="dim")
+    for match in matches:
+        uploaded = match.image.uploaded_at[:16].replace("T", " ")
+        outcome = "" if match.outcome == SENT else f" ({match.outcome})"
+        yield Text.assemble(f"  {uploaded}  {_key(match)}: ", (_what(match), "bold"), outcome)
+        yield Text(f"    {printable(link(match.image))}", style="dim")
 
 
-def _key(hit: Hit) -> str:
-    return printable(hit.image.key.removeprefix(UPLOADS_PREFIX))
+def _key(match: PreviewMatch) -> str:
+    return printable(match.image.key.removeprefix(UPLOADS_PREFIX))
 
 
-def _what(hit: Hit) -> str:
-    return printable(", ".join(f"{what(match)} {percent(match['Confidence'])}" for match in hit.matches))
+def _what(match: PreviewMatch) -> str:
+    return printable(", ".join(f"{render_match(one.to_item())} {percent(one.confidence)}" for one in match.matches))
 
 
-def _hit_document(hit: Hit, link: Link) -> dict[str, Any]:
+def _match_document(match: PreviewMatch, link: Link) -> dict[str, Any]:
     return {
-        "image_id": hit.image.image_id,
-        "key": hit.image.key,
-        "source": hit.image.source,
-        "uploaded_at": hit.image.uploaded_at,
-        "outcome": hit.outcome,
-        "confidence": hit.confidence,
-        "matches": list(hit.matches),
-        "link": link(hit.image),
+        "image_id": match.image.image_id,
+        "key": match.image.key,
+        "source": match.image.source,
+        "uploaded_at": match.image.uploaded_at,
+        "outcome": match.outcome,
+        "confidence": match.confidence,
+        "matches": [one.to_item() for one in match.matches],
+        "link": link(match.image),
     }
 
 
 def _outcomes(one: Preview) -> dict[str, int]:
-    return {"sent": one.count(SENT), "held_back": one.count(HELD_BACK), "muted": one.count(MUTED)}
+    return {"sent": one.count(SENT), "suppressed": one.count(SUPPRESSED), "muted": one.count(MUTED)}
 
 
 def _numbers(counts: Counter[str]) -> dict[str, int]:
-    return {"matched": counts.total(), "sent": counts[SENT], "held_back": counts[HELD_BACK], "muted": counts[MUTED]}
+    return {"matched": counts.total(), "sent": counts[SENT], "suppressed": counts[SUPPRESSED], "muted": counts[MUTED]}
 
 
 def _images(count: int) -> str:

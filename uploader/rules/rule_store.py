@@ -1,4 +1,4 @@
-"""The watchlist of a deployment: rules read and written, each write only upon the version that was read."""
+"""Reads and writes the watchlist of a deployment. A write succeeds only if the rule is as it was read."""
 
 from __future__ import annotations
 
@@ -104,26 +104,26 @@ class Rules:
         with aws_call("write the rule (dynamodb:PutItem)"), _or_else(lost):
             self._aws.dynamodb.put_item(
                 TableName=self._table,
-                Item=to_item(rule.to_record()),
+                Item=to_item(rule.to_item()),
                 ConditionExpression=condition,
                 **({"ExpressionAttributeValues": to_item(values)} if values else {}),  # type: ignore[arg-type]
             )
 
 
 class LostRaceError(CommandError):
-    """Somebody else has written the rule since it was read; nothing was overwritten."""
+    """Another user has written the rule since it was read. Nothing was overwritten."""
 
 
 def _stored(record: dict[str, Any]) -> Stored:
     try:
-        return Stored(record, Rule.from_record(record))
+        return Stored(record, Rule.from_item(record))
     except InvalidRule as error:
         return Stored(record, None, str(error))
 
 
 def _unchanged(before: Stored) -> tuple[str, dict[str, Any]]:
-    """The condition that the record is as it was read. Every write counts the version up; a rule that was deleted and made anew
-    has another time. Records that were written by hand may have neither."""
+    """The condition that the record is as it was read. Every write increments the version; a rule that was deleted and created
+    again has another time. Records that were written by hand may have neither."""
     conditions, values = ["attribute_exists(RuleId)"], {}
     for name in ("Version", "UpdatedAt"):
         if name in before.record:
@@ -136,13 +136,13 @@ def _unchanged(before: Stored) -> tuple[str, dict[str, Any]]:
 
 def _lost(before: Stored) -> str:
     return (
-        f"somebody else has changed or deleted the rule {before.rule_id} meanwhile; it was version {before.version} when it was"
+        f"another user has changed or deleted the rule {before.rule_id} meanwhile; it was version {before.version} when it was"
         f" read. Nothing was written: see `imagewatch rules show {before.rule_id}`, and try again."
     )
 
 
 class _or_else:  # noqa: N801 - reads as a clause of the with statement
-    """Turns a failed condition into the sentence that says what it means."""
+    """Turns a failed condition into a LostRaceError with this message."""
 
     def __init__(self, says: str) -> None:
         self._says = says

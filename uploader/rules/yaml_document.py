@@ -1,80 +1,89 @@
-"""YAML for rules: what is written means what it looks like, and each mistake has its line.
+"""Reads and writes YAML for rules: YAML 1.2 scalars, and the line of each value for error messages.
 
-PyYAML reads YAML 1.1, in which 22:00 is the number 1320, `no` is false, and of two equal fields the last one counts in silence.
-Here scalars are those of YAML 1.2 (as in editors), and a field that is there twice is a mistake. What is written is quoted so
-that readers of either version read the same.
+`no`, `on`, 22:30 and 2027-01-31 are text. A key that is repeated is an error. Written text is quoted so that readers of
+YAML 1.1 and 1.2 read the same.
 """
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
-import yaml
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.representer import SafeRepresenter
+from ruamel.yaml.resolver import VersionedResolver
 
+MAX_VALUES = 1_000_000
+"""Values of a document with its aliases expanded: 10,000 rules have a quarter of that."""
+
+_TAG = "tag:yaml.org,2002:"
 _INT = re.compile(r"[-+]?[0-9]+$")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$")
 _BOOL = re.compile(r"(true|True|TRUE|false|False|FALSE)$")
 _NULL = re.compile(r"(~|null|Null|NULL|)$")
+_PLAIN = re.compile(r"[^\W\d_]([\w ./-]*\w)?")  # text that no version of YAML reads as anything else
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class NotYaml(Exception):
-    """The text can't be read; the message says what is wrong, `line` where (from 1; 0 when that isn't known)."""
+    """The text can't be read; the message says why, `line` where (from 1; 0 when that isn't known)."""
 
     def __init__(self, message: str, line: int = 0) -> None:
         super().__init__(message)
         self.line = line
 
 
-class _Reader(yaml.SafeLoader):
-    """SafeLoader with the scalars of YAML 1.2's core schema."""
-
-    yaml_implicit_resolvers: dict[str, Any] = {}
-
-
-class _Writer(yaml.SafeDumper):
-    """SafeDumper that also quotes what only YAML 1.2 takes for a number."""
-
-
-for _tag, _pattern, _first in (
-    ("bool", _BOOL, "tTfF"),
-    ("int", _INT, "-+0123456789"),
-    ("float", _FLOAT, "-+0123456789."),
+_BY_FIRST_CHARACTER: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+for _name, _pattern, _first in (
+    ("bool", _BOOL, [*"tTfF"]),
+    ("int", _INT, [*"-+0123456789"]),
+    ("float", _FLOAT, [*"-+0123456789."]),
     ("null", _NULL, ["~", "n", "N", ""]),
 ):
-    _Reader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _pattern, list(_first))
-_Writer.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
-# 010 is ten, not eight.
-_Reader.add_constructor("tag:yaml.org,2002:int", lambda _reader, node: int(node.value))
+    for _character in _first:
+        _BY_FIRST_CHARACTER.setdefault(_character, []).append((f"{_TAG}{_name}", _pattern))
+
+
+class _CoreResolver(VersionedResolver):
+    """Resolves the scalars of YAML 1.2's core schema, except hexadecimal and octal numbers, which people mean as text."""
+
+    @property
+    def versioned_resolver(self) -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+        return _BY_FIRST_CHARACTER
 
 
 class Document:
-    """One YAML document, as nodes that know their lines."""
+    """One YAML document. Paths lead to its values: ("rules", 2, "AnyOf", 0)."""
 
     def __init__(self, text: str) -> None:
         """Raises NotYaml."""
+        reader = YAML(typ="safe", pure=True)
+        reader.Resolver = _CoreResolver
         try:
-            self._reader = _Reader(text)
-            self.root = self._reader.get_single_node()
+            self.root: Node | None = reader.compose(text)
             if self.root is not None:
-                _refuse_repeated_fields(self.root)
-        except yaml.MarkedYAMLError as error:
+                _refuse_repeated_keys_and_bombs(self.root)
+        except MarkedYAMLError as error:
             raise _not_yaml(error) from error
-        except yaml.YAMLError as error:
+        except YAMLError as error:
             raise NotYaml(f"it isn't text that YAML allows: {' '.join(str(error).split())}") from error
         except RecursionError as error:
             raise NotYaml("it is nested too deeply to be a rule") from error
 
-    def value(self, node: Node) -> Any:
-        """What a node says, as plain values. Raises NotYaml for a tag or a number that can't be."""
-        try:
-            return self._reader.construct_document(node)
-        except yaml.MarkedYAMLError as error:
-            raise _not_yaml(error) from error
-        except (ValueError, RecursionError) as error:
-            raise NotYaml(f"a value can't be read: {error}", line_of(node)) from error
+
+def value_of(node: Node) -> Any:
+    """A node's value: text, numbers, booleans, None, lists and dictionaries. Raises NotYaml for a value that can't be read."""
+    if isinstance(node, ScalarNode):
+        return _scalar(node)
+    if str(node.tag) not in (f"{_TAG}map", f"{_TAG}seq"):
+        raise _unsupported_tag(node)
+    if isinstance(node, MappingNode):
+        return {_scalar(key): value_of(value) for key, value in node.value}
+    return [value_of(entry) for entry in node.value]
 
 
 def line_of(node: Node) -> int:
@@ -82,85 +91,126 @@ def line_of(node: Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-def line_within(node: Node, message: str) -> int:
-    """The line that a message is about that names the way to it: "AnyOf, entry 2 (car): MinConfidence must be ..."."""
-    while True:
-        if isinstance(node, MappingNode):
-            found = _named(node, message)
+def line_at(node: Node, path: Sequence[str | int]) -> int:
+    """The line of the value at this path below the node, or of the deepest part of the path that exists."""
+    line = line_of(node)
+    for step in path:
+        if isinstance(node, MappingNode) and isinstance(step, str):
+            found = next(((key, value) for key, value in node.value if key.value == step), None)
             if found is None:
-                return line_of(node)
-            key, value = found
-            message = message[len(_as_named(key, message)) :]
-            entry = re.match(r", entry (\d+)", message)
-            if not entry and not message.startswith(": "):
-                return line_of(key)
-            node = value
-            if not entry:
-                message = message[2:]
-                continue
-            message = message[entry.end() :]
-            number = int(entry[1]) - 1
-            if not isinstance(node, SequenceNode) or number >= len(node.value):
-                return line_of(node)
-            node = node.value[number]
-            # After the entry's own name, which is in brackets and may hold anything.
-            message = message.partition("): ")[2] if message.startswith(" (") else message.removeprefix(": ")
+                return line
+            line, node = line_of(found[0]), found[1]
+        elif isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = line_of(node)
         else:
-            return line_of(node)
+            return line
+    return line
 
 
 def dump(value: Any) -> str:
-    """Plain values as YAML; lists and mappings that hold no others stand on one line."""
-    return yaml.dump(value, Dumper=_Writer, default_flow_style=None, sort_keys=False, allow_unicode=True, width=120)
+    """Plain values as YAML. Lists and mappings that contain no others are written on one line."""
+    return _write(value, width=120, flow_style=None)
 
 
-def flow(value: Any) -> str:
-    """The same on one line."""
-    text = yaml.dump(value, Dumper=_Writer, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6)
-    return text.removesuffix("\n").removesuffix("\n...").strip()
+def dump_inline(value: Any) -> str:
+    """Plain values as YAML on one line."""
+    return _write(value, width=10**6, flow_style=True).removesuffix("\n").removesuffix("\n...").strip()
 
 
-def _named(node: MappingNode, message: str) -> tuple[Node, Node] | None:
-    """The field with whose name the message begins."""
-    return next(((key, value) for key, value in node.value if _as_named(key, message)), None)
+def _write(value: Any, width: int, flow_style: bool | None) -> str:
+    writer, text = YAML(typ="safe", pure=True), io.StringIO()
+    writer.Representer = _Representer
+    writer.default_flow_style, writer.width = flow_style, width
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment] # annotated by its default
+    writer.brace_single_entry_mapping_in_flow_sequence = True
+    writer.dump(value, text)
+    return text.getvalue()
 
 
-def _as_named(key: Node, message: str) -> str:
-    """The field's name as the message begins with it (an unknown one stands in quotes); empty when it doesn't."""
-    name = str(key.value) if isinstance(key, ScalarNode) else ""
-    spelled = (name, repr(name)) if name else ()
-    return next((one for one in spelled if re.match(rf"{re.escape(one)}(?!\w)", message)), "")
+class _Representer(SafeRepresenter):
+    """Writes text and numbers so that readers of YAML 1.1 and 1.2 read the same."""
+
+    def represent_text(self, text: str) -> ScalarNode:
+        tags = {str(version.resolve(ScalarNode, text, (True, False))) for version in (_YAML_1_1, _YAML_1_2)}
+        is_plain = tags == {f"{_TAG}str"} and _PLAIN.fullmatch(text)
+        return self.represent_scalar(f"{_TAG}str", text, style=None if is_plain else "'")
+
+    def represent_number(self, value: float) -> ScalarNode:
+        node: ScalarNode = self.represent_float(value)
+        if "e" in node.value and "." not in node.value:  # 4e-05 is text in YAML 1.1
+            node.value = node.value.replace("e", ".0e")
+        return node
 
 
-def _refuse_repeated_fields(root: Node) -> None:
-    for node in _nodes(root):
-        if isinstance(node, MappingNode):
-            seen: dict[str, int] = {}
-            for key, _ in node.value:
-                name = key.value if isinstance(key, ScalarNode) else ""
-                if name in seen:
-                    raise NotYaml(f"{name} is there twice (first on line {seen[name]}); one of them must go", line_of(key))
-                seen[name] = line_of(key)
+_YAML_1_1, _YAML_1_2 = VersionedResolver(version=(1, 1)), _CoreResolver()
+_Representer.add_representer(str, _Representer.represent_text)
+_Representer.add_representer(float, _Representer.represent_number)
 
 
-def _nodes(root: Node) -> Iterator[Node]:
-    """Every node, each once, however often it is referred to."""
-    waiting, known = [root], {id(root)}
-    while waiting:
-        node = waiting.pop()
-        yield node
-        inner = node.value if isinstance(node, SequenceNode) else [one for pair in node.value for one in pair]
-        for one in inner if isinstance(node, SequenceNode | MappingNode) else ():
-            if id(one) not in known:
-                known.add(id(one))
-                waiting.append(one)
+def _scalar(node: ScalarNode) -> Any:
+    text, tag = str(node.value), str(node.tag)
+    try:
+        if tag == f"{_TAG}str":
+            # JSON escapes an emoji as two surrogates.
+            is_escaped = _SURROGATES.search(text)
+            return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass") if is_escaped else text
+        if tag == f"{_TAG}bool":
+            return text.lower() == "true"
+        if tag == f"{_TAG}int":
+            return int(text)  # 010 is ten, not eight
+        if tag == f"{_TAG}float":
+            return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+        if tag == f"{_TAG}null":
+            return None
+    except ValueError as error:
+        raise NotYaml(f"a value can't be read: {error}", line_of(node)) from error
+    raise _unsupported_tag(node)
 
 
-def _not_yaml(error: yaml.MarkedYAMLError) -> NotYaml:
+def _unsupported_tag(node: Node) -> NotYaml:
+    return NotYaml(f"tags aren't supported in rules: {node.tag}", line_of(node))
+
+
+def _refuse_repeated_keys_and_bombs(root: Node) -> None:
+    """Raises NotYaml for a repeated key, a value that contains itself, and aliases that expand to more than MAX_VALUES."""
+    sizes: dict[int, int] = {}
+
+    def size_of(node: Node) -> int:
+        if isinstance(node, ScalarNode):
+            return 1
+        known = sizes.get(id(node))
+        if known == 0:
+            raise NotYaml("a value contains itself (by an alias)", line_of(node))
+        if known is None:
+            sizes[id(node)] = 0
+            inner = [one for pair in _pairs(node) for one in pair] if isinstance(node, MappingNode) else node.value
+            sizes[id(node)] = known = 1 + sum(map(size_of, inner))
+        if known > MAX_VALUES:
+            raise NotYaml(f"its aliases expand to more than {MAX_VALUES:,} values, which is more than rules need", line_of(node))
+        return known
+
+    size_of(root)
+
+
+def _pairs(node: MappingNode) -> Sequence[tuple[Node, Node]]:
+    """The mapping's keys and values. Raises NotYaml for a repeated key."""
+    first: dict[str, int] = {}
+    pairs: list[tuple[Node, Node]] = node.value
+    for key, _ in pairs:
+        if not isinstance(key, ScalarNode):
+            raise NotYaml("this is not YAML for a rule: a field's name must be text", line_of(key))
+        name = str(key.value)
+        if name in first:
+            raise NotYaml(f"{name} is repeated (first on line {first[name]}); remove one of them", line_of(key))
+        first[name] = line_of(key)
+    return pairs
+
+
+def _not_yaml(error: MarkedYAMLError) -> NotYaml:
     what = " ".join(str(part) for part in (error.context, error.problem) if part)
     mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark else 0
     if "single document" in what:
-        what = "there are several documents (---); put the rules into one, as a list"
-    elif "could not determine a constructor" in what:
-        what = f"tags aren't understood here: {error.problem}"
-    return NotYaml(f"this is not YAML: {what}" if not what.startswith(("there", "tags")) else what, mark.line + 1 if mark else 0)
+        return NotYaml("there are several documents (---); put the rules into one, as a list", line)
+    return NotYaml(f"this is not YAML: {what}", line)

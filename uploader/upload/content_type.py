@@ -1,20 +1,20 @@
-"""What a file is by its first bytes, because names lie and cameras write .jpg on everything."""
+"""The content type of a file from its first bytes. Names can be wrong, and some cameras name every file .jpg."""
 
 from __future__ import annotations
 
 import mimetypes
 
+from imagewatch.images.file_formats import AVIF_BRANDS, HEIC_BRANDS
+
 HEAD_BYTES = 512
-"""How much of a file `image_type` wants to see; an ISO container's list of brands fits well within it."""
+"""The number of bytes that `image_type` needs. The brands of an ISO base media file are within them."""
 
 _BMP_HEADER_SIZES = {12, 16, 40, 52, 56, 64, 108, 124}
-_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
-_AVIF_BRANDS = {b"avif", b"avis"}
 _TIFF_MARKS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
 def image_type(head: bytes) -> str | None:
-    """The MIME type of the image that starts with these bytes, or None when they don't start an image we know."""
+    """The MIME type of the image that starts with these bytes; None for anything that isn't in a supported format."""
     if head.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -27,14 +27,14 @@ def image_type(head: bytes) -> str | None:
         return "image/tiff"
     if head[4:8] == b"ftyp":
         return _iso_image_type(head)
-    # "BM" alone also starts plenty of text files; the size of the second header settles it.
+    # Many text files start with "BM" too. The size of the second header decides.
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADER_SIZES:
         return "image/bmp"
     return None
 
 
 def content_type(head: bytes, name: str) -> str:
-    """The Content-Type to store: by content; by name only for what is no image; never an image type by name alone."""
+    """The Content-Type of a file: from its content, or, if it is no image, from its name."""
     found = image_type(head)
     if found:
         return found
@@ -45,12 +45,12 @@ def content_type(head: bytes, name: str) -> str:
 
 
 def _iso_image_type(head: bytes) -> str | None:
-    """HEIC or AVIF from the brands of an ISO base media file; a film (mp4, mov) has none of theirs."""
+    """HEIC or AVIF, from the brands of an ISO base media file. A video (mp4, mov) has none of these brands."""
     size = int.from_bytes(head[:4], "big")
     brands = {head[8:12]} | {head[at : at + 4] for at in range(16, min(size, len(head)), 4)}
-    # AVIF first: its files also carry the neutral brand mif1, which many HEIC files lead with.
-    if brands & _AVIF_BRANDS:
+    # AVIF first: its files also have the neutral brand mif1, which is the first one of many HEIC files.
+    if brands & set(AVIF_BRANDS):
         return "image/avif"
-    if brands & _HEIC_BRANDS:
+    if brands & set(HEIC_BRANDS):
         return "image/heic"
     return None

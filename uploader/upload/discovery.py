@@ -1,4 +1,4 @@
-"""Finds the files to upload: in a fixed order, judged by content, and with a reason for each one left out."""
+"""Finds the files to upload, in a fixed order, and gives a reason for each file that isn't uploaded."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from imagewatch.images.file_formats import MAX_FILE_BYTES
 from uploader.upload.content_type import HEAD_BYTES, content_type, image_type
-
-MAX_FILE_BYTES = 100 * 1024**2
-"""100 MiB: what the pipeline reads of one file (functions/imagewatch/images/decoding.py); more would travel for nothing."""
 
 NOT_AN_IMAGE = "not an image"
 HIDDEN = "hidden"
@@ -25,7 +23,7 @@ _SYSTEM_NAMES = {"thumbs.db", "desktop.ini", "@eadir", "__macosx"}
 
 @dataclass(frozen=True)
 class FoundFile:
-    """A file to upload. `relative` is its POSIX path below what was named; `size` is in bytes."""
+    """A file to upload. `relative` is its POSIX path from the named folder on, whose name is part of it; `size` is in bytes."""
 
     path: Path
     relative: str
@@ -34,35 +32,35 @@ class FoundFile:
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """A file that isn't uploaded, and why."""
+class UnsentFile:
+    """A file that isn't uploaded, and the reason."""
 
     path: str
     reason: str
 
 
 @dataclass
-class Findings:
-    """What a search found: `failed` was asked for and can't be had, `skipped` wasn't asked for."""
+class FoundFiles:
+    """The result of a search. `failed` files were asked for and can't be uploaded; `skipped` files weren't asked for."""
 
     files: list[FoundFile] = field(default_factory=list)
-    failed: list[LeftOut] = field(default_factory=list)
-    skipped: list[LeftOut] = field(default_factory=list)
+    failed: list[UnsentFile] = field(default_factory=list)
+    skipped: list[UnsentFile] = field(default_factory=list)
 
     def fail(self, path: Path, reason: str) -> None:
-        self.failed.append(LeftOut(str(path), reason))
+        self.failed.append(UnsentFile(str(path), reason))
 
     def skip(self, path: Path, reason: str) -> None:
-        self.skipped.append(LeftOut(str(path), reason))
+        self.skipped.append(UnsentFile(str(path), reason))
 
 
-def find_files(paths: Iterable[str], *, recursive: bool, take_all: bool) -> Findings:
+def find_files(paths: Iterable[str], *, recursive: bool, take_all: bool) -> FoundFiles:
     """The files that `paths` stand for, in the order given and by name within each folder.
 
-    A file that is named itself is taken whatever it is: the pipeline judges it. Below a folder only images are taken,
-    unless `take_all`. Never raises for what it meets on the disk: that ends in `failed` or `skipped`.
+    A file that is named itself is always included: its analysis says what is wrong with it. From a folder, only images are
+    included, unless `take_all`. Errors of the disk don't raise: they end in `failed` or `skipped`.
     """
-    findings = Findings()
+    findings = FoundFiles()
     for name in paths:
         path = Path(name)
         try:
@@ -73,13 +71,30 @@ def find_files(paths: Iterable[str], *, recursive: bool, take_all: bool) -> Find
         if not stat.S_ISDIR(mode):
             _take_named(path, mode, findings)
         elif recursive:
-            _walk(path, path, take_all, findings)
+            _walk(path, _Top.of(path), take_all, findings)
         else:
             findings.fail(path, "it's a folder; add --recursive to upload what is in it")
     return findings
 
 
-def _take_named(path: Path, mode: int, findings: Findings) -> None:
+@dataclass(frozen=True)
+class _Top:
+    """A folder that was named. Its name is part of the keys, so that files of two folders don't get the same key."""
+
+    path: Path
+    name: str
+
+    @classmethod
+    def of(cls, path: Path) -> _Top:
+        name = path.name if path.name not in ("", "..") else path.resolve().name
+        return cls(path, name)
+
+    def relative(self, file: Path) -> str:
+        below = file.relative_to(self.path).as_posix()
+        return f"{self.name}/{below}" if self.name else below
+
+
+def _take_named(path: Path, mode: int, findings: FoundFiles) -> None:
     if not stat.S_ISREG(mode):
         findings.fail(path, f"it's {NOT_A_FILE}")
         return
@@ -94,15 +109,15 @@ def _take_named(path: Path, mode: int, findings: Findings) -> None:
         _take(path, path.name, size, head, findings)
 
 
-def _take(path: Path, relative: str, size: int, head: bytes, findings: Findings) -> None:
+def _take(path: Path, relative: str, size: int, head: bytes, findings: FoundFiles) -> None:
     if size > MAX_FILE_BYTES:
         findings.fail(path, f"it has {size:,} bytes, and Imagewatch reads files up to {MAX_FILE_BYTES:,} (100 MiB)")
         return
     findings.files.append(FoundFile(path, relative, size, content_type(head, path.name)))
 
 
-def _walk(folder: Path, top: Path, take_all: bool, findings: Findings) -> None:
-    """Takes the images below `folder`. Links to folders are not followed, so no loop of links can trap it."""
+def _walk(folder: Path, top: _Top, take_all: bool, findings: FoundFiles) -> None:
+    """Includes the images below `folder`. It doesn't follow links to folders, because links can form a loop."""
     try:
         entries = list(_entries(folder))
     except OSError as error:
@@ -116,7 +131,7 @@ def _walk(folder: Path, top: Path, take_all: bool, findings: Findings) -> None:
             findings.fail(path, _why_not(error))
 
 
-def _take_entry(entry: os.DirEntry[str], path: Path, top: Path, take_all: bool, findings: Findings) -> None:
+def _take_entry(entry: os.DirEntry[str], path: Path, top: _Top, take_all: bool, findings: FoundFiles) -> None:
     if _is_hidden(entry.name):
         findings.skip(path, HIDDEN)
     elif entry.is_dir(follow_symlinks=False):
@@ -128,7 +143,7 @@ def _take_entry(entry: os.DirEntry[str], path: Path, top: Path, take_all: bool, 
     elif not entry.is_file():
         findings.skip(path, NOT_A_FILE)
     else:
-        _take_found(path, path.relative_to(top).as_posix(), take_all, findings)
+        _take_found(path, top.relative(path), take_all, findings)
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
@@ -136,7 +151,7 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
         yield from sorted(entries, key=lambda entry: entry.name)
 
 
-def _take_found(path: Path, relative: str, take_all: bool, findings: Findings) -> None:
+def _take_found(path: Path, relative: str, take_all: bool, findings: FoundFiles) -> None:
     size, head = _measure(path)
     if size == 0:
         findings.skip(path, EMPTY)
@@ -147,7 +162,7 @@ def _take_found(path: Path, relative: str, take_all: bool, findings: Findings) -
 
 
 def _measure(path: Path) -> tuple[int, bytes]:
-    """The size in bytes and the first bytes of a file; opening it also proves that it can be read."""
+    """The size in bytes and the first bytes of a file. Raises OSError for a file that can't be read."""
     with path.open("rb") as file:
         return os.fstat(file.fileno()).st_size, file.read(HEAD_BYTES)
 

@@ -1,4 +1,4 @@
-"""Waits for the pipeline's verdict on exactly the object versions that were uploaded."""
+"""Waits until the analysis of each uploaded object version has finished."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 REPLACED = "REPLACED"
-"""Not a status of the record: a newer upload of the same key has taken this one's place."""
+"""No status of a record: a newer upload of the same key has replaced this one."""
 REMOVED = "REMOVED"
-"""Not a status of the record: the object was removed before its analysis ended."""
+"""No status of a record: the object was removed before its analysis finished."""
 
 FIRST_INTERVAL = 0.25
 LONGEST_INTERVAL = 5.0
-"""Seconds between two looks; the interval grows while nothing happens."""
+"""Seconds between two reads of the records. The interval grows while nothing changes."""
 
 _IMAGES_PER_ROUND = 1000
 _CHECKS_PER_ROUND = 20
@@ -34,25 +34,25 @@ _CHECKS_PER_ROUND = 20
 
 @dataclass(frozen=True)
 class Analysis:
-    """What became of an upload: the record's status, REPLACED or REMOVED, or None when there is no record of it."""
+    """The analysis of one upload. Its status is the record's, REPLACED or REMOVED; None when there is no record."""
 
     upload: Uploaded
     status: str | None
     reason: str = ""
     record: Record = field(default_factory=dict)
-    ended: bool = True
+    finished: bool = True
 
     @property
-    def fine(self) -> bool:
-        return self.ended and self.status in {"ANALYZED", REPLACED}
+    def succeeded(self) -> bool:
+        return self.finished and self.status in {"ANALYZED", REPLACED}
 
 
 class Follower:
-    """Follows uploads until each has ended.
+    """Follows uploads until the analysis of each has finished.
 
-    `read` gives the records by ImageId; `current_version` the version that S3 serves for an upload's key, None when
-    the object is gone, and the upload's own when that can't be told; `still_running` whether a record's execution goes on,
-    which decides when the rules are known: a record says ANALYZED as soon as the findings are stored.
+    `read` returns the records by ImageId. `current_version` returns the version that S3 serves for an upload's key, None when the
+    object is gone, and the upload's own version when that is unknown. `still_running` returns whether a record's execution is
+    running. A record has the status ANALYZED as soon as the findings are stored, but its rules only when the execution has ended.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class Follower:
         self._clock, self._sleep = clock, sleep
         self._last: dict[str, Analysis] = {}
         self._known_older: set[tuple[str, str]] = set()
-        self._known_over: set[tuple[str, str]] = set()
+        self._known_ended: set[tuple[str, str]] = set()
         self._trouble = ""
 
     def follow(self, uploads: Sequence[Uploaded], timeout: float) -> Iterator[Analysis]:
-        """The analysis of each upload as it ends, and after `timeout` seconds those that haven't.
+        """The analysis of each upload when it finishes; after `timeout` seconds, the unfinished ones.
 
         Raises CommandError when the records can't be read at all.
         """
@@ -91,14 +91,14 @@ class Follower:
             yield self._not_in_time(upload, timeout)
 
     def _round(self, pending: deque[Uploaded], most: int) -> Iterator[Analysis]:
-        """Looks at the next `most` uploads; those that haven't ended go to the back of the line."""
+        """Checks the next `most` uploads. Unfinished ones go to the end of the queue."""
         group = [pending.popleft() for _ in range(min(most, len(pending)))]
         records = self._read_patiently([upload.image_id for upload in group])
         checks = _CHECKS_PER_ROUND
         for upload in group:
             analysis, checked = self._judge(upload, records.get(upload.image_id), may_check=checks > 0)
             checks -= checked
-            if analysis.ended:
+            if analysis.finished:
                 yield analysis
             else:
                 self._last[upload.key] = analysis
@@ -117,50 +117,50 @@ class Follower:
         return records
 
     def _judge(self, upload: Uploaded, record: Record | None, *, may_check: bool) -> tuple[Analysis, bool]:
-        """What the record says about this very version, and whether S3 had to be asked for that."""
+        """What the record says about this version, and whether this took a request to S3 or Step Functions."""
         if upload.version_id is None:
             return Analysis(upload, None, "the bucket keeps no versions, so it can't be followed"), False
         if record is None:
-            return Analysis(upload, None, ended=False), False
+            return Analysis(upload, None, finished=False), False
         recorded = record.get("VersionId", "")
         if recorded == upload.version_id:
             return self._own(upload, record, may_check=may_check)
-        # Another version's record: an older one that ours will replace, or a newer one. Version ids have no order.
+        # The record is of another version: an older one that ours will replace, or a newer one. Version ids have no order.
         if (upload.key, recorded) in self._known_older or not may_check:
-            return Analysis(upload, None, ended=False), False
+            return Analysis(upload, None, finished=False), False
         return self._compare(upload, recorded), True
 
     def _own(self, upload: Uploaded, record: Record, *, may_check: bool) -> tuple[Analysis, bool]:
-        """What a record of this very version says, and whether Step Functions had to be asked."""
+        """What a record of this version says, and whether this took a request to Step Functions."""
         status, version = record.get("Status"), (upload.key, record["VersionId"])
-        ended = status not in {None, "ANALYZING"}
+        finished = status not in {None, "ANALYZING"}
         checked = False
-        if status == "ANALYZED" and self._still_running and version not in self._known_over:
-            # Only a record that is read after the execution's end has all its rules: so look once more.
-            ended, checked = False, may_check
+        if status == "ANALYZED" and self._still_running and version not in self._known_ended:
+            # Only a record that is read after the execution's end has all its rules, so it is read once more.
+            finished, checked = False, may_check
             if may_check and not self._still_running(record):
-                self._known_over.add(version)
-        return Analysis(upload, status, record.get("Reason", ""), record, ended=ended), checked
+                self._known_ended.add(version)
+        return Analysis(upload, status, record.get("Reason", ""), record, finished=finished), checked
 
     def _compare(self, upload: Uploaded, recorded: str) -> Analysis:
         current = self._current_version(upload)
         if current is None:
-            return Analysis(upload, REMOVED, "the object was removed before its analysis ended")
+            return Analysis(upload, REMOVED, "the object was removed before its analysis finished")
         if current != upload.version_id:
             return Analysis(upload, REPLACED, "a newer upload of the same key has replaced it")
         self._known_older.add((upload.key, recorded))
-        return Analysis(upload, None, ended=False)
+        return Analysis(upload, None, finished=False)
 
     def _not_in_time(self, upload: Uploaded, timeout: float) -> Analysis:
         seen = self._last.get(upload.key)
         status = seen.status if seen else None
-        what = "its analysis hasn't ended" if status else "the pipeline has no record of it yet"
+        what = "its analysis hasn't finished" if status else "there is no record of it yet"
         trouble = f" ({self._trouble})" if self._trouble else ""
-        return Analysis(upload, status, f"{what} after {timeout:g} seconds{trouble}", ended=False)
+        return Analysis(upload, status, f"{what} after {timeout:g} seconds{trouble}", finished=False)
 
 
 def current_version(s3: S3Client, upload: Uploaded) -> str | None:
-    """The version that S3 serves for this key now; None when it is gone; the upload's own when S3 won't tell."""
+    """The version that S3 serves for this key now; None when the object is gone; the upload's own when it can't be read."""
     try:
         return s3.head_object(Bucket=upload.bucket, Key=upload.key).get("VersionId")
     except AWS_ERRORS as error:
@@ -169,7 +169,7 @@ def current_version(s3: S3Client, upload: Uploaded) -> str | None:
 
 
 def still_running(stepfunctions: SFNClient, record: Record) -> bool:
-    """Whether the record's execution goes on; False when that can't be told (no permission, an execution long gone)."""
+    """Whether the record's execution is running. False when that is unknown (no permission, an execution that was deleted)."""
     arn = record.get("ExecutionArn")
     if not arn:
         return False

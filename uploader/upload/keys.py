@@ -1,30 +1,25 @@
-"""How an upload is named: its source, its key in the images bucket, and the id the pipeline will give it."""
+"""The keys of uploads in the images bucket."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 import socket
 import unicodedata
+from pathlib import PurePosixPath
 
+from imagewatch.images.version import UPLOADS_PREFIX
 from uploader.errors import UsageError
-
-UPLOADS_PREFIX = "uploads"
-"""The pipeline looks at nothing outside this folder of the bucket."""
 
 MAX_KEY_BYTES = 1024
 """S3's limit on a key, in UTF-8 bytes (S3 user guide, "Naming Amazon S3 objects")."""
 
-
-def image_id(bucket: str, key: str) -> str:
-    """The ImageId of an object: the pipeline computes the same 32 hex characters (functions/imagewatch)."""
-    return hashlib.sha256(f"{bucket}\n{key}".encode()).hexdigest()[:32]
+_HASH_DIGITS = 8
 
 
 def source_name(chosen: str | None) -> str:
-    """The folder below uploads/: what the user chose, else this host's name; lower case, words joined by "-".
+    """The folder below uploads/: the user's choice, or this host's name; lower case, words joined by "-".
 
-    Raises UsageError for a name that leaves nothing, or that is a path: a source is one folder.
+    Raises UsageError for a path, and for a name without letters and digits.
     """
     if chosen is None:
         return slug(socket.gethostname().split(".")[0]) or "unnamed-host"
@@ -37,24 +32,33 @@ def source_name(chosen: str | None) -> str:
 
 
 def slug(name: str) -> str:
-    """Lower case, with everything but letters and digits (of any script), "_" and "." turned into single dashes."""
+    """Lower case, with single dashes in place of everything but letters and digits (of any script), "_" and "."."""
     flat = unicodedata.normalize("NFC", name).lower()
     return re.sub(r"[^\w.]+", "-", flat).strip("-._")
 
 
 def object_key(source: str, relative: str) -> str:
-    """The key for a file at `relative` (POSIX path) of a source.
+    """The key of a file at `relative` (POSIX path) of a source.
 
-    Names are normalised to NFC, since macOS spells "é" as two characters and Linux as one.
-    Raises ValueError, with the reason as its text, for a name that S3 can't hold.
+    Names are normalised to NFC: macOS spells "é" as two characters and Linux as one. Raises ValueError, with the reason, for a
+    name that S3 can't store.
     """
-    key = unicodedata.normalize("NFC", f"{UPLOADS_PREFIX}/{source}/{relative}")
+    return _checked(unicodedata.normalize("NFC", f"{UPLOADS_PREFIX}{source}/{relative}"))
+
+
+def key_with_hash(key: str, sha256: str) -> str:
+    """Another key for the same file, when `key` holds other content: cam/a.jpg -> cam/a-3f2a9c1b.jpg. Raises ValueError."""
+    path = PurePosixPath(key)
+    return _checked(str(path.with_name(f"{path.stem}-{sha256[:_HASH_DIGITS]}{path.suffix}")))
+
+
+def _checked(key: str) -> str:
     try:
         size = len(key.encode())
     except UnicodeEncodeError as error:
-        raise ValueError("its name isn't valid UTF-8, so S3 can't hold it; rename it") from error
+        raise ValueError("its name isn't valid UTF-8, so S3 can't store it. Rename it") from error
     if size > MAX_KEY_BYTES:
-        raise ValueError(f"its key would be {size:,} bytes long, and S3 allows {MAX_KEY_BYTES:,}; shorten its path")
+        raise ValueError(f"its key would have {size:,} bytes, and S3 allows {MAX_KEY_BYTES:,}. Shorten its path")
     if any(unicodedata.category(character) == "Cc" for character in key):
-        raise ValueError("its name has a control character (such as a line break); rename it")
+        raise ValueError("its name has a control character (such as a line break). Rename it")
     return key

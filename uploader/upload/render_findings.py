@@ -1,4 +1,4 @@
-"""Says in a few words what was found in an image; what wasn't looked at is never called safe."""
+"""Renders the findings of an image in a few words. An image that wasn't checked is never called safe."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _STATUS_WORDS = {
 
 
 def status_words(analysis: Analysis) -> tuple[str, str]:
-    """The status as a person says it, and the style to print it in."""
+    """The status in plain words, and the style to print it in."""
     if analysis.status is None:
         return "no record", "red"
     return _STATUS_WORDS.get(analysis.status, (analysis.status.lower(), "red"))
 
 
 def label_words(record: Record) -> str:
-    """The surest labels; an ancestor of another label (Animal, Mammal for a Dog) says nothing new."""
+    """The labels with the highest confidence, without ancestors of other labels (Animal and Mammal for a Dog)."""
     labels = most_specific(record.get("Labels", []))
     shown = ", ".join(_with_confidence(label) for label in labels[:LABELS_SHOWN])
     more = len(labels) - LABELS_SHOWN
@@ -39,24 +39,30 @@ def label_words(record: Record) -> str:
 
 
 def moderation_words(record: Record) -> str:
-    """What moderation found, "nothing found", or "not checked": an empty list is only good news when it was checked."""
+    """The moderation labels, "nothing found", or "not checked". An empty list of an unchecked image means nothing."""
     moderation = record.get("Moderation") or {}
     if moderation.get("Status") != "CHECKED":
         return "not checked"
     labels = most_specific(moderation.get("Labels", []))
-    return ", ".join(_with_confidence(label) for label in labels) or "nothing found"
+    found = ", ".join(_with_confidence(label) for label in labels) or "nothing found"
+    return f"{found}; checked for {moderation['Scope']}" if moderation.get("Scope") else found
 
 
 def rule_words(record: Record) -> str:
-    """The names of the watchlist's rules that matched."""
-    return ", ".join(str(rule.get("Name", rule.get("RuleId", "?"))) for rule in record.get("MatchedRules", []))
+    """The names of the rules that matched; of a muted rule, which sends no alert, also the reason."""
+    return ", ".join(_rule(rule) for rule in record.get("MatchedRules", []))
 
 
 def most_specific(labels: Sequence[Finding]) -> list[Finding]:
-    """The labels that are no parent of another one, the surest first."""
+    """The labels that are no parents of other labels, by confidence."""
     parents = {parent for label in labels for parent in label.get("Parents", [])}
     specific = [label for label in labels if label["Name"] not in parents]
     return sorted(specific, key=lambda label: (-label["Confidence"], label["Name"]))
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    name = str(rule.get("Name", rule.get("RuleId", "?")))
+    return f"{name} (muted: {rule['Muted']})" if rule.get("Muted") else name
 
 
 def _with_confidence(label: Finding) -> str:

@@ -1,4 +1,4 @@
-"""Runs the uploads of a command side by side, and lets Ctrl-C end them in good order."""
+"""Runs the uploads of a command concurrently, and ends them in an orderly way on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from uploader.upload.plan import PlannedUpload
 from uploader.upload.transfer import NotUploaded, Outcome
 
 INTERRUPT_GRACE = 5.0
-"""Seconds that uploads under way get to end after Ctrl-C."""
+"""Seconds for running uploads to finish after Ctrl-C."""
 
 
 class Uploads:
-    """The uploads of one command, `concurrency` of them at a time; iterating, once, begins them and gives each outcome.
+    """The uploads of one command, at most `concurrency` at a time. Iteration starts them and returns each outcome.
 
-    After a affects_all failure, or `interrupt`, no further file is begun: the caller finds those without an outcome. Files
-    are drawn from `planned` one by one, so it may be endless. The threads are daemons, so that Ctrl-C never waits for
-    a dead network.
+    After a failure that affects all files, or after `interrupt`, no other upload starts; the remaining files have no outcome.
+    Files are taken from `planned` one by one, so it may be endless. The threads are daemons: Ctrl-C never waits for a network
+    that doesn't answer.
     """
 
     def __init__(self, planned: Iterable[PlannedUpload], upload: Callable[[PlannedUpload], Outcome], concurrency: int) -> None:
@@ -33,7 +33,7 @@ class Uploads:
         self._running = concurrency
 
     def interrupt(self) -> None:
-        """Begins no further file, and gives those under way a few seconds. May be called in a signal handler."""
+        """Starts no other upload, and gives running ones a few seconds. A signal handler may call it."""
         self._halted.set()
         self._outcomes.put(_Interruption())
 
@@ -63,7 +63,7 @@ class Uploads:
                 if isinstance(outcome, NotUploaded) and outcome.affects_all:
                     self._halted.set()
                 self._outcomes.put(outcome)
-        except Exception as error:  # noqa: BLE001 - a fault of ours, raised again in the caller's thread
+        except Exception as error:  # noqa: BLE001 - it is raised again in the caller's thread
             self._outcomes.put(error)
         finally:
             self._outcomes.put(None)
@@ -81,10 +81,10 @@ class _Interruption(Exception):
 
 @contextmanager
 def on_interrupt(call: Callable[[], None]) -> Iterator[None]:
-    """Calls `call` at the first Ctrl-C in place of an exception, which could strike between an upload and its record.
+    """Calls `call` on the first Ctrl-C instead of raising KeyboardInterrupt, which could separate an upload from its outcome.
 
-    The second Ctrl-C is the usual KeyboardInterrupt. Does nothing where Ctrl-C is switched off (nohup), or outside the
-    main thread, where Python delivers no signals.
+    The second Ctrl-C raises KeyboardInterrupt. It does nothing where Ctrl-C is ignored (nohup), and outside the main thread,
+    which gets no signals.
     """
     before = signal.getsignal(signal.SIGINT)
     if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():

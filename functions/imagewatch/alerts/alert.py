@@ -1,143 +1,185 @@
-"""What an alert says, how it stands, and when it is the same alert: one for each rule and image version, whatever is retried."""
+"""An alert: one rule that matched one version of one image, and its delivery on each of the rule's channels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from imagewatch.alerts.cooldown import Suppressed, in_words
+from imagewatch.alerts.cooldown import channels_of
 from imagewatch.images.version import ImageVersion, sha256_hex
-from imagewatch.text import one_line, shortened
 
-# How an alert stands, and each of its deliveries.
-PENDING = "PENDING"  # to be sent, or to be tried again
+# The status of an alert, and of each of its deliveries.
+PENDING = "PENDING"  # not sent yet, or to be retried
 QUEUED = "QUEUED"  # waits for a digest
 SENT = "SENT"
-DIGESTED = "DIGESTED"  # told in a digest
-SUPPRESSED = "SUPPRESSED"  # kept back by a cooldown, and counted
+DIGESTED = "DIGESTED"  # sent as part of a digest
+SUPPRESSED = "SUPPRESSED"  # not sent because of a cooldown, and counted
 FAILED = "FAILED"
 _PRECEDENCE = (PENDING, QUEUED, SENT, DIGESTED, SUPPRESSED, FAILED)
 
-MAX_SUBJECT = 99  # SNS refuses subjects of 100 characters and more
-_MAX_NAME = 40  # of a rule in the subject, so that what was found is in it too
-
 
 @dataclass(frozen=True)
+class Delivery:
+    """The outcome of an alert on one channel."""
+
+    status: str
+    at: str = ""
+    """Since when it has this status: ISO 8601."""
+    reason: str = ""
+    attempts: int = 0
+    message_id: str = ""
+    """The channel's own id of the message."""
+    digest_id: str = ""
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Delivery:
+        return cls(
+            str(item["Status"]),
+            str(item.get("At", "")),
+            str(item.get("Reason", "")),
+            int(item.get("Attempts", 0)),
+            str(item.get("MessageId", "")),
+            str(item.get("DigestId", "")),
+        )
+
+    def to_item(self) -> dict[str, Any]:
+        optional = {
+            "Reason": self.reason,
+            "Attempts": self.attempts,
+            "MessageId": self.message_id,
+            "DigestId": self.digest_id,
+        }
+        return {"Status": self.status, "At": self.at, **{name: value for name, value in optional.items() if value}}
+
+
+@dataclass
 class Alert:
-    """One message to people about one rule that matched one version of an image."""
+    """The record of an alert in the AlertsTable."""
 
     alert_id: str
-    rule_id: str
-    rule_name: str
-    subject: str
-    body: str
+    rule: Mapping[str, Any]
+    """The rule as it matched, in the form in which the workflow carries it."""
+    channels: tuple[str, ...]
+    image_id: str
+    version: str
+    bucket: str
+    key: str
+    source: str
+    link: str
+    """Where people see the image."""
+    created_at: str = ""
+    """ISO 8601."""
+    status: str = PENDING
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
+    """Channel id -> delivery. A channel without an entry is PENDING."""
+    suppressed_before: int = 0
+    """How many suppressed matches the alert's message reported ..."""
+    suppressed_since: str = ""
+    """... since when (ISO 8601). Empty until a channel has accepted a message that reports them."""
+    leased_by: str = ""
+    leased_until: int = 0
+    """Milliseconds since the epoch."""
+
+    @classmethod
+    def of(cls, image: ImageVersion, rule: Mapping[str, Any], link: str) -> Alert:
+        """The alert of a rule (as the watchlist gives it) that matched an image."""
+        return cls(
+            alert_id(image, rule),
+            rule,
+            channels_of(rule),
+            image.image_id,
+            image.version,
+            image.bucket,
+            image.key,
+            image.source,
+            link,
+        )
+
+    @property
+    def rule_id(self) -> str:
+        return str(self.rule["RuleId"])
+
+    @property
+    def rule_name(self) -> str:
+        return str(self.rule["Name"])
+
+    @property
+    def rule_version(self) -> int:
+        return int(self.rule.get("RuleVersion", 1))
+
+    @property
+    def severity(self) -> str:
+        return str(self.rule.get("Severity", "warning"))
+
+    @property
+    def matches(self) -> Sequence[Mapping[str, Any]]:
+        """What made the rule match, the highest confidence first."""
+        matches: Sequence[Mapping[str, Any]] = self.rule["Matches"]
+        return matches
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether at least one channel accepted a message about this alert alone."""
+        return any(delivery.status == SENT for delivery in self.deliveries.values())
+
+    def delivery(self, channel_id: str) -> Delivery:
+        return self.deliveries.get(channel_id, Delivery(PENDING))
+
+    def status_by_deliveries(self) -> str:
+        """The status of the whole alert: what is still to be done comes first, then the best outcome."""
+        found = {self.delivery(channel_id).status for channel_id in self.channels}
+        return next(status for status in _PRECEDENCE if status in found)
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Alert:
+        return cls(
+            item["AlertId"],
+            item["Rule"],
+            tuple(item["Channels"]),
+            item["ImageId"],
+            item["Version"],
+            item["Bucket"],
+            item["Key"],
+            item["Source"],
+            item["Link"],
+            item["CreatedAt"],
+            item["Status"],
+            {channel_id: Delivery.from_item(delivery) for channel_id, delivery in item["Deliveries"].items()},
+            int(item.get("SuppressedBefore", 0)),
+            str(item.get("SuppressedSince", "")),
+            str(item.get("LeasedBy", "")),
+            int(item.get("LeasedUntil", 0)),
+        )
+
+    def to_item(self) -> dict[str, Any]:
+        """What is written when the alert is created: the rule as it matched, and what digests and lists show of the image."""
+        return {
+            "AlertId": self.alert_id,
+            "RuleId": self.rule_id,
+            "RuleName": self.rule_name,
+            "RuleVersion": self.rule_version,
+            "Rule": self.rule,
+            "Severity": self.severity,
+            "Channels": list(self.channels),
+            "ImageId": self.image_id,
+            "Version": self.version,
+            "Bucket": self.bucket,
+            "Key": self.key,
+            "Source": self.source,
+            "Link": self.link,
+            "CreatedAt": self.created_at,
+            "Status": self.status,
+            **self.deliveries_item(),
+        }
+
+    def deliveries_item(self) -> dict[str, Any]:
+        """The deliveries, and what their messages reported."""
+        deliveries = {channel_id: delivery.to_item() for channel_id, delivery in self.deliveries.items()}
+        reported = {"SuppressedBefore": self.suppressed_before, "SuppressedSince": self.suppressed_since}
+        return {"Deliveries": deliveries, **(reported if self.suppressed_since else {})}
 
 
 def alert_id(image: ImageVersion, rule: Mapping[str, Any]) -> str:
-    """The one alert of this rule and this version of the image: 32 hexadecimal digits."""
+    """The id of the one alert of this rule and this version of the image: 32 hexadecimal digits."""
     return sha256_hex(rule["RuleId"], image.image_id, image.version)[:32]
-
-
-def status_of(deliveries: Mapping[str, Mapping[str, Any]], channels: Sequence[str]) -> str:
-    """How an alert stands whose deliveries stand so: what is still to be done comes first, then the best that was reached."""
-    found = {deliveries.get(channel, {}).get("Status", PENDING) for channel in channels}
-    return next(status for status in _PRECEDENCE if status in found)
-
-
-def entry(status: str, now: str, reason: str = "") -> dict[str, Any]:
-    """How one delivery stands since `now`, and why if that needs saying."""
-    return {"Status": status, "At": now, **({"Reason": reason} if reason else {})}
-
-
-def compose(
-    image: ImageVersion,
-    rule: Mapping[str, Any],
-    moderation: Mapping[str, Any],
-    link: str,
-    execution_link: str,
-    suppressed: Suppressed | None = None,
-) -> Alert:
-    """The alert for one matched rule (as the watchlist gives it); safe to publish whatever the file is called.
-
-    `suppressed` is how many matches the rule's cooldown has kept back since the alert before this one.
-    """
-    best, severity = rule["Matches"][0], rule.get("Severity", "warning")
-    name, file_name = rule_name(rule["Name"]), one_line(_file_name(image.key)) or "a file without a name"
-    urgent = "CRITICAL: " if severity == "critical" else ""
-    subject = f"{urgent}{shortened(name, _MAX_NAME)}: {what(best)} {percent(best['Confidence'])} in {file_name}"
-    rule_id, version = one_line(rule["RuleId"]), f", version {rule['RuleVersion']}" if "RuleVersion" in rule else ""
-    lines = [
-        f'Your rule "{name}" matched an image.',
-        "",
-        *(_match_line(match) for match in rule["Matches"]),
-        *([f"  and {rule['MoreMatches']} more"] if rule.get("MoreMatches") else []),
-        "",
-        f"Image:      {one_line(image.key)}",
-        f"From:       {one_line(image.source)}",
-        f"Uploaded:   {minute(image.uploaded_at)}",
-        f"Severity:   {severity}",
-        f"Moderation: {moderation_line(moderation)}",
-        "",
-        f"See the image:           {link}",
-        f"See how it was analysed: {execution_link}",
-        "",
-        *([f"{suppressed_line(suppressed)}", ""] if suppressed and suppressed.count else []),
-        f"This rule (id {rule_id}{version}) is on your watchlist.",
-        f"Too many of these? imagewatch rules snooze {rule_id} --for 8h",
-        was_it_wrong(alert_id(image, rule)),
-    ]
-    return Alert(alert_id(image, rule), rule["RuleId"], rule["Name"], shortened(subject, MAX_SUBJECT), "\n".join(lines))
-
-
-def was_it_wrong(alert: str) -> str:
-    """The last line of an alert: how people say that it should not have been one. `alert` is its id."""
-    return f"Was it wrong? imagewatch alerts not-this {alert}"
-
-
-def suppressed_line(suppressed: Suppressed) -> str:
-    """What a cooldown kept back, and why."""
-    several = f"{suppressed.count} more matches" if suppressed.count > 1 else "1 more match"
-    since = f"{several} of this rule since {minute(suppressed.since)}"
-    return f"{since}: suppressed by its cooldown of {in_words(suppressed.seconds)}."
-
-
-def rule_name(name: str) -> str:
-    """A rule's name as messages show it."""
-    return one_line(name) or "Unnamed rule"
-
-
-def minute(moment: str) -> str:
-    """ISO 8601 as people read it: 2026-11-20 16:05:09 UTC."""
-    return f"{moment.replace('T', ' ')[:19]} UTC"
-
-
-def moderation_line(moderation: Mapping[str, Any]) -> str:
-    """What moderation says, in a few words; what was not looked at is never called clean."""
-    if moderation["Status"] != "CHECKED":
-        return f"not checked. {one_line(moderation.get('Reason', ''))}".strip()
-    if not moderation["Labels"]:
-        return "nothing found"
-    top = sorted(moderation["Labels"], key=lambda label: -label["Confidence"])[:3]
-    return ", ".join(f"{one_line(label['Name'])} ({percent(label['Confidence'])})" for label in top)
-
-
-def _match_line(match: Mapping[str, Any]) -> str:
-    several = f", {match['Count']} of them" if match["Count"] > 1 else ""
-    return f"  {what(match)}, {percent(match['Confidence'])} sure{several}"
-
-
-def what(match: Mapping[str, Any]) -> str:
-    """What the rule asked for, and what was found where that is something more specific: "vehicle (Car)"."""
-    term, label = one_line(match["Term"]), one_line(match["Label"])
-    return label if term.casefold() == label.casefold() else f"{term} ({label})"
-
-
-def percent(confidence: float) -> str:
-    """91.37 -> "91.3 %"."""
-    # Never rounded up: 79.96 % must not read as the 80 % that a rule asks for.
-    return f"{int(float(confidence) * 10) / 10:g} %"
-
-
-def _file_name(key: str) -> str:
-    return key.rstrip("/").rsplit("/", 1)[-1]

@@ -1,4 +1,4 @@
-"""How long a rule stays silent after an alert, and what it owes people for that: a count in the next message."""
+"""Cooldowns: how long a rule sends nothing after an alert. The next message reports the matches suppressed meanwhile."""
 
 from __future__ import annotations
 
@@ -6,60 +6,81 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-HOLD_SECONDS = 120
-"""How long a sender may keep a cooldown: longer than any function that sends may run, so that only a crash outlives it."""
+LEASE_SECONDS = 120
+"""How long a sender owns a cooldown: longer than any function that sends may run, so that only a crashed sender loses it."""
 
-LAST_WORD_SECONDS = 3600
-"""How long after a cooldown's end its count waits for the next alert to tell it, before a digest does."""
+REPORT_DELAY_SECONDS = 3600
+"""How long after a cooldown's end its count waits for the next alert to report it, before a digest does."""
 
 _UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
 @dataclass(frozen=True)
-class Window:
-    """One cooldown: of a rule, or of a rule and one source."""
+class CooldownScope:
+    """What one cooldown applies to: a rule, or a rule and one source."""
 
     cooldown_id: str
     seconds: int
     rule_id: str
     rule_name: str
     channels: tuple[str, ...]
-    due: int = 0
-    """Since when (ms) a digest is to tell its count; 0 where that wasn't asked."""
+    report_after: int = 0
+    """From when on (ms) a digest reports its count; 0 where that was not read."""
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> CooldownScope:
+        return cls(
+            item["CooldownId"],
+            int(item["Seconds"]),
+            item["RuleId"],
+            item["RuleName"],
+            tuple(item["Channels"]),
+            int(item["ReportAfter"]),
+        )
 
 
 @dataclass(frozen=True)
 class Suppressed:
-    """How many matches were kept back since then (ISO 8601), and the cooldown in seconds that did it."""
+    """How many matches a cooldown of so many seconds has suppressed since then (ISO 8601)."""
 
     count: int
     since: str
     seconds: int
 
 
-def window_of(rule: Mapping[str, Any], source: str) -> Window | None:
-    """The cooldown that a match of this rule, in an image of this source, falls under; None when the rule has none."""
+@dataclass(frozen=True)
+class CooldownLease:
+    """A cooldown that one alert or digest owns until it completes or releases it."""
+
+    scope: CooldownScope
+    owner: str
+    unreported: Suppressed
+    """What the owner's message has to report."""
+
+
+def cooldown_scope(rule: Mapping[str, Any], source: str) -> CooldownScope | None:
+    """The cooldown that applies to a match of this rule in an image of this source; None when the rule has none."""
     cooldown = rule.get("Cooldown") or {}
     seconds = int(cooldown.get("Seconds", 0))
     if seconds <= 0:
         return None
     cooldown_id = f"{rule['RuleId']}#{source}" if cooldown.get("PerSource") else rule["RuleId"]
-    return Window(cooldown_id, seconds, rule["RuleId"], rule["Name"], channels_of(rule))
+    return CooldownScope(cooldown_id, seconds, rule["RuleId"], rule["Name"], channels_of(rule))
 
 
 def channels_of(rule: Mapping[str, Any]) -> tuple[str, ...]:
-    """The channels that a rule's alerts go to, each once, in its order."""
+    """The channels of a rule's alerts, in its order, without repetitions."""
     channels: Sequence[str] = rule.get("Channels") or ["email"]
     return tuple(dict.fromkeys(channels))
 
 
-def token(alert_id: str) -> bytes:
-    """Eight bytes that stand for an alert while it is being counted."""
+def pending_token(alert_id: str) -> bytes:
+    """Eight bytes that mark an alert as counted, until its own record says so."""
     return bytes.fromhex(alert_id[:16])
 
 
-def in_words(seconds: int) -> str:
-    """600 -> "10 minutes": exact, in the largest unit that is."""
+def render_duration(seconds: int) -> str:
+    """600 -> "10 minutes": exact, in the largest unit that allows it."""
     unit, size = next((unit, size) for unit, size in _UNITS if seconds % size == 0)
     number = seconds // size
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

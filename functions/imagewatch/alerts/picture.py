@@ -1,6 +1,6 @@
-"""The picture in an alert: what a rule matched, framed and named on the thumbnail, so that a glance at a phone tells why.
+"""The annotated picture of an alert: the thumbnail with a box and a name around everything that a rule matched.
 
-Importing this imports Pillow, which takes longer than most alerts: import it where a picture is wanted, not before.
+This module imports Pillow, which takes longer than most alerts. Import it only where a picture is drawn.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Area = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to show: what it is called, and where it is (ratios 0-1 of the image), if it is anywhere in particular."""
+    """One finding to show: its name, and its box in ratios 0-1 of the image, if it has one."""
 
     name: str
     confidence: float
@@ -36,7 +36,7 @@ class Finding:
 
 
 def findings_of(matches: Sequence[Mapping[str, Any]], labels: Sequence[Mapping[str, Any]]) -> list[Finding]:
-    """What a rule's matches point to: as many instances of each matched label as counted, the surest first.
+    """What a rule's matches refer to: as many instances of each matched label as were counted, the highest confidence first.
 
     `labels` are those of the image's record; without them (or for text) a match's own Box is shown.
     """
@@ -71,7 +71,7 @@ def _places(name: str, match: Mapping[str, Any], label: Mapping[str, Any]) -> It
     if own and own not in (instance["BoundingBox"] for instance in instances):
         yield Finding(name, match["Confidence"], own)
     elif instances:
-        # The match's own box first: with a least area asked for, it need not be the surest one.
+        # The match's own box first: where the rule has a least area, another instance can have a higher confidence.
         instances.sort(key=lambda instance: instance["BoundingBox"] != own)
         for instance in instances[: max(1, int(match.get("Count", 1)))]:
             yield Finding(name, instance["Confidence"], instance["BoundingBox"])
@@ -132,7 +132,7 @@ def _overlap(one: Area, other: Area) -> bool:
 
 
 def _with_notes(image: Image.Image, notes: Sequence[Finding]) -> Image.Image:
-    """What has no place in the picture stands in a strip below it."""
+    """Adds a strip below the picture with the findings that have no box."""
     line = _FONT_SIZE + 6
     taller = Image.new("RGB", (image.width, image.height + line * len(notes) + 4), _INK)
     taller.paste(image)

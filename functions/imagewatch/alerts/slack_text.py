@@ -1,26 +1,52 @@
-"""How a text of any length is laid out for Slack: in sections that end where a paragraph, a line or at least a word ends."""
+"""The payload for Slack's incoming webhooks. A long text is split into sections at the end of a paragraph, a line or a word."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
-# Slack's limits: Block Kit reference, "Section block" (3,000 characters of text) and "Blocks" (50 in a message). Beyond these it
-# refuses messages of some 12,000 characters in all ("msg_blocks_too_long", in no reference: slackapi/bolt-js, issue 2509). That
-# is reached long before 50 blocks are.
+from imagewatch.alerts.alert_text import render_feedback_line
+from imagewatch.alerts.messages import ALERT, Message
+
+# Slack's limits in characters: Block Kit reference, "Section block" (text: 3,000), "Header block" (150), "Context block" with
+# "Text object" (3,000), "Image block" (image_url: 3,000), "Blocks" (50 in a message). Slack also refuses messages of about 12,000
+# characters in all ("msg_blocks_too_long", in no reference: slackapi/bolt-js, issue 2509), long before 50 blocks are reached.
 MAX_SECTION = 3000
 MAX_TEXT = 9000
+MAX_HEADER = 150
+_MAX_CONTEXT = 2000
+_MAX_URL = 3000
 
 _ENDS = ("\n\n", "\n", " ")
 _LINK = re.compile(r"https?://\S+")
 _CUT = "The rest of this message is too long for Slack."
 
 
-def sections(text: str) -> list[str]:
-    """The text in parts that Slack takes, at least one; what they leave out is said at the end.
+def slack_payload(message: Message, picture_url: str | None) -> dict[str, Any]:
+    """The payload for one message. Text from outside is always plain_text, which Slack does not interpret."""
+    # The command that marks an alert as wrong has a separate block, so that a long text doesn't cut it off.
+    feedback = render_feedback_line(message.alert.alert_id) if message.kind == ALERT and message.alert else ""
+    body = message.body.removesuffix(feedback).rstrip("\n")
+    blocks: list[dict[str, Any]] = [
+        {"type": "header", "text": _plain(message.subject, MAX_HEADER)},
+        *({"type": "section", "text": _plain(part, MAX_SECTION)} for part in sections(body)),
+    ]
+    if picture_url and len(picture_url) <= _MAX_URL:
+        blocks.append({"type": "image", "image_url": picture_url, "alt_text": _cut(message.subject, MAX_HEADER)})
+    if message.link:
+        link = {"type": "mrkdwn", "text": f"<{_escaped(message.link)}|See the image>"}
+        blocks.append({"type": "section", "text": link})
+    if feedback:
+        blocks.append({"type": "context", "elements": [_plain(feedback, _MAX_CONTEXT)]})
+    return {"text": _escaped(message.subject), "blocks": blocks}
 
-    A link stays whole, or is replaced where no section holds it.
+
+def sections(text: str) -> list[str]:
+    """The text in at least one part of at most MAX_SECTION characters. The last part says if text was left out.
+
+    A link is never split. A link that is too long for a section is replaced by its length.
     """
-    rest = _LINK.sub(lambda link: _or_its_length(link.group()), text).strip("\n")
+    rest = _LINK.sub(lambda link: _link_or_length(link.group()), text).strip("\n")
     room = MAX_TEXT - len(_CUT)
     parts: list[str] = []
     size = MAX_SECTION
@@ -31,17 +57,30 @@ def sections(text: str) -> list[str]:
     return [*parts, _CUT] if rest else parts or [" "]
 
 
-def _or_its_length(link: str) -> str:
+def _link_or_length(link: str) -> str:
     return link if len(link) <= MAX_SECTION // 2 else f"(a link of {len(link)} characters, too long for Slack)"
 
 
 def _split(text: str, size: int) -> tuple[str, str]:
-    """The text's beginning of at most that size, and what comes after it."""
+    """The beginning of the text, of at most that size, and the rest."""
     if len(text) <= size:
         return text, ""
     for end in _ENDS:
         at = text.rfind(end, 0, size + 1)
-        if at >= size // 3:  # sections that are nearly empty would soon be many
+        if at >= size // 3:  # shorter sections would soon be too many
             return text[:at], text[at + 1 :].lstrip("\n")
     at = next((link.start() for link in _LINK.finditer(text) if link.start() < size < link.end()), size)
     return text[:at], text[at:]
+
+
+def _plain(text: str, limit: int) -> dict[str, Any]:
+    return {"type": "plain_text", "text": _cut(text, limit) or " ", "emoji": False}
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def _escaped(text: str) -> str:
+    # Slack's three: "Escaping text". A bar would end a link's address.
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("|", "%7C")

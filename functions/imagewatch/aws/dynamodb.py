@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -16,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from imagewatch import timestamps
 from imagewatch.aws.clients import client, error_code, translated
+from imagewatch.decimals import from_decimals, to_decimals
 from imagewatch.errors import TransientError
 from imagewatch.observability import logger
 
@@ -104,34 +104,14 @@ def retry_write(write: Callable[[], T], give_up: int) -> T:
 
 def to_item(values: Mapping[str, Any]) -> Item:
     """Plain values as a DynamoDB item."""
-    return {name: _serializer.serialize(_decimals(value)) for name, value in values.items()}
+    return {name: _serializer.serialize(to_decimals(value)) for name, value in values.items()}
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     """A DynamoDB item as plain values. Numbers become int or float."""
-    return {name: _numbers(_deserializer.deserialize(value)) for name, value in item.items()}
+    return {name: from_decimals(_deserializer.deserialize(value)) for name, value in item.items()}
 
 
 def set_expression(values: Mapping[str, Any]) -> tuple[str, dict[str, str], Item]:
     """("SET #Name = :Name, ...", attribute names, attribute values) for an update."""
     return set_clause(values), {f"#{name}": name for name in values}, {f":{name}": v for name, v in to_item(values).items()}
-
-
-def _decimals(value: Any) -> Any:
-    if isinstance(value, float):
-        return Decimal(str(value))
-    if isinstance(value, Mapping):
-        return {key: _decimals(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_decimals(inner) for inner in value]
-    return value
-
-
-def _numbers(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, dict):
-        return {key: _numbers(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_numbers(inner) for inner in value]
-    return value

@@ -2,7 +2,7 @@
 
 Each start takes a slot from one shared item. Slots lie slightly further apart than the rate requires. A start that misses its
 slot by more than LATENESS exchanges it for a later one; JOURNEY is the time that a start then needs to reach the service. So no
-window of one second holds more starts than the rate. A process that dies while it holds a slot wastes only that slot.
+window of one second holds more starts than the rate. A process that crashes before it uses its slot wastes only that slot.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ LONGEST_LEAD = timestamps.SECOND
 _CHANNEL_LIMITS = {"slack": 1.0}  # messages a second, below the parameter: Slack's "Rate limits" page
 
 
-def wait_for_intake_slot() -> None:
-    """Returns when the next execution may start. All concurrent intakes share the slots."""
+def wait_for_intake_slot(patience: int | None = None) -> bool:
+    """True when the next execution may start; False, at once, when no slot lies within `patience` (microseconds; None: no limit).
+
+    All concurrent intakes share the slots.
+    """
     spacing = slot_spacing(float(setting("MAX_IMAGES_PER_SECOND")))
-    RateLimiter(setting("INTAKE_RATE_LIMITER_TABLE"), {"Name": "executions"}, spacing).wait_for_slot()
+    return RateLimiter(setting("INTAKE_RATE_LIMITER_TABLE"), {"Name": "executions"}, spacing).wait_for_slot(patience)
 
 
 def wait_for_channel_slot(channel_id: str, kind: str, patience: int) -> bool:
@@ -92,7 +95,7 @@ class RateLimiter:
                 return None
 
     def _advance(self, earliest: int, latest: int | None) -> int | None:
-        """Takes the next slot while it lies in the future; None when it lies in the past, or after `latest`."""
+        """Takes the next slot if it is in the future; None if it is in the past, or after `latest`."""
         values = {":spacing": self.spacing, ":earliest": earliest} | ({} if latest is None else {":latest": latest})
         within = "" if latest is None else " AND NextSlot <= :latest"
         next_slot = self._update("SET NextSlot = NextSlot + :spacing", f"NextSlot > :earliest{within}", values)

@@ -1,4 +1,4 @@
-"""S3: uploaded objects, and their renditions in a bucket of their own."""
+"""S3: uploaded objects, and their renditions in another bucket."""
 
 from __future__ import annotations
 

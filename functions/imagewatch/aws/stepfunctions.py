@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
 from imagewatch.aws.clients import client, error_code, translated
 from imagewatch.aws.settings import setting
+from imagewatch.images.links import console_url
 from imagewatch.images.version import ImageVersion
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution as DescribeExecution shows it."""
+
+    status: str
+    """RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED or PENDING_REDRIVE."""
+    error: str
+    cause: str
+    image: ImageVersion
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
 def execution_arn(name: str) -> str:
@@ -19,7 +36,7 @@ def execution_arn(name: str) -> str:
 def execution_url(arn: str) -> str:
     """The execution's page in the Step Functions console."""
     region = arn.split(":")[3]
-    return f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{arn}"
+    return f"{console_url(region)}/states/home?region={region}#/v2/executions/details/{arn}"
 
 
 def links(name: str) -> dict[str, str]:
@@ -47,3 +64,16 @@ def start(image: ImageVersion, name: str) -> bool:
             return False
         raise
     return True
+
+
+def describe(arn: str) -> Execution | None:
+    """The execution; None when there is none: it was never started, or ended more than 90 days ago."""
+    try:
+        with translated():
+            found = client("stepfunctions").describe_execution(executionArn=arn)
+    except ClientError as error:
+        if error_code(error) == "ExecutionDoesNotExist":
+            return None
+        raise
+    image = ImageVersion.from_state(json.loads(found["input"])["image"])
+    return Execution(found["status"], found.get("error", ""), found.get("cause", ""), image)

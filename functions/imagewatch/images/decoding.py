@@ -24,10 +24,9 @@ from PIL import (
 
 from imagewatch.errors import ImageRejected
 from imagewatch.images import metadata, renditions, unsupported_content
-from imagewatch.images.file_formats import SUPPORTED, file_kind
+from imagewatch.images.file_formats import MAX_FILE_BYTES, SUPPORTED, file_kind
 from imagewatch.images.renditions import COPY_SIDE, MAX_COLOUR_SHIFT, MIN_SIDE, THUMBNAIL_SIDE, sizes_apart
 
-MAX_FILE_BYTES = 100 * 1024 * 1024  # what a function's memory can hold beside the decoded image
 # What a function of 1,769 MB can decode, measured: most formats take up to 12 bytes a pixel on their way to a thumbnail, WebP and
 # AVIF 18. A JPEG is decoded at a fraction of its size and so may be larger, unless it is progressive: that is held whole.
 MAX_PIXELS = {"JPEG": 250_000_000, "progressive JPEG": 120_000_000, "WebP": 80_000_000, "AVIF": 80_000_000, "HEIC": 80_000_000}
@@ -123,7 +122,7 @@ def refuse_size(size: int) -> None:
 
 
 def examine(data: bytes) -> Picture:
-    """Reads one image file completely. Raises ImageRejected with a reason that tells its owner what to do.
+    """Reads one image file completely. Raises ImageRejected with a reason that says what to do.
 
     A file whose metadata keeps it from decoding is read again without them, and a clean copy is analysed.
     """

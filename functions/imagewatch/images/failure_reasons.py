@@ -48,6 +48,8 @@ def interruption(status: str, error: str, cause: str) -> str:
     """A sentence for an execution that ended before Record Failure. Error and cause are Step Functions' and can be empty."""
     if status == "TIMED_OUT":
         return "The analysis timed out and was stopped."
+    if status == "SUCCEEDED":
+        return "The analysis ended without a result."
     if status == "ABORTED":
         return f"The analysis was stopped manually: {_sentence(cause)}" if cause.strip() else "The analysis was stopped manually."
     return explain({"Error": error, "Cause": cause})

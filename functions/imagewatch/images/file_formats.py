@@ -11,8 +11,13 @@ from dataclasses import dataclass
 
 SUPPORTED = "Supported formats: JPEG, PNG, WebP, HEIC, AVIF, TIFF, GIF and BMP."
 
-HEIF_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
-"""Brands of AVIF and HEIC in the `ftyp` box, which MP4 has too."""
+MAX_FILE_BYTES = 100 * 1024 * 1024
+"""The largest file: what the memory of a function can hold beside the decoded image."""
+
+AVIF_BRANDS = (b"avif", b"avis")
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+HEIF_BRANDS = (*AVIF_BRANDS, *HEIC_BRANDS)
+"""Brands in the `ftyp` box of images. MP4 has this box too, with other brands."""
 
 _IMAGE = "an image format that Imagewatch does not read. Save it as JPEG or PNG"
 _RAW = "a camera's raw file. Export it as JPEG or TIFF"

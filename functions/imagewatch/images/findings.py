@@ -44,6 +44,8 @@ def moderation_found(answer: Mapping[str, Any]) -> dict[str, Any]:
     """DetectModerationLabels' answer as {Status, Labels, ModelVersion}; each label with its chain of parents, nearest first.
 
     An answer without a model version means that the image was not examined. It must never look like an image without findings.
+    A model version that ends with a limit in parentheses, such as "(explicit content only)", gives the finding a Scope, which is
+    shown beside every result.
     """
     model = str(answer.get("ModerationModelVersion") or NO_MODEL)
     found = answer.get("ModerationLabels", [])
@@ -59,7 +61,14 @@ def moderation_found(answer: Mapping[str, Any]) -> dict[str, Any]:
         }
         for label in found
     ]
-    return {"Status": CHECKED, **_within_budget("Labels", labels, model)}
+    scope = {"Scope": limit} if (limit := _scope_of(model)) else {}
+    return {"Status": CHECKED, **scope, **_within_budget("Labels", labels, model)}
+
+
+def _scope_of(model: str) -> str:
+    """The limit that a model version names in parentheses at its end; empty for a model that checks everything."""
+    _, opened, rest = model.partition("(")
+    return rest[:-1].strip() if opened and rest.endswith(")") else ""
 
 
 def not_moderated(reason: str) -> dict[str, Any]:

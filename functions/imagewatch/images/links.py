@@ -14,4 +14,14 @@ def image_url(image: ImageVersion, web_url: str, region: str) -> str:
     query = {"region": region, "prefix": image.key}
     if image.version_id:
         query["versionId"] = image.version_id
-    return f"https://{region}.console.aws.amazon.com/s3/object/{image.bucket}?{urlencode(query)}"
+    return f"{console_url(region)}/s3/object/{image.bucket}?{urlencode(query)}"
+
+
+def console_url(region: str) -> str:
+    """The address of the AWS console for a Region, without a slash at the end. Each partition has its own domain.
+
+    Sources: AWS General Reference, "AWS Management Console endpoints"; Amazon Web Services in China, "Endpoints and ARNs".
+    """
+    domains = {"cn": "amazonaws.cn", "us-gov": "amazonaws-us-gov.com"}
+    domain = next((domain for prefix, domain in domains.items() if region.startswith(f"{prefix}-")), "aws.amazon.com")
+    return f"https://{region}.console.{domain}"

@@ -1,4 +1,4 @@
-"""The record of an image: the version that owns it, how its analysis stands, and what it lists outside of itself."""
+"""The record of an image: its version, the status of its analysis, and the index rows and renditions that it lists."""
 
 from __future__ import annotations
 
@@ -64,12 +64,15 @@ class ImageRecord:
     """Whether the version was found in S3 after a removal, so that its age is unknown."""
     labels: Sequence[Mapping[str, Any]] = ()
     execution_arn: str = ""
+    reason: str = ""
+    analyzing_since: str = ""
+    """When the analysis was requested: ISO 8601, UTC, milliseconds. Empty when it has ended."""
 
     @classmethod
-    def analyzing(cls, image: ImageVersion, *, exposed_by_removal: bool = False) -> ImageRecord:
-        """The record of a version whose analysis begins."""
-        stored = replace(Artifacts.of(image), in_progress=True)
-        return cls(image, ANALYZING, image.sequencer, [stored], exposed_by_removal=exposed_by_removal)
+    def analyzing(cls, image: ImageVersion, now: str, *, exposed_by_removal: bool = False) -> ImageRecord:
+        """The record of a version whose analysis is requested now (ISO 8601)."""
+        stored = [replace(Artifacts.of(image), in_progress=True)]
+        return cls(image, ANALYZING, image.sequencer, stored, exposed_by_removal=exposed_by_removal, analyzing_since=now)
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> ImageRecord:
@@ -83,6 +86,8 @@ class ImageRecord:
             exposed_by_removal=item.get("ExposedByRemoval", False),
             labels=item.get("Labels", []),
             execution_arn=item.get("ExecutionArn", ""),
+            reason=item.get("Reason", ""),
+            analyzing_since=item.get("AnalyzingSince", ""),
         )
 
     def to_item(self) -> dict[str, Any]:
@@ -94,6 +99,8 @@ class ImageRecord:
             "LastEvent": self.last_event,
             "ExposedByRemoval": self.exposed_by_removal,
             "Stored": [artifacts.to_item() for artifacts in self.stored],
+            "AnalyzingShard": self.image.image_id[0],
+            "AnalyzingSince": self.analyzing_since,
         }
 
     def is_leased_by(self, image: ImageVersion) -> bool:

@@ -1,1 +1,1 @@
-"""Rules: what the watchlist says, and what of it an image matches."""
+"""Rules: the watchlist, and which of its rules an image matches."""

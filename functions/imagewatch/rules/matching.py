@@ -1,6 +1,6 @@
-"""What of an image people want to be told about. Pure, so that it can run over history too.
+"""Matches findings against the rules. Pure, so that the workflow, backfills and previews share it.
 
-The rules are compiled once into an index by term. An image then costs what its own names lead to, however many rules there are.
+The rules are compiled once into an index by term. The time for an image depends on its own names and not on the number of rules.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ import itertools
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from imagewatch.errors import TooManyMatches
 from imagewatch.images.version import ImageVersion
-from imagewatch.rules.conditions import Condition, Hits, Places, Wanted, fulfilled, matches_of, set_off
-from imagewatch.rules.model import Rule, Term
-from imagewatch.rules.schedule import muted
+from imagewatch.rules.conditions import CompiledTerm, Condition, Occurrences, TermMatches, assign_triggers
+from imagewatch.rules.matched_rule import Match, MatchedRule
+from imagewatch.rules.model import SEVERITIES, Rule, Term
+from imagewatch.rules.schedule import mute_reason
 from imagewatch.rules.terms import Detection, detections_in, kinds_of, phrases
 from imagewatch.text import Words, words_of
 
@@ -26,123 +27,127 @@ _EVERYWHERE = ""  # no source has this name
 
 
 class Watchlist:
-    """Enabled rules, compiled. Evaluating changes nothing in it, so that one is kept for many images."""
+    """Enabled rules, compiled. Evaluating changes nothing in it, so that one watchlist serves many images."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
         self._by_id = {rule.rule_id: rule for rule in self.rules}
-        self._terms: dict[Term, Wanted] = {}
+        self._terms: dict[Term, CompiledTerm] = {}
         conditions: dict[Any, Condition] = {}
-        for place, rule in enumerate(self.rules):
+        for position, rule in enumerate(self.rules):
             if rule.enabled:
                 key = (frozenset(rule.any_of), frozenset(rule.all_of), frozenset(rule.none_of))
                 condition = conditions.get(key) or conditions.setdefault(key, self._condition(rule))
                 for source in rule.sources if rule.sources and not rule.key_prefixes else (_EVERYWHERE,):
-                    condition.rules[source].append((place, rule))
-        set_off(conditions.values())
-        # Text in the image has terms of its own: nothing else must be looked up for each word of it.
-        self._by_words: dict[bool, dict[Words, list[Wanted]]] = {False: defaultdict(list), True: defaultdict(list)}
-        for wanted in self._terms.values():
-            self._by_words[wanted.term.within == "text"][words_of(wanted.term.text)].append(wanted)
+                    condition.rules[source].append((position, rule))
+        self._untriggered = assign_triggers(conditions.values())
+        # Text in the image has a separate index, so that each word of it is looked up among terms for text only.
+        self._by_words: dict[bool, dict[Words, list[CompiledTerm]]] = {False: defaultdict(list), True: defaultdict(list)}
+        for compiled in self._terms.values():
+            self._by_words[compiled.term.within == "text"][words_of(compiled.term.text)].append(compiled)
         self._longest = {text: max(map(len, terms), default=0) for text, terms in self._by_words.items()}
 
-    def evaluate(self, image: ImageVersion, findings: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
-        """The rules that match, in their order: [{RuleId, Name, RuleVersion, Severity, Channels, Cooldown?, BypassQuietHours?,
-        Matches: [{Term, Label, Kind, Confidence, Count, Box?}], MoreMatches?, Muted?}].
+    def evaluate(self, image: ImageVersion, findings: Mapping[str, Any], now: datetime) -> list[MatchedRule]:
+        """The rules that match, in their order.
 
-        `findings` has Labels, Moderation and Text (when it was read) as the image's record does; `now` is aware, for snoozes.
-        Matches are the surest first; `MoreMatches` counts those beyond MAX_MATCHES, which a very general term ("animal") can
-        bring. `Muted` says why a match must not alert anyone.
+        `findings` has Labels, Moderation and Text (if it was read) as the image's record does; `now` is aware, for snoozes.
+        A rule lists MAX_MATCHES matches and counts the rest, because a very general term ("animal") can match many labels.
         """
-        hits = Hits(self._met(detections_in(findings)))
+        found = TermMatches(self._occurrences(detections_in(findings)))
         uploaded_at = datetime.fromisoformat(image.uploaded_at)
-        matched: list[tuple[int, dict[str, Any]]] = []
+        matched: list[tuple[int, MatchedRule]] = []
         for source in (_EVERYWHERE, image.source):
-            for condition in self._set_off_by(hits, source):
-                if fulfilled(condition, hits):
-                    concerned = [entry for entry in condition.rules[source] if entry[1].concerns(image)]
-                    matches = matches_of(condition, hits) if concerned else []
-                    matched += [(place, _verdict(rule, matches, muted(rule, uploaded_at, now))) for place, rule in concerned]
-        return [verdict for _, verdict in sorted(matched, key=lambda entry: entry[0])]
+            for condition in self._triggered_by(found, source):
+                if condition.is_fulfilled(found):
+                    rules = [entry for entry in condition.rules[source] if entry[1].applies_to(image)]
+                    matches = condition.matches(found) if rules else []
+                    matched += [(at, _matched_rule(rule, matches, mute_reason(rule, uploaded_at, now))) for at, rule in rules]
+        return [one for _, one in sorted(matched, key=lambda entry: entry[0])]
 
-    def explained(self, verdicts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Verdicts of `evaluate`, each with its rule's record as `Definition`: alerts keep it, whatever becomes of the rule.
+    def with_definitions(self, matched: Sequence[MatchedRule]) -> list[MatchedRule]:
+        """The matched rules, each with its definition, which its alert keeps whatever becomes of the rule.
 
-        When very many rules match, the last ones go without: the workflow could not carry them all.
+        When very many rules match, the last ones have none, because the workflow can't carry them all.
         """
-        room, found = MAX_VERDICT_BYTES - _size(verdicts), []
-        for verdict in verdicts:
-            definition = {"Definition": self._by_id[verdict["RuleId"]].to_record()}
-            room -= _size(definition)
-            found.append(verdict | definition if room >= 0 else verdict)
+        room, found = MAX_VERDICT_BYTES - _size(matched), []
+        for one in matched:
+            definition = self._by_id[one.rule_id].to_item()
+            room -= len(json.dumps({"Definition": definition}))
+            found.append(replace(one, definition=definition) if room >= 0 else one)
         return found
 
     def _condition(self, rule: Rule) -> Condition:
-        return Condition(self._all_wanted(rule.any_of), self._all_wanted(rule.all_of), self._all_wanted(rule.none_of))
+        return Condition(self._all_compiled(rule.any_of), self._all_compiled(rule.all_of), self._all_compiled(rule.none_of))
 
-    def _all_wanted(self, terms: Iterable[Term]) -> tuple[Wanted, ...]:
-        return tuple(map(self._wanted, dict.fromkeys(terms)))
+    def _all_compiled(self, terms: Iterable[Term]) -> tuple[CompiledTerm, ...]:
+        return tuple(map(self._compiled, dict.fromkeys(terms)))
 
-    def _wanted(self, term: Term) -> Wanted:
+    def _compiled(self, term: Term) -> CompiledTerm:
         if term not in self._terms:
             rank = (-len(words_of(term.text)), term.text, term.within, term.min_confidence, term.min_instances, term.min_area)
-            plain = term.within in ("any", "text") and not term.min_instances and not term.min_area
-            self._terms[term] = Wanted(term, kinds_of(term.within), rank, plain)
+            is_plain = term.within in ("any", "text") and not term.min_instances and not term.min_area
+            self._terms[term] = CompiledTerm(term, kinds_of(term.within), rank, is_plain)
         return self._terms[term]
 
-    def _met(self, detections: Sequence[Detection]) -> dict[Wanted, Places]:
-        """The terms whose words stand in what was found, and where."""
-        met: dict[Wanted, Places] = {}
+    def _occurrences(self, detections: Sequence[Detection]) -> dict[CompiledTerm, Occurrences]:
+        """The terms whose words occur in the names of the detections, and where."""
+        occurrences: dict[CompiledTerm, Occurrences] = {}
         for text, terms in self._by_words.items():
-            named: dict[Words, Places] = {}
+            named: dict[Words, Occurrences] = {}
             for detection in detections if terms else ():
                 for kind, name in detection.names if detection.text is text else ():
                     for phrase in phrases(name, self._longest[text]):
                         if phrase in terms:
-                            named.setdefault(phrase, Places()).append((kind, detection))
-            met |= {wanted: places for phrase, places in named.items() for wanted in terms[phrase]}
-        return met
+                            named.setdefault(phrase, Occurrences()).append((kind, detection))
+            occurrences |= {compiled: found for phrase, found in named.items() for compiled in terms[phrase]}
+        return occurrences
 
-    def _set_off_by(self, hits: Hits, source: str) -> Iterable[Condition]:
-        """The conditions of the source's rules that are worth looking at, each once."""
-        found = (wanted for wanted in hits.met if source in wanted.sets_off and hits.has(wanted))
-        return dict.fromkeys(itertools.chain.from_iterable(wanted.sets_off[source] for wanted in found))
+    def _triggered_by(self, found: TermMatches, source: str) -> Iterable[Condition]:
+        """The conditions of the source's rules that can be fulfilled, each once."""
+        terms = (compiled for compiled in found.occurrences if source in compiled.triggers and found.has(compiled))
+        triggered = itertools.chain.from_iterable(compiled.triggers[source] for compiled in terms)
+        return dict.fromkeys(itertools.chain(self._untriggered.get(source, ()), triggered))
 
 
-def truncate_to_state_limit(matched: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The matched rules in a size that the workflow can carry on: when there are very many, each keeps its surest match only.
+def truncate_to_state_limit(matched: Sequence[MatchedRule]) -> tuple[list[MatchedRule], int]:
+    """The matched rules in a size that the workflow can carry, and how many rules had to be omitted.
 
-    Raises TooManyMatches when even that is too much: better a failed image with a reason than an alert that silently lacks.
+    When very many rules match, each keeps the match of highest confidence only. When that is still too much, rules that may
+    alert are kept before muted ones, and rules of higher severity before others.
     """
     if _size(matched) <= MAX_VERDICT_BYTES:
-        return list(matched)
-    short = [
-        {**entry, "Matches": entry["Matches"][:1], "MoreMatches": entry.get("MoreMatches", 0) + len(entry["Matches"]) - 1}
-        for entry in matched
-    ]
-    if _size(short) > MAX_VERDICT_BYTES:
-        raise TooManyMatches(f"{len(matched)} rules match this image, more than the workflow can carry. Merge or disable some.")
-    return short
+        return list(matched), 0
+    short = [replace(one, matches=one.matches[:1], more_matches=one.more_matches + len(one.matches[1:])) for one in matched]
+    sizes = [_size([one]) for one in short]
+    room, kept = MAX_VERDICT_BYTES, set[int]()
+    for position in sorted(range(len(short)), key=lambda position: _priority(short[position], position)):
+        if sizes[position] > room:
+            break
+        room -= sizes[position]
+        kept.add(position)
+    return [one for position, one in enumerate(short) if position in kept], len(short) - len(kept)
 
 
-def _size(value: Any) -> int:
-    return len(json.dumps(value))
+def _priority(one: MatchedRule, position: int) -> tuple[bool, int, int]:
+    severity = SEVERITIES.index(one.severity) if one.severity in SEVERITIES else 0
+    return (bool(one.muted), -severity, position)
 
 
-def _verdict(rule: Rule, matches: list[dict[str, Any]], reason: str | None) -> dict[str, Any]:
-    # What is absent is short: hundreds of these have to fit into one state.
-    more = {
-        "Cooldown": rule.cooldown.to_record() if rule.cooldown.seconds else None,
-        "BypassQuietHours": rule.bypass_quiet_hours,
-        "MoreMatches": max(len(matches) - MAX_MATCHES, 0),
-        "Muted": reason,
-    }
-    return {
-        "RuleId": rule.rule_id,
-        "Name": rule.name,
-        "RuleVersion": rule.version,
-        "Severity": rule.severity,
-        "Channels": list(rule.channels),
-        "Matches": matches[:MAX_MATCHES],
-        **{name: value for name, value in more.items() if value},
-    }
+def _size(matched: Sequence[MatchedRule]) -> int:
+    """Bytes as JSON. With the brackets, so that sizes of parts never add up to less than the whole."""
+    return len(json.dumps([one.to_item() for one in matched]))
+
+
+def _matched_rule(rule: Rule, matches: Sequence[Match], mute: str | None) -> MatchedRule:
+    return MatchedRule(
+        rule.rule_id,
+        rule.name,
+        rule.version,
+        rule.severity,
+        rule.channels,
+        tuple(matches[:MAX_MATCHES]),
+        rule.cooldown,
+        rule.bypass_quiet_hours,
+        max(len(matches) - MAX_MATCHES, 0),
+        mute or "",
+    )

@@ -1,4 +1,4 @@
-"""What an image shows, listed by every name it answers to: the side of a match that the image brings."""
+"""Detections and terms: lists what was found in an image by all its names, and decides which detections fulfil a term."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from imagewatch.rules.model import Term
 from imagewatch.text import Words, contains, words_of
 
-# How a finding came to match, the closest kin first; it decides which of several matching terms is named.
-KINDS = ("name", "alias", "parent", "category", "moderation", "text")
+# How a detection fulfils a term, the closest relation first. The closest of several is named in an alert.
+KINDS = ("name", "alias", "parent", "category", "moderation", "text", "image")
 _TEXT = KINDS.index("text")
 _KINDS_OF: dict[str, frozenset[int]] = {
     "any": frozenset(range(5)),
@@ -21,10 +21,12 @@ _KINDS_OF: dict[str, frozenset[int]] = {
     "moderation": frozenset((4,)),
     "text": frozenset((_TEXT,)),
 }
+INSTANCE_FLOOR = 50.0
+"""Instances of lower confidence are not counted: Rekognition returns boxes of 5 % beside those of 99 %."""
 
 
 def kinds_of(within: str) -> frozenset[int]:
-    """The places in KINDS that a term's `In` stands for."""
+    """The indexes in KINDS that a term's `In` permits."""
     return _KINDS_OF[within]
 
 
@@ -37,25 +39,25 @@ class Detection:
     instances: Sequence[Mapping[str, Any]]
     ancestors: frozenset[str]
     names: tuple[tuple[int, str], ...]
-    """(place in KINDS, name) pairs."""
+    """(index in KINDS, name) pairs."""
     text: bool = False
     word: bool = False
-    """A word of text: its line, if that matches too, speaks for it."""
+    """A word of text. When its line matches too, only the line is named."""
 
 
 class TermMatch(NamedTuple):
-    """A detection that is what a term asks for."""
+    """A detection that fulfils a term."""
 
     detection: Detection
     kind: int
     confidence: float
-    number: int
-    """How many of them."""
+    instance_count: int
+    """How many instances fulfil the term."""
     box: Mapping[str, float] | None
 
 
 def detections_in(findings: Mapping[str, Any]) -> list[Detection]:
-    """Labels, moderation labels and, where it was looked for, text. `findings` has them as the image's record does."""
+    """Labels, moderation labels and, if it was read, text. `findings` has them as the image's record does."""
     return [
         *map(_label, findings["Labels"]),
         *map(_moderation_label, findings["Moderation"]["Labels"]),
@@ -63,32 +65,33 @@ def detections_in(findings: Mapping[str, Any]) -> list[Detection]:
     ]
 
 
-def seen(term: Term, kind: int, detection: Detection) -> TermMatch | None:
-    """The detection as the term sees it, or None when it isn't as sure, as large or as often there as the term asks.
+def match_term(term: Term, kind: int, detection: Detection) -> TermMatch | None:
+    """The detection as a match of the term; None when its confidence, area or number of instances is too low.
 
-    With MinInstances or MinArea the instances must be that sure too, and the confidence is the one of the last instance that
-    is needed: it is the highest MinConfidence at which the term would still have matched.
+    With MinInstances or MinArea, the instances need the term's confidence too. The confidence of the match is then that of the
+    last instance needed: the highest MinConfidence at which the term would still have matched.
     """
     if detection.confidence < term.min_confidence:
         return None
-    boxes = detection.instances
+    boxes, confidence_of = detection.instances, _confidence_in(detection)
     if not term.min_instances and not term.min_area:
-        best = max(boxes, key=_confidence_in(detection)) if boxes else {}
-        return TermMatch(detection, kind, detection.confidence, len(boxes) or 1, best.get("BoundingBox"))
-    wanted = term.min_instances or 1
-    if not boxes and wanted == 1 and not term.min_area:  # a scene or a concept has no boxes, and is there once
+        best = max(boxes, key=confidence_of) if boxes else {}
+        count = sum(confidence_of(one) >= INSTANCE_FLOOR for one in boxes)
+        return TermMatch(detection, kind, detection.confidence, count or 1, best.get("BoundingBox"))
+    needed = term.min_instances or 1
+    if not boxes and needed == 1 and not term.min_area:  # a scene or a concept has no boxes and counts as one
         return TermMatch(detection, kind, detection.confidence, 1, None)
-    confidence_of = _confidence_in(detection)
-    fit = [one for one in boxes if confidence_of(one) >= term.min_confidence and _area(one) + 1e-9 >= term.min_area]
-    if len(fit) < wanted:
+    floor = max(term.min_confidence, INSTANCE_FLOOR)
+    fit = [one for one in boxes if confidence_of(one) >= floor and _area(one) + 1e-9 >= term.min_area]
+    if len(fit) < needed:
         return None
     fit.sort(key=confidence_of, reverse=True)
-    sure = min(detection.confidence, confidence_of(fit[wanted - 1]))
-    return TermMatch(detection, kind, sure, len(fit), fit[0].get("BoundingBox"))
+    confidence = min(detection.confidence, confidence_of(fit[needed - 1]))
+    return TermMatch(detection, kind, confidence, len(fit), fit[0].get("BoundingBox"))
 
 
 def most_specific(found: Collection[Detection]) -> Collection[Detection]:
-    """One object comes with all its ancestors (a Car is a Vehicle too), a word with its line: only the most specific stays."""
+    """Without the ancestors of other detections (a Car is a Vehicle too) and without words whose line is among them."""
     if len(found) < 2:
         return found
     ancestors = {ancestor for detection in found for ancestor in detection.ancestors if ancestor != detection.label}
@@ -104,7 +107,7 @@ def _in_a_line(detection: Detection, lines: Iterable[Words]) -> bool:
 
 @functools.lru_cache(maxsize=8192)
 def phrases(name: str, longest: int) -> tuple[Words, ...]:
-    """Every run of up to `longest` words in the name: what a term could be that whole words of the name match."""
+    """Every sequence of up to `longest` words in the name: all terms that whole words of the name can match."""
     words = words_of(name)
     runs = ((start, end) for start in range(len(words)) for end in range(start + 1, min(len(words), start + longest) + 1))
     return tuple(dict.fromkeys(words[start:end] for start, end in runs))
@@ -122,7 +125,7 @@ def _label(label: Mapping[str, Any]) -> Detection:
 
 
 def _moderation_label(label: Mapping[str, Any]) -> Detection:
-    # A child that the taxonomy adds tomorrow is judged by its parents, which stand in its chain.
+    # The chain of parents decides about a child that the taxonomy adds later.
     names = tuple((4, name) for name in (label["Name"], *label["Parents"]))
     return Detection(label["Name"], label["Confidence"], (), frozenset(label["Parents"]), names)
 

@@ -30,7 +30,7 @@ def known_names() -> tuple[str, ...]:
 
 
 def suggestions(name: str, known: Iterable[str] = (), *, most: int = 3) -> list[str]:
-    """What somebody who wrote `name` may have meant, the likeliest first; empty when the name is a known one.
+    """Known names that are similar to `name`, the most similar first; empty if `name` is known.
 
     `known` are names that this deployment has seen; they count beside the built-in ones. A name that nothing is close to has
     no suggestions either: that it is unknown doesn't make it wrong.

@@ -10,7 +10,7 @@ from imagewatch.search.query import And, Node, Not, Or, Taken, Term, TimeOfDay
 
 
 def matches(node: Node | None, row: Row, min_confidence: float) -> bool:
-    """Whether the image of the row matches. `min_confidence` (0-100) counts for terms without a confidence of their own."""
+    """Whether the image of the row matches. `min_confidence` (0-100) applies to terms without a confidence."""
     return node is None or _matches(node, row, unpack(row.terms), min_confidence)
 
 

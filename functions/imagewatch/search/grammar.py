@@ -7,7 +7,7 @@
     atom   = "(" or ")" | [field ":"] value [":" confidence] | "taken:" days | "time:" from "-" to
     value  = word | "quoted text"
 
-Case and accents don't matter. A mistake names the character at which it stands.
+Case and accents don't matter. A mistake names its position in characters.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class _Parser:
             return self._parenthesis()
         if token.keyword in ("and", "or"):
             raise InvalidQuery(
-                f'Nothing stands before "{token.text}". To search for the word, write "{token.text}" in quotes.', token.start
+                f'There is nothing before "{token.text}". To search for the word, write "{token.text}" in quotes.', token.start
             )
         return self._atom()
 

@@ -97,7 +97,7 @@ def search(plan: Plan, postings: Postings, size: int, min_confidence: float, aft
 
 
 def _driver(node: Node | None, count: Callable[[str], int]) -> tuple[int, tuple[str, ...]] | None:
-    """(estimated rows, postings) in which every match of the node stands; None where only EVERYTHING holds them all."""
+    """(estimated rows, postings) that contain every match of the node; None if only EVERYTHING contains them all."""
     if isinstance(node, Term):
         name = typed(node.field, node.value)
         return count(name), (name,)

@@ -1,4 +1,4 @@
-"""The annotated picture of an alert: made when a channel first asks for it, stored as one of the image's renditions."""
+"""The annotated picture of an alert: drawn when a channel first asks for it, and stored as a rendition of the image."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from imagewatch.images.version import ImageVersion
 from imagewatch.observability import logger
 from imagewatch.services import image_store
 
-LINK_SECONDS = 3600  # Slack fetches it at once and keeps its own copy
+LINK_SECONDS = 3600  # Slack fetches the picture at once and keeps its own copy
 
 
 @dataclass(frozen=True)
 class AnnotatedPicture:
     """A `messages.Picture` of what one rule matched in one version of an image.
 
-    Its key is listed on the image's record before it is written, so that whatever removes the image's renditions finds it.
-    Both methods give None when it can't be had (the image was replaced, a service failed): then the alert goes without.
+    Its key is listed on the image's record before it is written, so that whatever removes the image's renditions removes it too.
+    Both methods return None when it can't be made (the image was replaced, a service failed): the alert is sent without it then.
     """
 
     image: ImageVersion
@@ -45,7 +45,7 @@ class AnnotatedPicture:
         try:
             return self._write()
         except (ImagewatchError, ClientError, OSError, ValueError) as error:
-            logger.warning("The alert goes without its picture.", reason=str(error), error=type(error).__name__)
+            logger.warning("The alert is sent without its picture.", reason=str(error), error=type(error).__name__)
             return None
 
     def _write(self) -> bytes | None:
@@ -54,12 +54,12 @@ class AnnotatedPicture:
         record = images_table.list_rendition(self.image, self._key)
         thumbnail = objects.read_rendition(self.image.thumbnail_key) if record else None
         if record is None or thumbnail is None:
-            # A try before this one may have written it just when the image went.
+            # An earlier attempt may have written the picture while the image was removed.
             objects.delete_renditions([self._key])
             return None
         picture = annotate.annotate(thumbnail, annotate.findings_of(self.matches, record.labels))
         objects.write_rendition(self._key, picture)
-        # The image may have gone between the two writes: so look once more, and take the picture back if it has.
+        # The image may have been removed between the two writes. The picture is deleted then.
         if not image_store.is_owner(self.image):
             objects.delete_renditions([self._key])
             return None

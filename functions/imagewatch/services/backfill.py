@@ -1,7 +1,7 @@
-"""One page of a run that applies a rule to history: stored findings, read once, held against the rule, and never asked for again.
+"""One page of a backfill: reads stored findings, matches them against the rule, and updates records and alerts.
 
-Whatever is repeated changes nothing: what is on the record already isn't written again, and an alert has the id that it had
-before. So a page can be cut off anywhere and begun again from its cursor.
+A repeated page changes nothing: a record that is up to date isn't written, and an alert keeps its id. So a page can be
+interrupted anywhere and restarted from its cursor.
 """
 
 from __future__ import annotations
@@ -11,56 +11,57 @@ from typing import Any
 
 from imagewatch import timestamps
 from imagewatch.aws.dynamodb import Item, from_item
-from imagewatch.aws.tables import image_scan as history_table
-from imagewatch.aws.tables import rules as watchlist_table
+from imagewatch.aws.tables import image_scan
+from imagewatch.aws.tables import rules as rules_table
 from imagewatch.errors import InvalidRun, TransientError, Unavailable, UnreadableRecord
 from imagewatch.observability import logger, set_log_context
-from imagewatch.rules.backfill import Judgement, Progress, Run, judge
+from imagewatch.rules.backfill import BackfillRun, Evaluation, Progress, evaluate_record
+from imagewatch.rules.matched_rule import MatchedRule
 from imagewatch.rules.matching import Watchlist
 from imagewatch.rules.model import Rule
-from imagewatch.services.delivery import Delivery
+from imagewatch.services.delivery import AlertSender
 
 PAGE_SECONDS = 20
-RESERVE_SECONDS = 50  # that the last image of a page may take: an urgent alert waits for its turn, a channel hangs
-MAX_RACES = 10  # lost in a row over one record
+RESERVE_SECONDS = 50  # for the last image of a page: an urgent alert waits for its slot, a channel doesn't answer
+MAX_CONFLICTS = 10  # in succession, over one record
 
 Record = dict[str, Any]
 
 
-def rule_of(run: Run, progress: Progress) -> Rule:
-    """The rule as the run's first page found it. Raises InvalidRun when there is none to apply, InvalidRule for a damaged one."""
+def rule_of(run: BackfillRun, progress: Progress) -> Rule:
+    """The rule as the run's first page read it. Raises InvalidRun when it can't be applied, InvalidRule for a damaged one."""
     if progress.rule is None:
-        rule = watchlist_table.read(run.rule_id)
+        rule = rules_table.read(run.rule_id)
         if rule is None:
             raise InvalidRun(f"There is no rule {run.rule_id} on the watchlist. Is it the rule's id, and not its name?")
         if not rule.enabled:
             raise InvalidRun(f"The rule {run.rule_id} is disabled, so it matches nothing. Enable it first.")
-        progress.rule = rule.to_record()
-    return Rule.from_record(progress.rule)
+        progress.rule = rule.to_item()
+    return Rule.from_item(progress.rule)
 
 
-class Page:
-    """The images of one invocation. What is done with goes into the progress, one by one."""
+class BackfillPage:
+    """The images of one invocation. Each finished image is counted in the progress at once."""
 
-    def __init__(self, run: Run, rule: Rule, progress: Progress, execution_arn: str, redrives: int = 0) -> None:
+    def __init__(self, run: BackfillRun, rule: Rule, progress: Progress, execution_arn: str, redrives: int = 0) -> None:
         """`redrives` counts how often the execution has been resumed."""
         self._run = run
         self._watchlist = Watchlist([rule])
         self._progress = progress
         self._execution = execution_arn
-        # A page of an execution that was stopped may still be at work when it is resumed: they are two senders of alerts.
+        # A page of a stopped execution may still be running when the execution is resumed, so that there are two senders.
         self._sender = f"{execution_arn}#{redrives}" if redrives else execution_arn
 
     def work(self, remaining: float) -> None:
-        """Goes on for PAGE_SECONDS, less when little remains of the invocation (seconds), and at least by one image.
+        """Works for PAGE_SECONDS, or less when little remains of the invocation (seconds), but on at least one image.
 
-        A page that has got something done keeps it when a service fails: the next page begins where this one ended. Only one
-        that has done nothing raises TransientError, so that the workflow waits before it tries again.
+        When a service fails, a page that has finished images keeps them, and the next page continues after them. Only a page
+        that has finished none raises TransientError, so that the workflow waits before it retries.
         """
         before = self._progress.to_state()
         stop_at = timestamps.now() + round(min(PAGE_SECONDS, remaining - RESERVE_SECONDS) * timestamps.SECOND)
         try:
-            self._go_on(stop_at)
+            self._process_until(stop_at)
         except TransientError as error:
             if self._progress.to_state() == before:
                 raise
@@ -68,49 +69,53 @@ class Page:
         self._progress.counts["Pages"] += 1
         set_log_context(None, self._execution)
 
-    def _go_on(self, stop_at: int) -> None:
+    def _process_until(self, stop_at: int) -> None:
         progress = self._progress
         while not progress.done:
-            piece = history_table.read(self._run, progress.cursor)
-            for item in piece.items:
+            page = image_scan.read(self._run, progress.cursor)
+            for item in page.items:
                 set_log_context(from_item({name: item[name] for name in ("ImageId", "Key") if name in item}), self._execution)
-                self._apply(item)
+                self._process(item)
                 progress.cursor = from_item({"ImageId": item["ImageId"]})
                 if timestamps.now() >= stop_at:
                     return
-            progress.cursor, progress.done = piece.cursor, piece.cursor is None
+            progress.cursor, progress.done = page.cursor, page.cursor is None
             if timestamps.now() >= stop_at:
                 return
 
-    def _apply(self, item: Item) -> None:
-        """Brings one image's record in line with the rule, then alerts; counts what it has done, whatever comes after."""
+    def _process(self, item: Item) -> None:
+        """Updates one image's record, then alerts, then counts."""
         counts = self._progress.counts
         try:
-            record, judgement = self._settle(item)
+            record, evaluation = self._update(item)
         except UnreadableRecord as error:
-            # One record must not keep the run from all the others.
+            # One damaged record must not stop the run.
             logger.error("An image was skipped.", reason=str(error))
             counts["Skipped"] += 1
             return
-        if judgement and judgement.verdict and self._run.alert:
-            delivery = Delivery(judgement.image, record["Moderation"], self._sender, record.get("ExecutionArn", ""))
-            [verdict] = self._watchlist.explained([judgement.verdict])
-            self._progress.alerts[delivery.deliver(verdict)] += 1
+        matched = evaluation.matched if evaluation else None
+        if evaluation and matched and self._run.alert:
+            self._alert(record, evaluation, matched)
         counts["Examined"] += 1
-        counts["Matched"] += bool(judgement and judgement.verdict)
+        counts["Matched"] += bool(matched)
 
-    def _settle(self, item: Item) -> tuple[Record, Judgement | None]:
-        """The image's record and how it is judged, once it says so; None when the run no longer covers it."""
-        for _ in range(MAX_RACES):
+    def _alert(self, record: Record, evaluation: Evaluation, matched: MatchedRule) -> None:
+        sender = AlertSender(evaluation.image, record["Moderation"], self._sender, record.get("ExecutionArn", ""))
+        [defined] = self._watchlist.with_definitions([matched])
+        self._progress.alerts[sender.record_and_send(defined.to_item())] += 1
+
+    def _update(self, item: Item) -> tuple[Record, Evaluation | None]:
+        """The image's record and its evaluation, once the record is up to date; None when the run doesn't include it any more."""
+        for _ in range(MAX_CONFLICTS):
             record = from_item(item)
-            if not self._run.covers(record):
+            if not self._run.includes(record):
                 return record, None
-            judgement = judge(self._watchlist, record, datetime.now(UTC))
-            if judgement.changed is None:
-                return record, judgement
-            current = history_table.rewrite(item, judgement.changed)
+            evaluation = evaluate_record(self._watchlist, record, datetime.now(UTC))
+            if evaluation.update is None:
+                return record, evaluation
+            current = image_scan.update_matched_rules(item, evaluation.update)
             if current is None:
-                self._progress.counts["Recorded" if judgement.verdict else "Cleared"] += 1
-                return record, judgement
+                self._progress.counts["Recorded" if evaluation.matched else "Cleared"] += 1
+                return record, evaluation
             item = current
-        raise Unavailable("The image's record is changed again and again; it is tried later.")
+        raise Unavailable("The image's record was changed by others at each attempt. It is retried later.")

@@ -12,6 +12,7 @@ from typing import Any
 
 from imagewatch import timestamps
 from imagewatch.aws import s3 as objects
+from imagewatch.aws import stepfunctions as executions
 from imagewatch.aws.tables import images as images_table
 from imagewatch.aws.tables import label_index
 from imagewatch.aws.tables.images import LeaseResult
@@ -39,10 +40,10 @@ def acquire_lease(
     """Shows the image as ANALYZING with these attributes, unless its record is this version's or reflects a newer event.
 
     Returns the version as the record has it, which can have another lease than the given one. `by_removal`: a removal exposed
-    this version in S3. Raises Unavailable when such a version is being analysed: that analysis may have found the image removed
-    and may be about to delete the record, so the event must come again after it has ended.
+    this version in S3. Raises Unavailable when the execution of such a version hasn't been recorded yet: it may have found the
+    image removed and may be about to delete the record, so the event must come again after it has ended.
     """
-    new, current = ImageRecord.analyzing(image, exposed_by_removal=by_removal), by_removal
+    new, current = ImageRecord.analyzing(image, timestamps.iso_now(), exposed_by_removal=by_removal), by_removal
     while True:
         result, record = images_table.acquire_lease(new, attributes, current=current)
         superseded = result is LeaseResult.SUPERSEDED
@@ -53,10 +54,16 @@ def acquire_lease(
             return result, image
         if record.last_event >= image.sequencer:
             return result, record.image
-        if by_removal and result is LeaseResult.IN_PROGRESS:
+        if by_removal and result is LeaseResult.IN_PROGRESS and has_execution(record):
             raise Unavailable("The version that a removal exposed is still being analysed. The event is retried later.")
         if images_table.set_last_event(record.image, image.sequencer):
             return result, record.image
+
+
+def has_execution(record: ImageRecord) -> bool:
+    """Whether an execution was started for the record's lease, also if it has ended."""
+    execution = executions.describe(record.execution_arn)
+    return execution is not None and record.is_leased_by(execution.image)
 
 
 def store(image: ImageVersion, attributes: Mapping[str, Any], labels: Sequence[Mapping[str, Any]]) -> bool:
@@ -76,7 +83,7 @@ def complete(image: ImageVersion, record: ImageRecord) -> bool:
     rows = label_index.rows(image, record.labels)
     label_index.put(rows)
     # A removal can come between the record and its rows: then the rows are deleted again.
-    if _delete_stale_artifacts(image, record):
+    if delete_stale_artifacts(image, record):
         return True
     return _delete_own_artifacts(image, [row["Label"] for row in rows])
 
@@ -84,7 +91,7 @@ def complete(image: ImageVersion, record: ImageRecord) -> bool:
 def end(image: ImageVersion, ending: Ending) -> bool:
     """Ends a lease's analysis without findings; False when the lease is lost."""
     record = images_table.update_if_owner(image, ending.to_item())
-    if record and _delete_stale_artifacts(image, record):
+    if record and delete_stale_artifacts(image, record):
         return True
     return _delete_own_artifacts(image)
 
@@ -116,7 +123,7 @@ def _remove(record: ImageRecord | None) -> bool:
     return True
 
 
-def _delete_stale_artifacts(image: ImageVersion, record: ImageRecord) -> bool:
+def delete_stale_artifacts(image: ImageVersion, record: ImageRecord) -> bool:
     """Deletes what earlier leases have left; False when the lease is lost."""
     for artifacts in record.deletable:
         _delete(artifacts)

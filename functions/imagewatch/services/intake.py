@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 
+from imagewatch import timestamps
 from imagewatch.aws import rate_limiter
 from imagewatch.aws import s3 as objects
 from imagewatch.aws import stepfunctions as executions
 from imagewatch.aws.tables import images as images_table
 from imagewatch.aws.tables.images import LeaseResult
+from imagewatch.errors import Throttled
 from imagewatch.images.s3_events import ObjectEvent
 from imagewatch.images.version import ImageVersion
 from imagewatch.observability import count, logger, set_log_context
@@ -17,20 +19,23 @@ from imagewatch.services import image_store
 from imagewatch.timestamps import iso_now, iso_utc
 
 
-def handle(event: ObjectEvent) -> None:
-    """Starts or removes what one S3 event announces. Idempotent."""
+def handle(event: ObjectEvent, deadline: int | None = None) -> None:
+    """Starts or removes what one S3 event announces. Idempotent.
+
+    Raises Throttled when the rate limiter has no slot until `deadline` (microseconds since the epoch; None: no limit).
+    """
     if not event.is_upload:
         logger.info("Ignored: not an image.", key=event.image.key, size=event.image.size)
     elif event.has_content:
-        admit(event.image)
+        admit(event.image, deadline)
     else:
-        remove(event.image)
+        remove(event.image, deadline)
 
 
-def admit(image: ImageVersion, *, by_removal: bool = False) -> None:
+def admit(image: ImageVersion, deadline: int | None = None, *, by_removal: bool = False) -> None:
     """Shows the image as ANALYZING and starts its version's execution, unless that was done before. Idempotent.
 
-    `by_removal`: the version was found in S3 after a removal, and not announced by an event of its own.
+    `by_removal`: the version was found in S3 after a removal, and not named by an event.
     """
     image = replace(image, lease=secrets.token_hex(4))
     name = image.execution_name()
@@ -41,21 +46,27 @@ def admit(image: ImageVersion, *, by_removal: bool = False) -> None:
     if result is LeaseResult.FINISHED or (superseded and by_removal):
         logger.info("Ignored: this version has been analysed, or the record reflects a newer event.", lease=result.name)
         return
-    started = start_execution(image, name) or (not superseded and _analyze_again(image))
+    started = start_execution(image, name, deadline) or (not superseded and _analyze_again(image, deadline))
+    if started and result is LeaseResult.IN_PROGRESS:  # an earlier attempt had leased the record and not started the execution
+        images_table.set_execution(image, executions.links(name), iso_now())
     logger.info("Execution started." if started else "Execution existed already.", lease=result.name)
 
 
-def start_execution(image: ImageVersion, name: str) -> bool:
-    """Starts an execution in the next slot of the rate limiter; False when one of this name exists."""
+def start_execution(image: ImageVersion, name: str, deadline: int | None = None) -> bool:
+    """Starts an execution in the next slot of the rate limiter; False when one of this name exists.
+
+    Raises Throttled when all slots until `deadline` are taken.
+    """
     executions.prepare()
-    rate_limiter.wait_for_intake_slot()
+    if not rate_limiter.wait_for_intake_slot(None if deadline is None else deadline - timestamps.now()):
+        raise Throttled("The rate limiter has no free slot in the time of this invocation.")
     started = executions.start(image, name)
     if started:
         count("ImagesReceived")
     return started
 
 
-def remove(removal: ImageVersion) -> None:
+def remove(removal: ImageVersion, deadline: int | None = None) -> None:
     """Deletes an image that is gone from its key. The version that the removal exposed, or left in place, is admitted.
 
     S3 is asked for the current version, because the permanent deletion of a delete marker restores the version below it.
@@ -64,11 +75,11 @@ def remove(removal: ImageVersion) -> None:
     found = objects.current(removal.bucket, removal.key)
     if found is None:
         logger.info("Image removed." if image_store.remove(removal) else "Nothing to remove.")
-    elif found.version_id:  # in a bucket without versions, the object has an event of its own
-        admit(objects.version_of(found, removal, iso_utc(found.uploaded_at)), by_removal=True)
+    elif found.version_id:  # in a bucket without versions, the object has its own event
+        admit(objects.version_of(found, removal, iso_utc(found.uploaded_at)), deadline, by_removal=True)
 
 
-def _analyze_again(image: ImageVersion) -> bool:
+def _analyze_again(image: ImageVersion, deadline: int | None) -> bool:
     """Starts a second execution for a version whose record was removed and created again.
 
     False when the version isn't current any more, or its analysis has ended.
@@ -77,4 +88,4 @@ def _analyze_again(image: ImageVersion) -> bool:
         image_store.discard(image)
         return False
     name = image.execution_name(run=image.lease)
-    return images_table.set_execution(image, executions.links(name)) and start_execution(image, name)
+    return images_table.set_execution(image, executions.links(name), iso_now()) and start_execution(image, name, deadline)

@@ -1,4 +1,4 @@
-"""Deploys log groups and alarms. Alarms are stored and never evaluated."""
+"""Deploys log groups and alarms."""
 
 from __future__ import annotations
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from moto.s3.models import s3_backends
 from moto.sns.models import sns_backends
@@ -32,11 +33,15 @@ from tools.sam_template import ACCOUNT_ID
 log = logging.getLogger(__name__)
 
 ACCOUNT_ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 JSON = [("Content-Type", "application/json")]
 
 
 class Gateway:
-    """An application for HttpServer. `health` returns status and document of /_local/health."""
+    """An application for HttpServer. `health` returns status and document of /_local/health.
+
+    `page` returns the address of the page that a browser is sent to, or None.
+    """
 
     def __init__(
         self,
@@ -46,8 +51,10 @@ class Gateway:
         mailbox: Mailbox,
         engine: Engine,
         health: Callable[[], tuple[int, dict[str, Any]]],
+        page: Callable[[], str | None],
         region: str,
     ) -> None:
+        self._page = page
         self._services = services
         self._identities = identities
         self._faults = faults
@@ -66,10 +73,17 @@ class Gateway:
     def __call__(self, request: Request) -> Response:
         if request.target.startswith("/_local/"):
             return self._local(request)
+        if (page := self._page()) and _from_a_browser(request):
+            return Response(302, [("Location", page_address(page, request.headers.get("host", "")))])
         call = identify(
             request.method, request.headers.get("host", ""), request.path, request.query, request.headers, request.body
         )
-        response = self._serve(request, call)
+        try:
+            response = self._serve(request, call)
+        except OSError as error:
+            if error.errno not in NO_SPACE:
+                raise
+            response = error_response(call, "InternalError", f"The emulator's disk is full ({error.strerror}).", 500)
         if self._runner and (trace := request.headers.get("x-amzn-trace-id")):
             self._runner.crashes.call_served(trace, f"{call.service}:{call.operation}")
         return response
@@ -164,3 +178,18 @@ class Gateway:
                     {"error": f"{request.path} is unknown; known: /_local/health, /_local/mailbox, /_local/faults"},
                 )
         return Response(status, JSON, json.dumps(body, indent=2).encode() + b"\n")
+
+
+def _from_a_browser(request: Request) -> bool:
+    """Whether a browser asks for the endpoint's address itself. SDKs don't ask for HTML, and sign their requests."""
+    asks_for_html = "text/html" in request.headers.get("accept", "")
+    return request.method == "GET" and request.target == "/" and asks_for_html and "authorization" not in request.headers
+
+
+def page_address(page: str, host: str) -> str:
+    """The page's address under the name by which the browser knows this machine, from its Host header."""
+    parts, asked = urlsplit(page), urlsplit(f"//{host}").hostname
+    if not asked:
+        return page
+    name = f"[{asked}]" if ":" in asked else asked
+    return f"{parts.scheme}://{name}:{parts.port}/"

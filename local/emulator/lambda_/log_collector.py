@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import selectors
 import threading
@@ -10,6 +11,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+
+log = logging.getLogger(__name__)
 
 LogEvent = tuple[int, str]
 Deliver = Callable[[str, str, list[LogEvent]], None]
@@ -25,7 +28,11 @@ class _Source:
 
 
 class LogCollector:
-    """Calls `deliver(group, stream, [(epoch milliseconds, message)])` every 0.2 s with the new events."""
+    """Calls `deliver(group, stream, [(epoch milliseconds, message)])` every 0.2 s with the new events.
+
+    An error doesn't end the thread: without it, the workers' pipes would fill and block their functions. `problem` describes the
+    last error, until a delivery succeeds.
+    """
 
     def __init__(self, deliver: Deliver) -> None:
         self._deliver = deliver
@@ -33,6 +40,7 @@ class LogCollector:
         self._batches: dict[tuple[str, str], list[LogEvent]] = defaultdict(list)
         self._lock = threading.Lock()
         self._stopping = False
+        self.problem: str | None = None
         self._thread = threading.Thread(target=self._run, name="log-collector", daemon=True)
 
     def start(self) -> None:
@@ -57,8 +65,12 @@ class LogCollector:
     def _run(self) -> None:
         while not self._stopping:
             time.sleep(BATCH_SECONDS)
-            self._collect()
-            self.flush()
+            try:
+                self._collect()
+                self.flush()
+            except Exception as error:
+                log.exception("collecting log lines failed")
+                self.problem = f"log lines can't be collected: {error}"
 
     def _collect(self) -> None:
         with self._lock:
@@ -96,4 +108,13 @@ class LogCollector:
             batches, self._batches = self._batches, defaultdict(list)
         for (group, stream), events in batches.items():
             if events:
-                self._deliver(group, stream, events)
+                self._deliver_batch(group, stream, events)
+
+    def _deliver_batch(self, group: str, stream: str, events: list[LogEvent]) -> None:
+        try:
+            self._deliver(group, stream, events)
+        except Exception as error:
+            log.exception("storing log lines failed")
+            self.problem = f"{len(events)} log lines of {group} were lost: {error}"
+        else:
+            self.problem = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -34,9 +36,16 @@ class InvokeFault(Exception):
 
 
 class LambdaRunner:
-    """The deployed functions, each with its own workers."""
+    """The deployed functions, each with its own workers. `invoked(name, failed, seconds)` is called after each invocation."""
 
-    def __init__(self, host: Host, faults: Faults, limit: int = WORKERS_PER_FUNCTION) -> None:
+    def __init__(
+        self,
+        host: Host,
+        faults: Faults,
+        invoked: Callable[[str, bool, float], None] = lambda *_: None,
+        limit: int = WORKERS_PER_FUNCTION,
+    ) -> None:
+        self._invoked = invoked
         self._host = host
         self._faults = faults
         self._limit = limit
@@ -79,6 +88,12 @@ class LambdaRunner:
     def invoke(self, name_or_arn: str, event: bytes, trace_id: str = "") -> Result:
         """Run a function and wait for its result. Raises FunctionNotFound, or InvokeFault for an injected fault."""
         pool = self.pool(name_or_arn)
+        started = time.monotonic()
+        result = self._invoke(pool, event, trace_id)
+        self._invoked(pool.function.name, result.error is not None, time.monotonic() - started)
+        return result
+
+    def _invoke(self, pool: FunctionPool, event: bytes, trace_id: str) -> Result:
         fault = self._faults.match("lambda", "Invoke", pool.function.name, pool.function.arn, body=event)
         if fault is None:
             return pool.invoke(event, trace_id)

@@ -21,6 +21,11 @@ class BodyFile:
         self._position = 0
         self._exists = False
 
+    @property
+    def path(self) -> Path | None:
+        """The file with the content. None if nothing was written."""
+        return self._path if self._exists else None
+
     def seek(self, position: int) -> int:
         self._position = position
         return position
@@ -32,10 +37,17 @@ class BodyFile:
         return self._position
 
     def write(self, content: bytes) -> int:
-        with self._own_path().open("r+b" if self._exists else "wb") as file:
-            self._exists = True
-            file.seek(self._position)
-            written = file.write(content)
+        """Write at the position. Raises OSError; then a new file is removed, so that it takes no space on a full disk."""
+        path, new = self._own_path(), not self._exists
+        try:
+            with path.open("wb" if new else "r+b") as file:
+                file.seek(self._position)
+                written = file.write(content)
+        except OSError:
+            if new:
+                path.unlink(missing_ok=True)
+            raise
+        self._exists = True
         self._position += written
         return written
 

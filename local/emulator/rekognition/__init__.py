@@ -1,4 +1,4 @@
-"""A Rekognition-compatible engine: what it says depends on the picture, and it never claims to be Rekognition.
+"""A Rekognition-compatible engine. Its answers depend on the picture, and it never pretends to be Rekognition.
 
 Importing this package is cheap: OpenCV, NumPy, Pillow, botocore and onnxruntime are loaded when first needed.
 """

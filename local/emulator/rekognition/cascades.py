@@ -1,7 +1,7 @@
-"""OpenCV's boosted cascades, with the evidence behind each box instead of a bare yes.
+"""OpenCV's boosted cascades. They report the evidence for each box, and not only that there is one.
 
-A cascade is asked for every window that passed all its stages, together with the weight of its last stage. Windows on the
-same spot are grouped; the group's evidence is the sum of how far each window cleared the last threshold, and the
+A cascade returns every window that passed all its stages, with the weight of the last stage. Windows in the same place
+are grouped; the group's evidence is the sum of each window's margin over the last threshold, and the
 confidence is 100 * (1 - exp(-evidence / 8)). On augmented photos real faces had evidence of 8 to 140, chance finds below 8.
 """
 
@@ -19,12 +19,12 @@ from local.emulator.rekognition.errors import EngineSetup
 
 EVIDENCE_SCALE = 8.0
 GROUPING = 0.2  # how far apart (relative to their size) windows of one group may lie
-MENDING = "pip install 'opencv-python-headless>=4.10,<5'"
+INSTALL_COMMAND = "pip install 'opencv-python-headless>=4.10,<5'"
 DISTRIBUTIONS = ("opencv-python-headless", "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python")
 
 
 class Window(NamedTuple):
-    """A group of windows: where (pixels: x, y, width, height), how far the best cleared the last stage, and the sum."""
+    """A group of windows: where (pixels: x, y, width, height), the best margin over the last threshold, and the sum of all."""
 
     x: float
     y: float
@@ -39,7 +39,7 @@ class Window(NamedTuple):
 
 
 def check_opencv_version() -> None:
-    """Refuse OpenCV 5 (which has no cascades) without importing it. Raises EngineSetup with the cure."""
+    """Refuses OpenCV 5, which has no cascades, without importing it. Raises EngineSetup with what to do."""
     for name in DISTRIBUTIONS:
         try:
             version = metadata.version(name)
@@ -48,32 +48,32 @@ def check_opencv_version() -> None:
         if not version.startswith("4."):
             raise EngineSetup(
                 f"{name} {version} is installed, but the local engine needs OpenCV 4: version 5 ships no Haar "
-                f"cascades. Mend it with: {MENDING}"
+                f"cascades. Install the right version: {INSTALL_COMMAND}"
             )
 
 
 def load_opencv() -> ModuleType:
-    """Import cv2, single-threaded (several analyses run side by side). Raises EngineSetup with the cure."""
+    """Imports cv2 with one thread, because several analyses run in parallel. Raises EngineSetup with what to do."""
     try:
         import cv2
     except ImportError as error:
-        raise EngineSetup(f"The local engine needs OpenCV 4 ({error}). Install it with: {MENDING}") from error
+        raise EngineSetup(f"The local engine needs OpenCV 4 ({error}). Install it with: {INSTALL_COMMAND}") from error
     if not cv2.__version__.startswith("4.") or not hasattr(cv2, "CascadeClassifier"):
         raise EngineSetup(
             f"OpenCV {cv2.__version__} is imported, but the local engine needs OpenCV 4 with its Haar cascades. "
-            f"Mend it with: {MENDING}"
+            f"Install the right version: {INSTALL_COMMAND}"
         )
     cv2.setNumThreads(1)
     return cv2
 
 
 def confidence(evidence: float) -> float:
-    """0-100 from the evidence of a group of windows."""
+    """Returns the confidence (0-100) for the evidence of a group of windows."""
     return 100 * (1 - math.exp(-max(0.0, evidence) / EVIDENCE_SCALE))
 
 
 class Cascade:
-    """One cascade. Not thread-safe, like OpenCV's classifier: each analysis borrows its own."""
+    """One cascade. Not thread-safe, like OpenCV's classifier: each analysis uses its own."""
 
     def __init__(self, name: str) -> None:
         self._cv2 = load_opencv()
@@ -83,11 +83,11 @@ class Cascade:
         self._stages, self._threshold = len(thresholds), float(thresholds[-1])
 
     def windows(self, gray: Any, *, scale: float, smallest: int, agreeing: int) -> list[Window]:
-        """Groups of at least `agreeing` windows in an 8-bit gray image; `smallest` is a window's least side in pixels."""
+        """Returns groups of at least `agreeing` windows in an 8-bit gray image; `smallest` is the least side in pixels."""
         boxes, levels, weights = self._classifier.detectMultiScale3(
             gray, scaleFactor=scale, minNeighbors=0, minSize=(smallest, smallest), outputRejectLevels=True
         )
-        # The answer also holds near misses, windows that fell in one of the last stages: they are no evidence.
+        # The result also contains windows that failed one of the last stages. They are no evidence.
         passed = [
             (tuple(int(side) for side in box), float(weight) - self._threshold)
             for box, level, weight in zip(boxes, levels, weights, strict=True)

@@ -1,6 +1,6 @@
 """EfficientNet-Lite2: says which of ImageNet's 1,000 kinds of things a picture, or a part of it, shows.
 
-The classes are mapped by their index, not by their names: "kite" is a bird there, and "crane" stands twice.
+The classes are mapped by their index, not by their names: "kite" is a bird there, and "crane" occurs twice.
 """
 
 from __future__ import annotations
@@ -45,10 +45,18 @@ def class_labels() -> tuple[str, ...]:
 
 
 @cache
+def _classes_by_label() -> dict[str, tuple[int, ...]]:
+    """The indices of the classes of each label, ancestors included."""
+    found: dict[str, list[int]] = {}
+    for index, label in enumerate(class_labels()):
+        for name in (label, *taxonomy.term(label).parents):
+            found.setdefault(name, []).append(index)
+    return {name: tuple(indices) for name, indices in found.items()}
+
+
 def classes_of(label: str) -> tuple[int, ...]:
     """Returns the indices of all classes that are the label or belong to it: every breed for Dog. Empty if none does."""
-    lineage = ((index, (name, *taxonomy.term(name).parents)) for index, name in enumerate(class_labels()))
-    return tuple(index for index, names in lineage if label in names)
+    return _classes_by_label().get(label, ())
 
 
 def mass(probabilities: Any, label: str) -> float:
@@ -61,6 +69,5 @@ def labels_of(probabilities: Any) -> list[Detection]:
 
     A parent has the sum of its classes: five kinds of cat with 87 % in all are a Cat, though the best has only 60 %.
     """
-    names = {name for label in set(class_labels()) for name in (label, *taxonomy.term(label).parents)}
-    found = ((name, mass(probabilities, name)) for name in names)
+    found = ((name, mass(probabilities, name)) for name in _classes_by_label())
     return [Detection(name, min(100 * share, MOST_CONFIDENT), None) for name, share in found if share >= PROBABILITY_FLOOR]

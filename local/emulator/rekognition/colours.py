@@ -1,6 +1,6 @@
 """Image properties: dominant colours by their CSS names, brightness, sharpness and contrast.
 
-Colours are clustered and named in CIE Lab, where distance is close to what an eye sees: in RGB, beige comes out as pink. As in
+Colours are clustered and named in CIE Lab, where distances agree with human vision: in RGB, beige becomes pink. As in
 Rekognition's own answers, a dominant colour is the CSS colour itself, so clusters with the same name are one colour.
 """
 
@@ -34,7 +34,7 @@ class Palette(NamedTuple):
 
 
 def image_properties(image: Image, max_colours: int = DEFAULT_COLOURS) -> dict[str, Any]:
-    """Rekognition's ImageProperties of an upright RGB image, without foreground and background (nothing here segments)."""
+    """Rekognition's ImageProperties of an upright RGB image, without foreground and background (no model segments it)."""
     return {
         "Quality": quality(image, contrast=True),
         "DominantColors": dominant_colours(image, max_colours),
@@ -60,7 +60,7 @@ def quality(image: Image, *, contrast: bool = False) -> dict[str, float]:
 
 
 def dominant_colours(image: Image, limit: int = DEFAULT_COLOURS) -> list[dict[str, Any]]:
-    """The commonest colours, the most frequent first; `PixelPercent` is 0-100 of the image."""
+    """The dominant colours, the most frequent first; `PixelPercent` is 0-100 of the image."""
     if limit == 0:
         return []
     shares: dict[int, float] = {}

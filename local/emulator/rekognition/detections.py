@@ -23,14 +23,14 @@ class Box(NamedTuple):
         return shared / (self.width * self.height + other.width * other.height - shared)
 
     def share_inside(self, other: Box) -> float:
-        """Returns how much of this box lies in the other one, 0-1."""
+        """Returns the share of this box that is inside the other one, 0-1."""
         across = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
         down = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
         area = self.width * self.height
         return across * down / area if across > 0 and down > 0 and area > 0 else 0.0
 
     def within_picture(self) -> Box:
-        """The part of the box that lies in the picture."""
+        """The part of the box inside the picture."""
         left, top = min(1.0, max(0.0, self.left)), min(1.0, max(0.0, self.top))
         right, bottom = min(1.0, self.left + self.width), min(1.0, self.top + self.height)
         return Box(left, top, max(0.0, right - left), max(0.0, bottom - top))

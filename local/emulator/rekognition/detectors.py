@@ -15,7 +15,7 @@ PROFILE_SIDE = 480
 CAT_SIDE = 220
 SMALLEST_FACE = 24
 CAT_ANGLES = (-16, -8, 0, 8, 16)  # degrees
-CAT_MARGIN = 2.3  # how far both cat cascades must clear their last stage; the plain threshold finds cats in brick walls
+CAT_MARGIN = 2.3  # margin that both cat cascades need over the last threshold; without it they find cats in brick walls
 
 
 class Detectors:
@@ -98,7 +98,7 @@ class Detectors:
         ]
 
     def _qr_codes(self, gray: Any) -> list[Detection]:
-        """QR codes whose content decodes: its error correction has then confirmed the find."""
+        """QR codes whose content decodes: the error correction confirms the detection."""
         _, contents, corners, _ = self._qr.detectAndDecodeMulti(gray)
         if corners is None:
             return []
@@ -122,7 +122,7 @@ def _agreeing_angles(found: list[tuple[Box, float]]) -> list[Detection]:
 
 
 def _qr_detection(corners: list[tuple[float, float]], width: int, height: int) -> Detection:
-    """The upright box around the four corners; the more even its sides, the surer (a decoded code is never below 95)."""
+    """The upright box around the four corners; the confidence is 95 to 100 and grows with the evenness of the sides."""
     across, down = [x for x, _ in corners], [y for _, y in corners]
     sides = [
         ((x - next_x) ** 2 + (y - next_y) ** 2) ** 0.5

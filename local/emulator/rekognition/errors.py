@@ -1,4 +1,4 @@
-"""Errors: the names that Rekognition answers with, as exceptions.
+"""The errors that Rekognition answers with, as exceptions.
 
 RekognitionError
 |-- InvalidParameter        a parameter breaks the service's model, or a side is below 80 px
@@ -7,7 +7,7 @@ RekognitionError
 |-- InvalidS3Object         the object can't be read (raised for ObjectNotReadable)
 |-- UnknownOperation        an operation that this engine doesn't offer
 |-- Serialization           the request isn't JSON 1.1
-`-- InternalFailure         our fault: a bad recording, a model that breaks
+`-- InternalFailure         a bad recording, or a model that fails
 ObjectNotReadable           what a `fetch` function raises
 EngineSetup                 the engine can't start as asked: the message says what to do
 `-- ModelFileError          a model's weights are damaged, exchanged, or of another kind
@@ -61,7 +61,7 @@ class ObjectNotReadable(Exception):
 
 
 class EngineSetup(Exception):
-    """The engine can't start as asked; the message says how to mend it."""
+    """The engine can't start as asked; the message says what to do."""
 
 
 class ModelFileError(EngineSetup):

@@ -13,7 +13,7 @@ from local.emulator.rekognition import classifier, verification
 from local.emulator.rekognition.classifier import Classifier
 from local.emulator.rekognition.detections import Detection, strongest
 from local.emulator.rekognition.explicit_content import ExplicitContentModel
-from local.emulator.rekognition.merging import OVERLAP, is_on_animal, merge
+from local.emulator.rekognition.merging import OVERLAP, merge, people_faces
 from local.emulator.rekognition.models.catalogue import EFFICIENTNET, NANODET, OPENNSFW, EmbeddedModel
 from local.emulator.rekognition.models.folder import ModelsFolder
 from local.emulator.rekognition.object_detector import ObjectDetector
@@ -51,7 +51,7 @@ class Eyes:
 
     @property
     def moderation_version(self) -> str:
-        """The ModerationModelVersion; in parentheses stands what it checks, where that isn't everything."""
+        """The ModerationModelVersion; where it checks only a part, that part is in parentheses."""
         return f"local-{OPENNSFW.version} ({EXPLICIT_ONLY})" if OPENNSFW in self._paths else NOT_CHECKED
 
     def load(self) -> None:
@@ -63,13 +63,13 @@ class Eyes:
         found = self._found_by_models(image)
         seen = cascades.see(image, cats=self._objects is None)
         own = self._own.see(image) if self._own else []
-        return strongest([*merge(seen, found), *own], OVERLAP)
+        return strongest([*merge(seen, found, objects=self._objects is not None), *own], OVERLAP)
 
     def faces(self, image: Image, cascades: Detectors) -> list[Detection]:
         """Returns the faces of people, the largest first, in an upright RGB image."""
         faces = cascades.faces(image)
         found = self._found_by_models(image) if faces else []
-        return [face for face in faces if not is_on_animal(face, found)]
+        return people_faces(faces, found, objects=self._objects is not None)
 
     def moderation_labels(self, image: Image) -> list[dict[str, Any]]:
         """Returns Rekognition's ModerationLabels; the version says what they were checked for."""

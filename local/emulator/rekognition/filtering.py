@@ -1,4 +1,4 @@
-"""What a request asks to leave out, applied alike to what was computed and to what was recorded.
+"""Applies the filters of a request, in the same way to computed and to recorded answers.
 
 Defaults are the API reference's: MinConfidence 55 for labels, 50 for moderation, 80 for words; at most 1,000 labels.
 """
@@ -21,7 +21,7 @@ DEFAULT_FACE_FIELDS = {"BoundingBox", "Confidence", "Landmarks", "Pose", "Qualit
 
 
 def apply(operation: str, answer: Answer, request: Request) -> Answer:
-    """The part of a full answer that the request asks for. The answer given in stays as it is."""
+    """Returns the part of a full answer that the request asks for. The full answer is not changed."""
     return FILTERS[operation](answer, request)
 
 
@@ -31,12 +31,12 @@ def _given(request: Request, name: str, default: Any) -> Any:
 
 
 def wanted_features(request: Request) -> list[str]:
-    """GENERAL_LABELS and IMAGE_PROPERTIES as asked for; labels only when nothing was said."""
+    """GENERAL_LABELS and IMAGE_PROPERTIES as requested; labels only by default."""
     return request.get("Features") or ["GENERAL_LABELS"]
 
 
 def wanted_colours(request: Request, default: int = 10) -> int:
-    """How many dominant colours are asked for."""
+    """The number of dominant colours that is requested."""
     settings = _given(_given(request, "Settings", {}), "ImageProperties", {})
     return int(_given(settings, "MaxDominantColors", default))
 

@@ -15,7 +15,7 @@ Corners = tuple[float, float, float, float]
 
 
 class Frame(NamedTuple):
-    """Where the picture lies in the input: width, height, left and top, in the unit of the detector's boxes."""
+    """The place of the picture in the input: width, height, left and top, in the unit of the detector's boxes."""
 
     width: float
     height: float

@@ -1,4 +1,4 @@
-"""What an ONNX model's outputs mean: four known layouts, recognised by their shapes; anything else is refused with a reason.
+"""What an ONNX model's outputs mean: four layouts, detected by their shapes. Others are refused with a reason.
 
 | Layout     | Outputs                                        | Input                           |
 |------------|------------------------------------------------|---------------------------------|
@@ -20,7 +20,7 @@ MOST_BOXES = 300
 
 
 class Raw(NamedTuple):
-    """One finding in the model's own terms: class index, score (0-1), and x1, y1, x2, y2, or None without a place."""
+    """One result of the model: class index, score (0-1), and x1, y1, x2, y2, or None without a place."""
 
     class_index: int
     score: float
@@ -71,7 +71,7 @@ def _refusal(outputs: Sequence[tuple[str, tuple[int, ...]]], reason: str) -> Eng
 
 
 def read_yolo(output: Any) -> list[Raw]:
-    """Boxes in input pixels; overlapping ones are left in."""
+    """Boxes in input pixels; overlapping boxes are not removed."""
     rows = output[0].T
     scores = rows[:, 4:]
     best = scores.argmax(axis=1)
@@ -82,7 +82,7 @@ def read_yolo(output: Any) -> list[Raw]:
 
 
 def read_end_to_end(output: Any) -> list[Raw]:
-    """Boxes in input pixels, already free of overlaps."""
+    """Boxes in input pixels, where overlapping boxes are removed by most models."""
     rows = output[0]
     return [
         Raw(int(rows[i, 5]), float(rows[i, 4]), tuple(float(side) for side in rows[i, :4]))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Makes onnxruntime sessions that are small: one thread for each, and no arena, which would keep the peak for ever."""
+"""Makes onnxruntime sessions that are small: one thread for each, and no arena, which would keep its peak size."""
 
 from __future__ import annotations
 

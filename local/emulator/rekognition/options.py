@@ -1,4 +1,4 @@
-"""The engine's options, the same for the server of its own and for every program that runs the emulator."""
+"""The engine's options, the same for the separate server and for every program that runs the emulator."""
 
 from __future__ import annotations
 

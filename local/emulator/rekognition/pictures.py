@@ -1,4 +1,4 @@
-"""Pictures: what Rekognition accepts, decided by the bytes, and the decoded picture the right way up.
+"""Checks that Rekognition would accept an image, by its content, and decodes it upright.
 
 Limits (Amazon Rekognition's guidelines and quotas): JPEG and PNG; 5,242,880 bytes inline, 15 MB from S3; 80 to 10,000 px a side.
 """
@@ -23,7 +23,7 @@ PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
 def open_picture(content: bytes, max_bytes: int) -> Image:
-    """Check size, format and sides from the header; nothing is decoded yet.
+    """Checks size, format and sides from the header, without decoding.
 
     Raises ImageTooLarge, InvalidImageFormat or InvalidParameter (a side below 80 px).
     """
@@ -56,7 +56,7 @@ def _read_header(content: bytes) -> Image:
 
 
 def decode_upright(picture: Image, long_side: int) -> Image:
-    """Decode to RGB, at most `long_side` pixels long, with the EXIF orientation applied.
+    """Decodes to RGB, at most `long_side` pixels long, with the EXIF orientation applied.
 
     Boxes as ratios don't depend on the scale, so a large JPEG is decoded at a fraction of its size.
     Raises InvalidImageFormat when the picture is truncated or broken.
@@ -74,7 +74,7 @@ def decode_upright(picture: Image, long_side: int) -> Image:
     try:
         return ImageOps.exif_transpose(image)
     except (OSError, SyntaxError, ValueError, KeyError, TypeError):
-        return image  # unreadable EXIF says nothing about the orientation; the pixels are good
+        return image  # unreadable EXIF has no orientation, but the pixels are intact
 
 
 def _as_rgb(picture: Image) -> Image:

@@ -1,4 +1,4 @@
-"""Recorded answers: real Rekognition answers, kept by the SHA-256 of the image and replayed without looking at it.
+"""Recorded answers: real Rekognition answers, stored by the SHA-256 of the image and replayed for it.
 
 A file `<sha256>.json` holds `{"DetectLabels": {...}, "DetectModerationLabels": {...}, "source": "..."}`.
 """
@@ -76,11 +76,11 @@ def _without_confidence(operation: str, answer: dict[str, Any]) -> list[str]:
 class Recordings:
     """The recordings of one directory. Files added later are found too; thread-safe.
 
-    Answers are read when they are wanted: parsed they take 20 KB for each image.
+    Answers are read on demand: a parsed answer takes 20 KB.
     """
 
     def __init__(self, directory: Path) -> None:
-        """Check all of them, so that a bad file stops the start. Raises EngineSetup naming it."""
+        """Checks all recordings, so that a bad file is found at the start. Raises EngineSetup with its name."""
         if not directory.is_dir():
             raise EngineSetup(f"{directory} is not a directory of recorded answers.")
         self._directory = directory
@@ -91,7 +91,7 @@ class Recordings:
             raise EngineSetup(f"A recorded answer can't be replayed. {error}") from error
 
     def answer(self, operation: str, content: bytes) -> dict[str, Any] | None:
-        """What was recorded for these image bytes and operation, or None. Raises InternalFailure for a bad new file."""
+        """Returns the recorded answer for these image bytes and operation, or None. Raises InternalFailure for a bad new file."""
         name = hashlib.sha256(content).hexdigest()
         path = self._directory / f"{name}.json"
         if not path.exists():

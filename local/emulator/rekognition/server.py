@@ -1,4 +1,4 @@
-"""The engine as an HTTP server of its own, for `aws rekognition --endpoint-url http://localhost:4577`."""
+"""An HTTP server for the engine alone, for `aws rekognition --endpoint-url http://localhost:4577`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from local.emulator.rekognition.errors import ObjectNotReadable
 from local.emulator.rekognition.requests import Fetch
 from local.emulator.rekognition.wire import CONTENT_TYPE, respond
 
-LARGEST_BODY = 64 * 1024 * 1024  # bytes; well above what Rekognition takes, so that its own error can be answered
+LARGEST_BODY = (
+    64 * 1024 * 1024
+)  # bytes; well above Rekognition's limit, so that a request above that limit gets Rekognition's own error
 
 
 def no_objects(bucket: str, key: str, version: str | None) -> bytes:

@@ -25,6 +25,7 @@ class Term(NamedTuple):
     categories: tuple[str, ...] = ()
 
 
+@cache
 def term(label: str) -> Term:
     """Returns the label's entry; a label that the table doesn't have gets one without parents, aliases and categories."""
     entry = _table().get(label)

@@ -1,4 +1,4 @@
-"""Parameters held against botocore's own model of Rekognition, in both directions: requests, and recorded answers.
+"""Validates requests and recorded answers against botocore's model of Rekognition.
 
 botocore's ParamValidator knows types, required members and lower bounds only; a service also refuses what is too
 long, out of an enumeration or off a pattern, so the shapes are walked here.
@@ -29,12 +29,12 @@ def service_model() -> ServiceModel:
 
 
 def operation_model(operation: str) -> OperationModel:
-    """The model of one operation, by the name that the wire uses."""
+    """The model of one operation, by its name in a request."""
     return service_model().operation_model(operation)
 
 
 def check_request(operation: str, payload: dict[str, Any]) -> None:
-    """Raise InvalidParameter with every constraint that the request breaks, in the words that AWS uses.
+    """Raises InvalidParameter with every constraint that the request breaks, in AWS's wording.
 
     `Image.Bytes` must already be bytes. Unknown members are ignored, as the service does.
     """
@@ -45,7 +45,7 @@ def check_request(operation: str, payload: dict[str, Any]) -> None:
 
 
 def answer_problems(operation: str, answer: object) -> list[str]:
-    """What a recorded answer has that the operation's output shape doesn't allow (unknown members too)."""
+    """Returns what the operation's output shape doesn't allow in a recorded answer, unknown members included."""
     return list(_problems(operation_model(operation).output_shape, answer, (), strict=True))
 
 

@@ -33,7 +33,7 @@ WHOLE_PICTURE_WEIGHT = 0.7  # the whole picture supports a box less than the box
 ANIMAL_NOT_PERSON = 0.6  # probability of an animal in a part at which it isn't a person ...
 UNDISPUTED_PERSON = 0.75  # ... unless NanoDet's score is at least this
 EVIDENCE_LIMITS = (0.001, 0.999)
-# The classifier knows a baseball player, a bridegroom and a scuba diver, and nobody else.
+# The classifier knows a baseball player, a bridegroom and a scuba diver, and no other people.
 NOT_KNOWN_TO_CLASSIFIER = {"Person"}
 # Classes that look like a label without belonging to it. They count as evidence for a box that NanoDet gave the label.
 LOOKALIKES = {
@@ -78,17 +78,24 @@ def calibration() -> Calibration:
 
 def observe(image: Image, candidates: list[Candidate], classifier: Classifier | None, whole: Any) -> list[Observation]:
     """Shows the best candidates' parts of the picture to the classifier; `whole` are its probabilities for all of it."""
-    observations = []
-    for place, candidate in enumerate(candidates):
+    observations: list[Observation] = []
+    looks = 0
+    for candidate in candidates:
         part = _part(image, candidate.box)
-        if classifier is None or place >= MOST_LOOKS or min(part.size) < SMALLEST_PART:
+        if classifier is None or looks == MOST_LOOKS or _needs_no_look(candidate) or min(part.size) < SMALLEST_PART:
             observations.append(Observation(candidate, None, 0.0))
             continue
+        looks += 1
         probabilities = classifier.probabilities(part)
         own, around = evidence_for(candidate.label, probabilities), evidence_for(candidate.label, whole)
         evidence = None if own is None or around is None else max(own, WHOLE_PICTURE_WEIGHT * around)
         observations.append(Observation(candidate, evidence, mass(probabilities, "Animal")))
     return observations
+
+
+def _needs_no_look(candidate: Candidate) -> bool:
+    """Returns whether the classifier can't change anything: it doesn't know people, and only doubts uncertain ones."""
+    return candidate.label == "Person" and candidate.score >= UNDISPUTED_PERSON
 
 
 def evidence_for(label: str, probabilities: Any) -> float | None:
@@ -137,7 +144,7 @@ def detections_of(observations: list[Observation]) -> list[Detection]:
 
 
 def _same_thing(one: Detection, other: Detection) -> bool:
-    """Whether two labels claim one place and can't both be right: a horse isn't a cow, but a person wears a tie."""
+    """Returns whether two labels have the same place and can't both be right: a horse isn't a cow, but a person wears a tie."""
     if one.box is None or other.box is None or one.box.overlap(other.box) < 0.6:
         return False
     return (

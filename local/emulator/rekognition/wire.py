@@ -1,4 +1,4 @@
-"""JSON 1.1 as Rekognition speaks it: the operation is in the X-Amz-Target header, and errors carry `__type` and `Message`."""
+"""Rekognition's wire protocol, JSON 1.1: the operation is in the X-Amz-Target header, and errors carry `__type` and `Message`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def payload_of(body: bytes) -> dict[str, Any]:
 
 
 def respond(engine: Engine, target: str | None, body: bytes, fetch: Fetch) -> tuple[int, dict[str, str], bytes]:
-    """Answer one HTTP request: its status, headers and body."""
+    """Answers one HTTP request: returns status, headers and body."""
     try:
         status, answer = engine.handle(operation_of(target), payload_of(body), fetch)
     except RekognitionError as error:

@@ -52,7 +52,9 @@ async function fetchJson(path, options) {
   return content;
 }
 
-const percent = (confidence) => `${Math.round(confidence * 10) / 10} %`;
+// Cut, not rounded, as in the messages and the client: 97.16 is 97.1, and 99.99 is not 100. toFixed avoids exponents.
+const cut = (confidence) => confidence.toFixed(9).replace(/(\.\d)\d*$/, "$1").replace(/\.0$/, "");
+const percent = (confidence) => `${cut(confidence)} %`;
 const plural = (count, one, many) => `${whole.format(count)} ${count === 1 ? one : many}`;
 const fileName = (key) => (key || "").split("/").pop() || key || "(no name)";
 const moment = (iso) => (iso && !Number.isNaN(Date.parse(iso)) ? moments.format(new Date(iso)) : iso || "");
@@ -259,6 +261,7 @@ function galleryCard(record) {
   const notes = [];
   for (const rule of record.MatchedRules || []) notes.push(el("span", { class: "flag flag-match" }, `⚑ ${rule}`));
   if (record.Moderation?.Status === "NOT_CHECKED") notes.push(el("span", { class: "flag" }, "not moderated"));
+  if (record.Moderation?.Scope) notes.push(el("span", { class: "flag" }, `checked for ${record.Moderation.Scope}`));
   for (const label of record.Moderation?.Labels || []) notes.push(el("span", { class: "flag flag-moderation" }, `⚠ ${label}`));
   return el("a", { class: "card", href: `/images/${encodeURIComponent(record.ImageId)}` },
     el("div", { class: "thumb" }, thumbnail(record), badge(record.Status)),
@@ -274,7 +277,8 @@ function galleryCard(record) {
 
 function thumbnail(record) {
   const nothing = () => el("span", { class: "no-picture", "aria-hidden": "true" }, record.Status === "ANALYZING" ? "…" : "no picture");
-  if (!record.Thumbnail) return nothing();
+  // A failed image may have no thumbnail; the server then sends what was uploaded, if a browser can show it.
+  if (!record.Thumbnail && record.Status === "ANALYZING") return nothing();
   const image = el("img", {
     src: `/thumbnails/${encodeURIComponent(record.ImageId)}?v=${encodeURIComponent(record.Version || "")}`, alt: "", loading: "lazy", decoding: "async",
     onerror: () => image.replaceWith(nothing()),
@@ -289,7 +293,7 @@ const uploads = { waiting: [], running: 0, rows: [] };
 function dropZone() {
   const input = el("input", { type: "file", id: "files", multiple: true, class: "visually-hidden", onchange: () => { upload(input.files); input.value = ""; } });
   const list = el("ul", { class: "uploads", id: "uploads", "aria-live": "polite" });
-  fill(list, uploads.rows.slice(-12).map((row) => row.node));
+  fill(list, uploads.rows.slice(-12).reverse().map((row) => row.node));
   return el("section", { class: "drop", "aria-label": "Upload" },
     el("p", {}, "Drop photos here, or ", input, el("label", { for: "files", class: "button" }, "choose files")),
     el("p", { class: "quiet" }, "They are uploaded to ", el("code", {}, "uploads/browser/"), " and analyzed by the workflow."),
@@ -323,7 +327,9 @@ async function send(row) {
   row.said.textContent = "uploading …";
   try {
     const stored = await fetchJson(`/api/uploads/${encodeURIComponent(row.file.name)}`, { method: "PUT", body: row.file, headers: { "X-Imagewatch": "upload" } });
-    row.said.replaceChildren(el("a", { href: `/images/${stored.ImageId}` }, "uploaded"));
+    const did = stored.Again ? "uploaded again: the same picture was there already" : "uploaded";
+    const renamed = stored.RenamedFrom ? ` as ${stored.Key.split("/").pop()}: another picture has this name` : "";
+    row.said.replaceChildren(el("a", { href: `/images/${stored.ImageId}` }, did + renamed));
   } catch (error) {
     row.said.className = "bad";
     row.said.textContent = error.message;
@@ -342,6 +348,7 @@ addEventListener("drop", (event) => {
   dragDepth = 0;
   veil.hidden = true;
   upload(event.dataTransfer.files);
+  galleryScroll = 0; // the newest images are on top
   if (location.pathname !== "/") go("/");
 });
 
@@ -352,6 +359,7 @@ function showImage(id) {
   let drawn = "";
   let redraw = () => {};
   const scale = slider(() => redraw());
+  const steps = stepsSection();
   fill(main, back(), message("loading", "Loading the image …"));
 
   async function look() {
@@ -368,11 +376,13 @@ function showImage(id) {
       throw error;
     }
     const text = JSON.stringify(record);
-    if (text === drawn) return;
-    drawn = text;
-    const focused = document.activeElement?.id;
-    redraw = drawImage(record, scale);
-    if (focused) document.getElementById(focused)?.focus();
+    if (text !== drawn) {
+      drawn = text;
+      const focused = document.activeElement?.id;
+      redraw = drawImage(record, scale, steps);
+      if (focused) document.getElementById(focused)?.focus();
+    }
+    await steps.show(record);
   }
   return { stop: poll(look) };
 }
@@ -386,7 +396,33 @@ function back() {
   return el("nav", { class: "back", "aria-label": "Images" }, el("a", { href: "/" }, "← All images"), el("span", { class: "beside" }, beside(-1, "Newer"), beside(1, "Older")));
 }
 
-function drawImage(record, scale) {
+// The steps of an image's execution. They are read when they are opened, and while they are open.
+function stepsSection() {
+  const body = el("div", {});
+  const folded = el("details", { id: "steps", open: location.hash === "#steps", ontoggle: () => show(shown) }, el("summary", {}, "Steps of the analysis"), body);
+  const node = el("section", { class: "image-steps", hidden: true }, folded);
+  let shown = null;
+  let drawn = "";
+  async function show(record) {
+    shown = record;
+    node.hidden = !record?.ExecutionArn;
+    if (node.hidden || !folded.open) return;
+    const arn = encodeURIComponent(record.ExecutionArn);
+    try {
+      const execution = await fetchJson(`/api/executions/${arn}`);
+      const text = JSON.stringify(execution);
+      if (text === drawn) return;
+      drawn = text;
+      fill(body, stepList(execution, openedIn(body)), el("p", {}, el("a", { href: `/executions/${arn}` }, "All events")));
+    } catch (error) {
+      drawn = "";
+      fill(body, message("error", "The steps can't be shown.", error.message));
+    }
+  }
+  return { node, show };
+}
+
+function drawImage(record, scale, steps) {
   const name = fileName(record.Key);
   document.title = `${name} · Imagewatch (local)`;
   const overlay = el("div", { class: "boxes" });
@@ -402,7 +438,8 @@ function drawImage(record, scale) {
           ? el("section", {}, el("h2", {}, "Labels"), (record.Labels || []).length ? scale.node : null, labels) : null,
         moderationSection(record),
         textSection(record),
-        factsSection(record))));
+        factsSection(record))),
+    steps.node);
   const redraw = () => drawLabels(record, labels, overlay, scale);
   redraw();
   return redraw;
@@ -459,7 +496,7 @@ function drawLabels(record, list, overlay, scale) {
 
 function box(name, instance, hue) {
   const { Left = 0, Top = 0, Width = 0, Height = 0 } = instance.BoundingBox;
-  const node = el("div", { class: "box" }, el("span", {}, `${name} ${Math.floor(instance.Confidence ?? 0)} %`));
+  const node = el("div", { class: "box" }, el("span", {}, `${name} ${percent(instance.Confidence ?? 0)}`));
   const inside = (ratio) => `${Math.min(Math.max(ratio, 0), 1) * 100}%`;
   node.style.left = inside(Left);
   node.style.top = inside(Top);
@@ -493,7 +530,7 @@ function rulesSection(record) {
   const rules = record.MatchedRules || [];
   if (!rules.length) return record.Status === "ANALYZED" ? el("section", {}, el("h2", {}, "Watchlist"), el("p", { class: "quiet" }, "No rule matched.")) : null;
   return el("section", {}, el("h2", {}, "Watchlist"),
-    el("ul", { class: "rules" }, rules.map((rule) => el("li", {}, el("strong", {}, `⚑ ${rule.Name || rule.RuleId}`),
+    el("ul", { class: "rules" }, rules.map((rule) => el("li", {}, el("strong", {}, `⚑ ${rule.Name || rule.RuleId}`), rule.Muted ? ` (muted: ${rule.Muted})` : "",
       (rule.Matches || []).map((match) => el("p", { class: "quiet" }, `“${match.Term}” matched ${match.Label} (${percent(match.Confidence)})`))))));
 }
 
@@ -504,10 +541,11 @@ function moderationSection(record) {
   const checked = moderation.Status === "CHECKED";
   let said;
   if (!checked) said = el("p", { class: "not-checked" }, el("strong", {}, "Not checked. "), moderation.Reason || "The image was not moderated.");
-  else if (!found.length) said = el("p", {}, "Checked: nothing found.");
+  else if (!found.length) said = el("p", {}, moderation.Scope ? "Nothing found." : "Checked: nothing found.");
   else said = el("ul", { class: "moderation" }, found.map((label) => el("li", {},
     el("strong", {}, [...(label.Parents || [])].reverse().concat(label.Name).join(" › ")), " ", el("b", {}, percent(label.Confidence)))));
-  return el("section", {}, el("h2", {}, "Moderation"), said,
+  const scope = moderation.Scope ? el("p", { class: "not-checked" }, `Checked for ${moderation.Scope}.`) : null;
+  return el("section", {}, el("h2", {}, "Moderation"), said, scope,
     checked && moderation.ModelVersion ? el("p", { class: "quiet" }, `Model ${moderation.ModelVersion}`) : null);
 }
 
@@ -557,8 +595,7 @@ function showExecution(arn) {
 
 function drawExecution(execution) {
   document.title = `${execution.Name} · Imagewatch (local)`;
-  const longest = Math.max(execution.DurationMs || 0, ...execution.Steps.map((step) => step.DurationMs || 0), 1);
-  const opened = new Set([...main.querySelectorAll("details[open]")].map((one) => one.id));
+  const opened = openedIn(main);
   const summary = [
     execution.DurationMs !== undefined ? `${duration(execution.DurationMs)}` : "running",
     plural(execution.Steps.length, "state entered", "states entered"), plural(execution.Events.length, "event", "events"), `started ${moment(execution.StartedAt)}`,
@@ -569,7 +606,7 @@ function drawExecution(execution) {
     el("p", { class: "quiet" }, summary),
     execution.Error || execution.Cause ? message("error", execution.Error || "The execution failed.", execution.Cause || "") : null,
     el("h2", {}, "What happened"),
-    el("ol", { class: "steps" }, execution.Steps.map((step) => stepRow(step, execution, longest))),
+    stepList(execution, opened),
     el("details", { id: "events", open: opened.has("events") }, el("summary", {}, `All ${execution.Events.length} events`),
       el("ol", { class: "events" }, execution.Events.map((event) => el("li", {},
         el("span", { class: "quiet" }, `${event.Id} · +${duration(event.AfterMs)}`), " ", el("strong", {}, event.Type), event.State ? ` ${event.State}` : "",
@@ -578,24 +615,44 @@ function drawExecution(execution) {
     el("pre", {}, `aws stepfunctions get-execution-history --execution-arn '${execution.Arn}'${execution.EndpointUrl ? ` --endpoint-url ${execution.EndpointUrl}` : ""}`));
 }
 
-function stepRow(step, execution, longest) {
-  const running = step.ExitedAt === undefined;
+const STEP_WORDS = { RUNNING: "running …", FAILED: "failed", ABORTED: "aborted", SUCCEEDED: "" };
+
+function stepRow(step, n, execution, longest, opened) {
   const errors = step.Attempts.filter((attempt) => attempt.Error);
-  const failed = errors.length > 0 && (errors.length === step.Attempts.length || running);
   const bar = el("span", { class: "meter", "aria-hidden": "true" }, el("span", {}));
   const start = Date.parse(step.EnteredAt) - Date.parse(execution.StartedAt);
   bar.firstChild.style.marginLeft = `${Math.min(start / longest, 1) * 100}%`;
   bar.firstChild.style.width = `${Math.max(((step.DurationMs || 0) / longest) * 100, 0.6)}%`;
-  const row = el("li", { class: failed ? "step step-failed" : running && execution.Status === "RUNNING" ? "step step-running" : "step" },
+  const row = el("li", { class: `step step-${step.Status.toLowerCase()}` },
     el("p", { class: "step-line" }, el("strong", {}, step.State), el("span", { class: "quiet" }, step.Type),
       step.Attempts.length > 1 ? el("span", { class: "flag" }, plural(step.Attempts.length, "attempt", "attempts")) : null,
-      el("span", { class: "step-time" }, running ? (execution.Status === "RUNNING" ? "running …" : "not finished") : duration(step.DurationMs))),
+      el("span", { class: "step-time" }, [STEP_WORDS[step.Status], duration(step.DurationMs)].filter(Boolean).join(" · "))),
     bar,
     step.Error ? el("p", { class: "bad" }, `${step.Error}: ${step.Cause || ""}`) : null,
-    errors.map((attempt) => el("p", { class: "bad" }, `Attempt ${step.Attempts.indexOf(attempt) + 1}: ${attempt.Error}${attempt.Cause ? `: ${attempt.Cause}` : ""}`)));
+    errors.map((attempt) => el("p", { class: "bad" }, `Attempt ${step.Attempts.indexOf(attempt) + 1}: ${attempt.Error}${attempt.Cause ? `: ${attempt.Cause}` : ""}`)),
+    step.Input ? data("Input", step.Input, `input-${n}`, opened) : null,
+    step.Output ? data("Output", step.Output, `output-${n}`, opened) : null);
   row.style.setProperty("--depth", step.Within.length);
   return row;
 }
+
+function stepList(execution, opened) {
+  const longest = Math.max(execution.DurationMs || 0, ...execution.Steps.map((step) => step.DurationMs || 0), 1);
+  return el("ol", { class: "steps" }, execution.Steps.map((step, n) => stepRow(step, n, execution, longest, opened)));
+}
+
+// A step's JSON, folded. It stays open when the steps are drawn again.
+function data(title, json, id, opened) {
+  let text = json;
+  try {
+    text = JSON.stringify(JSON.parse(json), null, 2);
+  } catch {
+    // GetExecutionHistory cuts long data: it is shown as it is.
+  }
+  return el("details", { id, open: opened.has(id) }, el("summary", {}, title), el("pre", {}, text));
+}
+
+const openedIn = (node) => new Set([...node.querySelectorAll("details[open]")].map((one) => one.id));
 
 // --- the mailbox ----------------------------------------------------------------------------------------------------
 
@@ -675,6 +732,13 @@ function route() {
   else current = showGallery();
 }
 
+function showProblems(problems) {
+  const line = document.getElementById("problems");
+  const said = problems.length ? `The local stack has a problem: ${problems.join("; ")}.` : "";
+  if (line.textContent !== said) line.textContent = said;
+  line.hidden = !said;
+}
+
 let galleryScroll = 0;
 
 function go(path) {
@@ -694,4 +758,7 @@ addEventListener("click", (event) => {
 });
 
 route();
-poll(async () => countMails((await fetchJson("/api/mailbox")).mails.length));
+poll(async () => {
+  countMails((await fetchJson("/api/mailbox")).mails.length);
+  showProblems((await fetchJson("/api/problems")).problems);
+});

@@ -1,6 +1,5 @@
-"""The channels through which people are told: `load(channel_id).send(message)`, whatever kind the channel is."""
+"""The channels that carry messages: `load(channel_id).send(message)`, whatever kind the channel is."""
 
-from imagewatch.alerts.messages import Message
-from imagewatch.aws.channels.registry import EMAIL, Channel, load
+from imagewatch.aws.channels.registry import Channel, load
 
-__all__ = ["EMAIL", "Channel", "Message", "load"]
+__all__ = ["Channel", "load"]

@@ -21,7 +21,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, SSLError, TimeoutError
 
-from imagewatch.alerts.cooldown import in_words
+from imagewatch.alerts.cooldown import render_duration
 from imagewatch.errors import ChannelGone, ChannelRefused, Throttled, Unavailable
 from imagewatch.text import one_line
 
@@ -73,7 +73,7 @@ def judge(answer: Answer, host: str) -> None:
     if answer.status in GONE:
         raise ChannelGone(f"{host} says that the address no longer exists ({said}).")
     if answer.status == 429:
-        wait = f" It asked for a pause of {in_words(math.ceil(answer.retry_after))}." if answer.retry_after else ""
+        wait = f" It asked for a pause of {render_duration(math.ceil(answer.retry_after))}." if answer.retry_after else ""
         raise Throttled(f"{host} takes no more messages for now ({said}).{wait}", answer.retry_after)
     if answer.status >= 500 or answer.status == 408:
         raise Unavailable(f"{host} failed ({said}).")
@@ -92,7 +92,7 @@ def refuse_unsafe(url: str) -> str:
     if not host or parts.username is not None or parts.scheme not in ("http", "https"):
         raise ChannelRefused("The channel's address is not an https:// address. Configure it with `imagewatch channels add`.")
     if parts.scheme == "http" and not _is_this_machine(host):
-        raise ChannelRefused(f"The address at {host} begins with http://, where anybody on the way can read. Use https://.")
+        raise ChannelRefused(f"The address at {host} begins with http://, which can be read on the way. Use https://.")
     return host
 
 
@@ -126,7 +126,7 @@ def _retry_after(value: str) -> float:
 
 
 class _InTime(io.RawIOBase):
-    """What comes from a socket until READ_SECONDS are over, however slowly: its own timeout would begin anew with each byte."""
+    """What arrives from a socket within READ_SECONDS. The socket's timeout alone would start again with each byte."""
 
     def __init__(self, stream: io.RawIOBase, sock: socket.socket) -> None:
         self._stream, self._socket, self._until = stream, sock, time.monotonic() + READ_SECONDS

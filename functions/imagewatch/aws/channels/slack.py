@@ -1,52 +1,51 @@
-"""Slack through an incoming webhook. Its address is the secret, and lies in the Parameter Store."""
+"""Slack through an incoming webhook. The webhook's address is a secret, stored in the Parameter Store."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from imagewatch.alerts.channel_health import OK
-from imagewatch.alerts.messages import Message, encoded, slack_payload
+from imagewatch.alerts.channel import OK, ChannelRecord
+from imagewatch.alerts.messages import Message
+from imagewatch.alerts.slack_text import slack_payload
+from imagewatch.alerts.webhook_document import encoded
 from imagewatch.aws import secrets
 from imagewatch.aws.channels import http
 from imagewatch.errors import ChannelRefused
 
-_TAKEN = "ok"
-_BAD_PICTURE = "invalid_blocks"  # what Slack answers when it can't fetch the picture
-_LISTENS = ("no_text", "invalid_payload", "missing_text_or_fallback_or_attachments")
+_ACCEPTED = "ok"
+_BAD_PICTURE = "invalid_blocks"  # Slack's answer when it can't fetch the picture
+_REFUSALS_OF_NOTHING = ("no_text", "invalid_payload", "missing_text_or_fallback_or_attachments")
 
 
-def send(record: Mapping[str, Any], message: Message) -> str:
-    """Posts the message, with its picture where Slack can fetch it; returns Slack's word."""
-    picture = message.picture.url() if message.picture else None
+def send(record: ChannelRecord, message: Message) -> str:
+    """Posts the message, with its picture if Slack can fetch it; returns Slack's answer."""
+    picture = message.picture().url() if message.picture else None
     answer = _post(record, encoded(slack_payload(message, picture)))
     if picture and answer.status == 400 and _BAD_PICTURE in answer.text:
         answer = _post(record, encoded(slack_payload(message, None)))
-    return _taken(answer)
+    return _accepted(answer)
 
 
-def check(record: Mapping[str, Any]) -> tuple[str, str]:
-    """Posts a payload without text, which a webhook that works refuses in words of its own and shows nobody.
+def check(record: ChannelRecord) -> tuple[str, str]:
+    """Posts a payload without text. A working webhook refuses it with one of Slack's known answers, and shows nothing.
 
-    What takes it must do so as it would take an alert: otherwise the check would find well what no alert gets through.
+    A receiver that accepts it must answer as it does to an alert: otherwise the check would pass and every alert would fail.
     """
     answer = _post(record, b"{}")
-    if not (answer.status == 400 and answer.text.strip() in _LISTENS):
-        _taken(answer)
+    if not (answer.status == 400 and answer.text.strip() in _REFUSALS_OF_NOTHING):
+        _accepted(answer)
     return OK, "Slack answers"
 
 
-def _taken(answer: http.Answer) -> str:
-    """Slack's word for a success. Raises what another answer means, and ChannelRefused for somebody else's success."""
+def _accepted(answer: http.Answer) -> str:
+    """Slack's answer to an accepted message. Raises the error that any other answer means."""
     http.judge(answer, "Slack")
-    if answer.text.strip() != _TAKEN:
-        raise ChannelRefused(f'What answers at the address is not Slack: a success reads "{_TAKEN}" there.')
-    return _TAKEN
+    if answer.text.strip() != _ACCEPTED:
+        raise ChannelRefused(f'The receiver at this address is not Slack: Slack answers "{_ACCEPTED}" to an accepted message.')
+    return _ACCEPTED
 
 
-def _post(record: Mapping[str, Any], body: bytes) -> http.Answer:
-    """An address that seems gone may have been replaced since it was read: then the new one is asked."""
-    name, changed = record["SecretParameter"], record.get("UpdatedAt", "")
+def _post(record: ChannelRecord, body: bytes) -> http.Answer:
+    """Posts to the cached address. If that no longer exists and its owner has replaced it, posts to the new one."""
+    name, changed = record.secret_parameter, record.updated_at or ""
     url = secrets.read(name, changed)
     answer = http.post(url, body, {})
     if answer.status in http.GONE and (replaced := secrets.read(name, changed, fresh=True)) != url:

@@ -1,32 +1,30 @@
-"""Any HTTPS address: a JSON document with a signature by which the receiver knows us (docs/channels.md)."""
+"""Any HTTPS address: a JSON document with a signature that proves its sender (docs/channels.md)."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
 
-from imagewatch.alerts.channel_health import OK
-from imagewatch.alerts.messages import PING, SIGNATURE_HEADER, Message, encoded, signature, webhook_document
+from imagewatch import timestamps
+from imagewatch.alerts.channel import OK, ChannelRecord
+from imagewatch.alerts.messages import PING, Message
+from imagewatch.alerts.webhook_document import SIGNATURE_HEADER, encoded, signature, webhook_document
 from imagewatch.aws import secrets
 from imagewatch.aws.channels import http
-from imagewatch.timestamps import iso_utc
 
 
-def send(record: Mapping[str, Any], message: Message) -> str:
-    """Posts the signed document; returns the status that it was taken with."""
-    picture = message.picture.jpeg() if message.picture else None
-    document = webhook_document(message, record["ChannelId"], iso_utc(datetime.now(UTC)), picture)
+def send(record: ChannelRecord, message: Message) -> str:
+    """Posts the signed document; returns the HTTP status of the answer."""
+    picture = message.picture().jpeg() if message.picture else None
+    document = webhook_document(message, record.channel_id, timestamps.iso_now(), picture)
     body, now = encoded(document), int(time.time())
-    secret = secrets.read(record["SecretParameter"], record.get("UpdatedAt", ""))
+    secret = secrets.read(record.secret_parameter, record.updated_at or "")
     headers = {SIGNATURE_HEADER: signature(secret, now, body), "User-Agent": "imagewatch"}
-    answer = http.post(record["Url"], body, headers)
-    http.judge(answer, http.refuse_unsafe(record["Url"]))
+    answer = http.post(record.url, body, headers)
+    http.judge(answer, http.refuse_unsafe(record.url))
     return f"HTTP {answer.status}"
 
 
-def check(record: Mapping[str, Any]) -> tuple[str, str]:
-    """Posts a document of Type "ping", which a receiver takes without telling anybody."""
-    ping = Message("Ping", "A daily check that this address still listens. Nobody needs to be told.", {}, kind=PING)
+def check(record: ChannelRecord) -> tuple[str, str]:
+    """Posts a document of Type "ping", which a receiver accepts without notifying people."""
+    ping = Message("Ping", "A daily check that this address accepts messages. No notification is needed.", kind=PING)
     return OK, f"answers with {send(record, ping)}"

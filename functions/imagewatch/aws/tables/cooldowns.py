@@ -1,176 +1,153 @@
-"""The CooldownsTable: which rules stay silent, who is sending at the moment, and how many matches were kept back meanwhile.
+"""The CooldownsTable: since when a rule sends nothing, which sender owns the cooldown, and how many matches it has suppressed.
 
-A cooldown is first held (one conditional write, which nobody else gets), and starts only when its holder has sent. Counting is
-exact through crashes: the write that adds one also leaves the alert's token, which makes a repetition change nothing; the token
-goes when the alert's own record says that it was counted.
+A sender first acquires the cooldown's lease (one conditional write), and the cooldown starts only when the sender has sent.
+Counting is exact through crashes: the write that adds one also adds the alert's token, which makes a repetition change nothing.
+The token is removed when the alert's own record says that it was counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from imagewatch import timestamps
-from imagewatch.alerts.cooldown import HOLD_SECONDS, LAST_WORD_SECONDS, Suppressed, Window, token
-from imagewatch.aws.clients import client, error_code, translated
-from imagewatch.aws.dynamodb import from_item, to_item
+from imagewatch.alerts.cooldown import (
+    LEASE_SECONDS,
+    REPORT_DELAY_SECONDS,
+    CooldownLease,
+    CooldownScope,
+    Suppressed,
+    pending_token,
+)
+from imagewatch.aws.clients import client, translated
+from imagewatch.aws.dynamodb import conditional_update, from_item, to_item
 from imagewatch.aws.settings import setting
 
-MAX_OVERDUE = 200  # that one digest tells; the next run tells the others
-_UNTOLD = "yes"
+MAX_DUE_REPORTS = 200  # in one digest; the next run reports the others
+_PENDING = "yes"
 
 
-@dataclass(frozen=True)
-class Held:
-    """The cooldown is ours until we settle or release it; `untold` is what the next message has to say."""
+def acquire_lease(scope: CooldownScope, owner: str) -> CooldownLease | None:
+    """Leases the cooldown to an alert or a digest.
 
-    window: Window
-    holder: str
-    untold: Suppressed
-
-
-def acquire(window: Window, holder: str) -> Held | None:
-    """Holds the cooldown for an alert or a digest; None while it runs, while another one sends, or when it counted this one."""
+    None while the cooldown runs, while another owner has it, and when it has counted this alert as suppressed.
+    """
     now = timestamps.milliseconds()
-    values: dict[str, Any] = {
-        ":holder": holder,
-        ":until": now + HOLD_SECONDS * 1000,
-        ":now": now,
-        ":over": now - window.seconds * 1000,
-        ":token": token(holder),
-    }
     item = _update(
-        window.cooldown_id,
-        "SET LeasedBy = :holder, LeasedUntil = :until",
+        scope.cooldown_id,
+        "SET LeasedBy = :owner, LeasedUntil = :until",
         "(attribute_not_exists(LastSentAt) OR LastSentAt <= :over)"
-        " AND (attribute_not_exists(LeasedBy) OR LeasedBy = :holder OR LeasedUntil <= :now)"
+        " AND (attribute_not_exists(LeasedBy) OR LeasedBy = :owner OR LeasedUntil <= :now)"
         " AND NOT contains(PendingTokens, :token)",
-        values,
+        {
+            ":owner": owner,
+            ":until": now + LEASE_SECONDS * 1000,
+            ":now": now,
+            ":over": now - scope.seconds * 1000,
+            ":token": pending_token(owner),
+        },
     )
     if item is None:
         return None
     since = item.get("LastSentAt") or item.get("SuppressedSince") or now
-    return Held(window, holder, Suppressed(int(item.get("Suppressed", 0)), timestamps.iso(int(since)), window.seconds))
+    unreported = Suppressed(int(item.get("Suppressed", 0)), timestamps.iso(int(since)), scope.seconds)
+    return CooldownLease(scope, owner, unreported)
 
 
-def settle(cooldown_id: str, holder: str, told: int, seconds: int, sent_at: int | None) -> None:
-    """The holder has sent at this moment (ms) and told that many: the cooldown starts, and they are no longer owed.
+def complete_lease(cooldown_id: str, owner: str, reported: int, seconds: int, sent_at: int | None) -> None:
+    """Ends the lease of an owner that has sent at this moment (ms): the cooldown starts, and the reported count is subtracted.
 
-    With None, people were told without an alert, so that no cooldown starts. Nothing changes when the holder holds it no longer.
+    With None, the counts were reported without an alert, and no cooldown starts. Changes nothing when the lease was lost.
     """
     starts = "" if sent_at is None else "LastSentAt = :at, "
     at = timestamps.milliseconds() if sent_at is None else sent_at
-    values: dict[str, Any] = {":holder": holder, ":told": told} | ({":at": at} if starts else {})
-    all_told = _update(
+    values: dict[str, Any] = {":owner": owner, ":reported": reported} | ({":at": at} if starts else {})
+    all_reported = _update(
         cooldown_id,
         f"SET {starts}Suppressed = :zero REMOVE LeasedBy, LeasedUntil, SuppressedSince, ReportPending, ReportAfter",
-        "LeasedBy = :holder AND (attribute_not_exists(Suppressed) OR Suppressed = :told)",
+        "LeasedBy = :owner AND (attribute_not_exists(Suppressed) OR Suppressed = :reported)",
         values | {":zero": 0},
     )
-    if all_told is None:
+    if all_reported is None:
         _update(
             cooldown_id,
-            f"SET {starts}Suppressed = Suppressed - :told, SuppressedSince = :since, ReportAfter = :tell"
+            f"SET {starts}Suppressed = Suppressed - :reported, SuppressedSince = :since, ReportAfter = :after"
             " REMOVE LeasedBy, LeasedUntil",
-            "LeasedBy = :holder",
-            values | {":since": at, ":tell": _last_word(at, seconds)},
+            "LeasedBy = :owner",
+            values | {":since": at, ":after": _report_after(at, seconds)},
         )
 
 
-def release(cooldown_id: str, holder: str) -> None:
-    """The holder has sent nothing: no cooldown starts, and the next match may try."""
-    _update(cooldown_id, "REMOVE LeasedBy, LeasedUntil", "LeasedBy = :holder", {":holder": holder})
+def release_lease(cooldown_id: str, owner: str) -> None:
+    """Ends the lease of an owner that has sent nothing: no cooldown starts, and the next match may be sent."""
+    _update(cooldown_id, "REMOVE LeasedBy, LeasedUntil", "LeasedBy = :owner", {":owner": owner})
 
 
-def suppress(window: Window, alert_id: str) -> None:
-    """Counts the alert as kept back, once, however often this is repeated before `forget`."""
-    now, mark = timestamps.milliseconds(), token(alert_id)
+def count_suppressed(scope: CooldownScope, alert_id: str) -> None:
+    """Counts the alert as suppressed: once, even if this is repeated before `remove_token`."""
+    now, token = timestamps.milliseconds(), pending_token(alert_id)
     _update(
-        window.cooldown_id,
-        "SET SuppressedSince = if_not_exists(SuppressedSince, :now), ReportPending = :untold,"
-        " ReportAfter = if_not_exists(ReportAfter, :tell),"
+        scope.cooldown_id,
+        "SET SuppressedSince = if_not_exists(SuppressedSince, :now), ReportPending = :pending,"
+        " ReportAfter = if_not_exists(ReportAfter, :after),"
         " RuleId = :rule, RuleName = :name, Channels = :channels, #Seconds = :seconds"
         " ADD Suppressed :one, PendingTokens :tokens",
         "NOT contains(PendingTokens, :token)",
         {
             ":now": now,
-            ":tell": _last_word(now, window.seconds),
-            ":untold": _UNTOLD,
-            ":rule": window.rule_id,
-            ":name": window.rule_name,
-            ":channels": list(window.channels),
-            ":seconds": window.seconds,
+            ":after": _report_after(now, scope.seconds),
+            ":pending": _PENDING,
+            ":rule": scope.rule_id,
+            ":name": scope.rule_name,
+            ":channels": list(scope.channels),
+            ":seconds": scope.seconds,
             ":one": 1,
-            ":tokens": {mark},
-            ":token": mark,
+            ":tokens": {token},
+            ":token": token,
         },
-        {"#Seconds": "Seconds"},
     )
 
 
 def has_counted(cooldown_id: str, alert_id: str) -> bool:
-    """Whether the alert was counted as kept back, by somebody who didn't live to record it."""
+    """Whether the alert was counted as suppressed by a sender that crashed before it recorded that on the alert."""
     with translated():
         answer = client("dynamodb").get_item(
             TableName=setting("COOLDOWNS_TABLE"), Key=to_item({"CooldownId": cooldown_id}), ConsistentRead=True
         )
-    counting = from_item(answer.get("Item", {})).get("PendingTokens", set())
-    return token(alert_id) in {bytes(entry) for entry in counting}
+    tokens = from_item(answer.get("Item", {})).get("PendingTokens", set())
+    return pending_token(alert_id) in {bytes(token) for token in tokens}
 
 
-def forget(cooldown_id: str, alert_id: str) -> None:
-    """Takes the alert's token away, once its record says that it was counted."""
-    _update(cooldown_id, "DELETE PendingTokens :tokens", "attribute_exists(CooldownId)", {":tokens": {token(alert_id)}})
+def remove_token(cooldown_id: str, alert_id: str) -> None:
+    """Removes the alert's token, once its record says that it was counted."""
+    condition = "attribute_exists(CooldownId)"
+    _update(cooldown_id, "DELETE PendingTokens :tokens", condition, {":tokens": {pending_token(alert_id)}})
 
 
-def overdue() -> Iterator[list[Window]]:
-    """Cooldowns whose count no alert has told for long, MAX_OVERDUE at a time, those that wait longest first."""
+def read_due_reports() -> Iterator[list[CooldownScope]]:
+    """Cooldowns whose counts no alert has reported in time, MAX_DUE_REPORTS at a time, the longest overdue first."""
     start: dict[str, Any] = {}
     while True:
         with translated():
             page = client("dynamodb").query(
                 TableName=setting("COOLDOWNS_TABLE"),
                 IndexName="ReportPending",
-                KeyConditionExpression="ReportPending = :untold AND ReportAfter <= :now",
-                ExpressionAttributeValues=to_item({":untold": _UNTOLD, ":now": timestamps.milliseconds()}),
-                Limit=MAX_OVERDUE,
+                KeyConditionExpression="ReportPending = :pending AND ReportAfter <= :now",
+                ExpressionAttributeValues=to_item({":pending": _PENDING, ":now": timestamps.milliseconds()}),
+                Limit=MAX_DUE_REPORTS,
                 **start,
             )
-        yield [_window(from_item(item)) for item in page["Items"]]
+        yield [CooldownScope.from_item(from_item(item)) for item in page["Items"]]
         if "LastEvaluatedKey" not in page:
             return
         start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
-def _window(item: Mapping[str, Any]) -> Window:
-    about = (item["CooldownId"], int(item["Seconds"]), item["RuleId"], item["RuleName"])
-    return Window(*about, tuple(item["Channels"]), int(item["ReportAfter"]))
+def _report_after(now: int, seconds: int) -> int:
+    return now + (seconds + REPORT_DELAY_SECONDS) * 1000
 
 
-def _last_word(now: int, seconds: int) -> int:
-    return now + (seconds + LAST_WORD_SECONDS) * 1000
-
-
-def _update(
-    cooldown_id: str, update: str, condition: str, values: Mapping[str, Any], names: Mapping[str, str] | None = None
-) -> dict[str, Any] | None:
-    """The item as it is afterwards; None when the condition doesn't hold."""
-    try:
-        with translated():
-            answer = client("dynamodb").update_item(
-                TableName=setting("COOLDOWNS_TABLE"),
-                Key=to_item({"CooldownId": cooldown_id}),
-                UpdateExpression=update,
-                ConditionExpression=condition,
-                ExpressionAttributeValues=to_item(values),
-                ReturnValues="ALL_NEW",
-                **({"ExpressionAttributeNames": dict(names)} if names else {}),
-            )
-    except ClientError as error:
-        if error_code(error) == "ConditionalCheckFailedException":
-            return None
-        raise
-    return from_item(answer["Attributes"])
+def _update(cooldown_id: str, update: str, condition: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The item after the update; None when the condition does not hold."""
+    written = conditional_update(setting("COOLDOWNS_TABLE"), {"CooldownId": cooldown_id}, update, condition, values)
+    return written.item if written.done else None

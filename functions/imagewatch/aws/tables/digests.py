@@ -1,65 +1,44 @@
-"""Digests in the AlertsTable: written first, sent second, marked third; the unfinished stand in a sparse index."""
+"""Digests in the AlertsTable: written first, sent second, marked third. A sparse index lists the unfinished ones."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from imagewatch import timestamps
-from imagewatch.alerts.alert import PENDING
+from imagewatch.alerts.digest import Digest
 from imagewatch.aws.clients import client, translated
-from imagewatch.aws.dynamodb import from_item, to_item
+from imagewatch.aws.dynamodb import conditional_update, from_item, placeholders, set_clause, to_item
 from imagewatch.aws.settings import setting
-from imagewatch.aws.tables import alerts as alerts_table
 
 RUN_SECONDS = 250
-"""How long one run keeps another away: longer than the function may take."""
+"""How long one run's lease keeps other runs away: longer than the function may run."""
 
 _RUN = "digest#run"
 _UNFINISHED = "unfinished digest"
 
 
-def begin(run_id: str) -> bool:
-    """Whether this run may go ahead; False while another one is at work. One that died stops nobody for long."""
+def acquire_run_lease(run_id: str) -> bool:
+    """Whether this run may start; False while another one is at work. The lease of a crashed run ends after RUN_SECONDS."""
     now = timestamps.milliseconds()
-    return alerts_table.write(
-        _RUN,
-        {"LeasedBy": run_id, "LeasedUntil": now + RUN_SECONDS * 1000},
-        condition="attribute_not_exists(LeasedUntil) OR LeasedUntil <= :now OR LeasedBy = :LeasedBy",
-        extra={":now": now},
-    )
+    values = {"LeasedBy": run_id, "LeasedUntil": now + RUN_SECONDS * 1000}
+    free = "attribute_not_exists(LeasedUntil) OR LeasedUntil <= :now OR LeasedBy = :LeasedBy"
+    return _update(_RUN, set_clause(values), free, placeholders(values) | {":now": now})
 
 
-def end(run_id: str) -> None:
-    """Lets the next run go ahead."""
-    alerts_table.write(_RUN, {"LeasedUntil": 0}, condition="LeasedBy = :run", extra={":run": run_id})
+def release_run_lease(run_id: str) -> None:
+    """Lets the next run start."""
+    _update(_RUN, "SET LeasedUntil = :never", "LeasedBy = :run", {":never": 0, ":run": run_id})
 
 
-def create(digest_id: str, channel_id: str, members: Sequence[str]) -> dict[str, Any]:
-    """Writes a digest of these alerts, not sent yet, over what is recorded under its id; returns its record."""
-    digest: dict[str, Any] = {
-        "AlertId": f"digest#{digest_id}",
-        "DigestId": digest_id,
-        "Channel": channel_id,
-        "Count": len(members),
-        "Members": b"".join(bytes.fromhex(member) for member in members),
-        "Status": PENDING,
-        "QueuedFor": _UNFINISHED,
-        "CreatedAt": timestamps.iso_now(),
-    }
-    attributes = {name: value for name, value in digest.items() if name != "AlertId"}
-    alerts_table.write(digest["AlertId"], attributes, removed=("Reason",))
-    return digest
+def create(digest: Digest) -> None:
+    """Writes a digest that is not sent yet. It replaces an unsent one with the same id."""
+    values = digest.to_item() | {"QueuedFor": _UNFINISHED}
+    _update(digest.record_id, f"{set_clause(values)} REMOVE Reason", "", placeholders(values))
 
 
-def members_of(digest: Mapping[str, Any]) -> list[str]:
-    """The ids of a digest's alerts."""
-    packed = bytes(digest["Members"])
-    return [packed[start : start + 16].hex() for start in range(0, len(packed), 16)]
-
-
-def unfinished() -> list[dict[str, Any]]:
-    """The digests that a run before this one has left, the oldest first."""
+def read_unfinished() -> list[Digest]:
+    """The digests that earlier runs have left unfinished, the oldest first."""
     with translated():
         page = client("dynamodb").query(
             TableName=setting("ALERTS_TABLE"),
@@ -73,16 +52,26 @@ def unfinished() -> list[dict[str, Any]]:
             return []
         table = setting("ALERTS_TABLE")
         answer = client("dynamodb").batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})
-    digests = [from_item(item) for item in answer["Responses"][table]]
-    return sorted((digest for digest in digests if "QueuedFor" in digest), key=lambda digest: str(digest["CreatedAt"]))
+    items = [from_item(item) for item in answer["Responses"][table]]
+    digests = [Digest.from_item(item) for item in items if "QueuedFor" in item]
+    return sorted(digests, key=lambda digest: digest.created_at)
 
 
-def mark(digest: dict[str, Any], **attributes: Any) -> None:
-    """Records what became of a digest, in the table and in `digest`."""
-    digest |= attributes
-    alerts_table.write(digest["AlertId"], attributes)
+def write(digest: Digest) -> None:
+    """Writes the digest's final status, and everything else that is known of it."""
+    values = digest.to_item()
+    _update(digest.record_id, set_clause(values), "", placeholders(values))
 
 
-def finish(digest: Mapping[str, Any]) -> None:
-    """Nothing is left to do for this digest."""
-    alerts_table.write(digest["AlertId"], {"FinishedAt": timestamps.iso_now()}, removed=("QueuedFor",))
+def write_reason(digest: Digest, reason: str) -> None:
+    """Records why the digest is not sent yet. Not its status: a write of SENT that seemed to fail may have succeeded."""
+    _update(digest.record_id, "SET Reason = :reason", "", {":reason": reason})
+
+
+def finish(digest: Digest) -> None:
+    """Removes a digest from the index: nothing is left to do for it."""
+    _update(digest.record_id, "SET FinishedAt = :now REMOVE QueuedFor", "", {":now": timestamps.iso_now()})
+
+
+def _update(record_id: str, update: str, condition: str, values: Mapping[str, Any]) -> bool:
+    return conditional_update(setting("ALERTS_TABLE"), {"AlertId": record_id}, update, condition, values, returns="NONE").done

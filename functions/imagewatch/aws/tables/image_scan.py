@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from imagewatch.aws.clients import client, translated
-from imagewatch.aws.dynamodb import Item, conditional_update, from_item, to_item
+from imagewatch.aws.dynamodb import Item, conditional_update, from_item, placeholders, set_clause, to_item
 from imagewatch.aws.settings import setting
-from imagewatch.rules.backfill import Run
+from imagewatch.rules.backfill import BackfillRun, RecordUpdate
 
 PAGE_SIZE = 100  # records in one answer: about half a megabyte, of which an interrupted page reads a part again
 
 _READ = (
     "ImageId", "Bucket", "Key", "VersionId", "Version", "Lease", "ETag", "Sequencer", "Size", "UploadedAt", "Status", "Labels",
-    "Moderation", "Text", "MatchedRules", "ExecutionArn",
+    "Moderation", "Text", "MatchedRules", "RulesOmitted", "ExecutionArn",
 )  # fmt: skip
 _NAMES = {f"#{name}": name for name in _READ}
-_COVERED = "#Status = :analyzed AND attribute_exists(#Lease) AND #UploadedAt >= :since AND #UploadedAt < :until"
+_INCLUDED = "#Status = :analyzed AND attribute_exists(#Lease) AND #UploadedAt >= :since AND #UploadedAt < :until"
 _SAME_LEASE = "#Version = :version AND #Lease = :lease AND #Status = :analyzed"
 
 
@@ -30,18 +30,18 @@ class ScanPage:
     cursor: dict[str, str] | None
 
 
-def read(run: Run, cursor: Mapping[str, str] | None) -> ScanPage:
-    """The next records that the run covers, in the table's order, which is unrelated to time.
+def read(run: BackfillRun, cursor: Mapping[str, str] | None) -> ScanPage:
+    """The next records that the run includes, in the table's order, which is unrelated to time.
 
     DynamoDB reads (and charges) every record whole, at most 1 MB or PAGE_SIZE of them at a time. So a page can be empty before
-    the table's end. The read is eventually consistent; `rewrite` detects what it missed.
+    the table's end. The read is eventually consistent; `update_matched_rules` detects what it missed.
     """
     start = {"ExclusiveStartKey": to_item(cursor)} if cursor else {}
     with translated():
         page = client("dynamodb").scan(
             TableName=setting("IMAGES_TABLE"),
             Limit=PAGE_SIZE,
-            FilterExpression=_COVERED,
+            FilterExpression=_INCLUDED,
             ProjectionExpression=", ".join(_NAMES),
             ExpressionAttributeNames=_NAMES,
             ExpressionAttributeValues=to_item({":analyzed": "ANALYZED", ":since": run.since, ":until": run.until}),
@@ -50,20 +50,23 @@ def read(run: Run, cursor: Mapping[str, str] | None) -> ScanPage:
     return ScanPage(page["Items"], from_item(page["LastEvaluatedKey"]) if "LastEvaluatedKey" in page else None)
 
 
-def rewrite(item: Item, matched_rules: Sequence[Mapping[str, Any]]) -> Item | None:
+def update_matched_rules(item: Item, update: RecordUpdate) -> Item | None:
     """Writes MatchedRules, if the record has the same lease as `item` and its MatchedRules haven't changed since it was read.
 
-    Returns None when that is done; otherwise the item as it is now, empty when it is gone.
+    Returns None when they are written; otherwise the item as it is now, empty when it was deleted.
     """
     before = from_item(item)
-    values = {":analyzed": "ANALYZED", ":matched": matched_rules, ":version": before["Version"], ":lease": before["Lease"]}
+    changes: dict[str, Any] = {"MatchedRules": [one.to_item() for one in update.matched_rules]}
+    if update.rules_omitted:
+        changes["RulesOmitted"] = update.rules_omitted
+    values = {":analyzed": "ANALYZED", ":version": before["Version"], ":lease": before["Lease"], **placeholders(changes)}
     unchanged = "attribute_not_exists(#MatchedRules)"
     if "MatchedRules" in before:
         unchanged, values[":before"] = "#MatchedRules = :before", before["MatchedRules"]
     written = conditional_update(
         setting("IMAGES_TABLE"),
         {"ImageId": before["ImageId"]},
-        "SET #MatchedRules = :matched",
+        set_clause(changes),
         f"{_SAME_LEASE} AND {unchanged}",
         values,
         returns="NONE",

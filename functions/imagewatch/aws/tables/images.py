@@ -1,11 +1,14 @@
 """The ImagesTable: one record for each image, owned by one lease of one version of its object.
 
-Three attributes keep late, repeated and superseded events and executions from changing a record:
+Attributes keep late, repeated and superseded events and executions from changing a record:
 
 * `Version` and `Lease` name the owner. Every write after the first is conditional on them. A record without `Lease` is being
   removed and has no owner.
 * `LastEvent` is the sequencer of the latest event that the record reflects. With `ExposedByRemoval`, that event was a removal,
   and the age of the version that it exposed is unknown.
+* `AnalyzingShard` and `AnalyzingSince` exist until the analysis has ended. They are the keys of the index `Analyzing`, in which
+  the reconciliation finds analyses that take too long. The shard is the first digit of the image's id: with one key for all, the
+  index would take at most 1,000 writes per second.
 * `Stored` lists the owner's artifacts. A new lease moves them to `Stale`, and its execution deletes them when its analysis has
   ended. Stale artifacts that are `InProgress` belong to a superseded execution that still reads its analysis copy: that execution
   deletes them and their entry itself when it ends.
@@ -13,7 +16,7 @@ Three attributes keep late, repeated and superseded events and executions from c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, cast
 
@@ -29,9 +32,11 @@ MAX_RENDITIONS = 200  # listed in a record, which has room for 400 KB in all
 
 _FINDINGS = (
     "Reason", "Labels", "LabelsOmitted", "Moderation", "Text", "TextOmitted", "TextUnavailable", "ModelVersions",
-    "MatchedRules", "Format", "Width", "Height", "Sha256", "Thumbnail", "AnalysisCopy", "Conversion", "Frames", "Coverage",
-    "AnalyzedAt",
+    "MatchedRules", "RulesOmitted", "Format", "Width", "Height", "Sha256", "Thumbnail", "AnalysisCopy", "Conversion", "Frames",
+    "Coverage", "AnalyzedAt",
 )  # fmt: skip
+_SHARDS = "0123456789abcdef"
+_NOT_ANALYZING = "#AnalyzingShard, #AnalyzingSince"
 _OWNED = "#Version = :owner_version AND #Lease = :owner_lease"
 
 
@@ -73,10 +78,20 @@ def set_last_event(image: ImageVersion, sequencer: str) -> bool:
     return _update_owned(image, "SET #LastEvent = :event", {":event": sequencer}, "#LastEvent < :event") is not None
 
 
-def set_execution(image: ImageVersion, attributes: Mapping[str, Any]) -> bool:
-    """Writes the links of another execution that analyses the version; False when the lease is lost or the analysis has ended."""
+def set_execution(image: ImageVersion, attributes: Mapping[str, Any], now: str) -> bool:
+    """Writes the links of the execution that analyses the version from now on (ISO 8601).
+
+    False when the lease is lost or the analysis has ended.
+    """
+    attributes = {**attributes, "AnalyzingSince": now}
     values = placeholders(attributes) | {":analyzing": ANALYZING}
-    return _update_owned(image, set_clause(attributes), values, "#Status = :analyzing") is not None
+    return _update_owned(image, f"{set_clause(attributes)} REMOVE #Reason", values, "#Status = :analyzing") is not None
+
+
+def set_reason(image: ImageVersion, reason: str) -> bool:
+    """Writes why an analysis has not ended yet; False when the lease is lost or the analysis has ended."""
+    values = {":reason": reason, ":analyzing": ANALYZING}
+    return _update_owned(image, "SET #Reason = :reason", values, "#Status = :analyzing") is not None
 
 
 def update_if_owner(
@@ -88,7 +103,7 @@ def update_if_owner(
     of an earlier analysis of the same lease go. The listed renditions stay: they include the pictures that alerts have added.
     """
     update, values = set_clause(attributes), placeholders(attributes)
-    removed = ["#Stored[0].InProgress"]
+    removed = ["#Stored[0].InProgress", _NOT_ANALYZING]
     if labels is not None:
         update, values = f"{update}, #Stored[0].Labels = :indexed", values | {":indexed": list(labels)}
         removed += [f"#{name}" for name in _FINDINGS if name not in attributes]
@@ -139,13 +154,35 @@ def read(image_id: str) -> ImageRecord | None:
     return ImageRecord.from_item(from_item(answer["Item"])) if "Item" in answer else None
 
 
+def analyzing_before(moment: str) -> Iterator[str]:
+    """Ids of images whose analysis was requested before a time (ISO 8601) and has not ended, the oldest of each shard first.
+
+    The index is eventually consistent: `read` says what is true.
+    """
+    for shard in _SHARDS:
+        start: dict[str, Any] = {}
+        while True:
+            with translated():
+                page = client("dynamodb").query(
+                    TableName=setting("IMAGES_TABLE"),
+                    IndexName="Analyzing",
+                    KeyConditionExpression="AnalyzingShard = :shard AND AnalyzingSince < :moment",
+                    ExpressionAttributeValues=to_item({":shard": shard, ":moment": moment}),
+                    **start,
+                )
+            yield from (str(from_item(item)["ImageId"]) for item in page["Items"])
+            if "LastEvaluatedKey" not in page:
+                break
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
 def revoke_lease(removal: ImageVersion) -> ImageRecord | None:
     """Takes the record from its owner, so that no execution can write to it; returns the record.
 
     None when there is no record, or it reflects a newer event than this removal.
     """
     condition = "attribute_exists(#ImageId) AND (#LastEvent <= :event OR attribute_not_exists(#Lease))"
-    update = "SET #LastEvent = :event REMOVE #Lease"
+    update = f"SET #LastEvent = :event REMOVE #Lease, {_NOT_ANALYZING}"
     revoked, record = _update(removal.image_id, update, condition, {":event": removal.sequencer})
     return record if revoked else None
 
@@ -156,7 +193,9 @@ def release_lease(image: ImageVersion) -> ImageRecord | None:
     A retry after a crash continues the removal of a record that has no owner any more.
     """
     condition = "#Version = :owner_version AND #Status = :analyzing AND (#Lease = :owner_lease OR attribute_not_exists(#Lease))"
-    released, record = _update(image.image_id, "REMOVE #Lease", condition, {**_owner(image), ":analyzing": ANALYZING})
+    released, record = _update(
+        image.image_id, f"REMOVE #Lease, {_NOT_ANALYZING}", condition, {**_owner(image), ":analyzing": ANALYZING}
+    )
     return record if released else None
 
 

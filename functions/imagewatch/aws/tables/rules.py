@@ -1,4 +1,4 @@
-"""The WatchlistTable: the rules that people keep, compiled and kept in this process for a bounded time."""
+"""The WatchlistTable: reads the rules, compiles them and caches them in this process for a limited time."""
 
 from __future__ import annotations
 
@@ -15,69 +15,70 @@ from imagewatch.rules.model import Rule
 
 
 @dataclass(frozen=True)
-class _Reading:
-    """The table as it was at one moment (seconds since 1970)."""
+class _Snapshot:
+    """The table at one time."""
 
-    at: float
+    read_at: float
+    """Seconds since the epoch."""
     items: dict[str, Item]
     rules: dict[str, Rule | InvalidRule]
     watchlist: Watchlist
 
 
-_last: list[_Reading] = []
+_cached: list[_Snapshot] = []
 
 
 def current() -> tuple[Watchlist, list[InvalidRule]]:
-    """The watchlist, at most WATCHLIST_MAX_AGE_SECONDS old, and what is wrong with rules that it had to leave out.
+    """The watchlist, at most WATCHLIST_MAX_AGE_SECONDS old, and the errors of rules that it had to leave out.
 
-    The second is told once for each reading of the table: it is empty when nothing was read. One bad rule must not silence
-    the rest. Raises Throttled or Unavailable rather than going on with a watchlist that is too old.
+    The errors are returned once for each read of the table: the list is empty when the cached watchlist is returned. One
+    invalid rule doesn't stop the others. Raises Throttled or Unavailable when the cached watchlist is too old and the table
+    can't be read.
     """
-    # Not the monotonic clock: that one stands still while Lambda has frozen the process.
+    # Not the monotonic clock, which stops while Lambda has frozen the process.
     now, allowed = time.time(), float(setting("WATCHLIST_MAX_AGE_SECONDS"))
-    if _last and 0 <= now - _last[0].at < allowed:
-        return _last[0].watchlist, []
-    reading = _read(now, _last[0] if _last else None)
-    _last[:] = [reading]
-    return reading.watchlist, [rule for rule in reading.rules.values() if isinstance(rule, InvalidRule)]
+    if _cached and 0 <= now - _cached[0].read_at < allowed:
+        return _cached[0].watchlist, []
+    snapshot = _read(now, _cached[0] if _cached else None)
+    _cached[:] = [snapshot]
+    return snapshot.watchlist, [rule for rule in snapshot.rules.values() if isinstance(rule, InvalidRule)]
 
 
 def read(rule_id: str) -> Rule | None:
-    """One rule as it is now, whatever this process has kept; None when there is none. Raises InvalidRule when it is damaged."""
+    """One rule as it is stored now, whatever is cached; None when there is none. Raises InvalidRule when it is damaged."""
     with translated():
         answer = client("dynamodb").get_item(
             TableName=setting("WATCHLIST_TABLE"), Key=to_item({"RuleId": rule_id}), ConsistentRead=True
         )
-    return Rule.from_record(from_item(answer["Item"])) if "Item" in answer else None
+    return Rule.from_item(from_item(answer["Item"])) if "Item" in answer else None
 
 
-def forget() -> None:
-    """The next call of `current` reads the table."""
-    _last.clear()
+def clear_cache() -> None:
+    """Makes the next call of `current` read the table."""
+    _cached.clear()
 
 
-def _read(now: float, last: _Reading | None) -> _Reading:
+def _read(now: float, last: _Snapshot | None) -> _Snapshot:
     items = {item["RuleId"]["S"]: item for item in _items()}
     if last and items == last.items:
-        return _Reading(now, last.items, last.rules, last.watchlist)
+        return _Snapshot(now, last.items, last.rules, last.watchlist)
     rules = {
-        # Reading and checking a rule costs more than comparing it, and between two readings few rules change.
+        # Reading a rule costs more than comparing it, and between two reads of the table few rules change.
         rule_id: last.rules[rule_id] if last and last.items.get(rule_id) == items[rule_id] else _rule(items[rule_id])
         for rule_id in sorted(items)
     }
-    return _Reading(now, items, rules, Watchlist(rule for rule in rules.values() if isinstance(rule, Rule)))
+    return _Snapshot(now, items, rules, Watchlist(rule for rule in rules.values() if isinstance(rule, Rule)))
 
 
 def _rule(item: Item) -> Rule | InvalidRule:
     try:
-        return Rule.from_record(from_item(item))
+        return Rule.from_item(from_item(item))
     except InvalidRule as error:
         return error
 
 
 def _items() -> list[dict[str, Any]]:
-    # A watchlist is wanted whole, so this is the one table that is read from end to end. Consistently, so that a rule that
-    # was written before the reading is in it, and the bound on its age holds.
+    # The read is consistent, so that it includes every rule written before it, and the limit on the watchlist's age holds.
     items: list[dict[str, Any]] = []
     start: dict[str, Any] = {}
     while True:

@@ -41,7 +41,7 @@ def fetch(package: str, folder: Path, on_bytes: Callable[[int], None]) -> Path:
     """Returns the path of the tarball, fetched into `folder`. Raises NpmRefused with npm's own reason in one line.
 
     `on_bytes` is called now and then with the number of bytes that arrived. npm shows no progress itself, so the bytes are
-    counted in the cache of its own that this call gives it. npm checks the tarball against the registry's digest.
+    counted in the separate cache that npm gets for this call. npm checks the tarball against the registry's digest.
     """
     cache = folder / "cache"
     command = [*npm_command(), "pack", "--silent", "--cache", str(cache), "--pack-destination", str(folder), package]

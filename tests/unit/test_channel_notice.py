@@ -1,10 +1,10 @@
-"""What people are told of dead channels."""
+"""The notice that reports dead channels."""
 
 from __future__ import annotations
 
 import pytest
 
-from imagewatch.alerts.channel_health import DISABLED, FAILING, PENDING, Health, notice
+from imagewatch.alerts.channel import DISABLED, FAILING, UNCONFIRMED, Health, notice
 
 
 def advice(kind: str, status: str) -> str:
@@ -13,10 +13,10 @@ def advice(kind: str, status: str) -> str:
 
 
 def test_a_new_slack_webhook_is_asked_for_only_where_the_old_one_is_gone() -> None:
-    assert "Make a new incoming webhook" in advice("slack", DISABLED)
+    assert "Create a new incoming webhook" in advice("slack", DISABLED)
     unreachable = advice("slack", FAILING)
     assert "new incoming webhook" not in unreachable
-    assert "Alerts still try it" in unreachable
+    assert "Alerts still use it" in unreachable
 
 
 def test_only_a_webhook_that_was_switched_off_is_to_be_switched_on() -> None:
@@ -24,8 +24,8 @@ def test_only_a_webhook_that_was_switched_off_is_to_be_switched_on() -> None:
     assert "imagewatch channels enable" not in advice("webhook", FAILING)
 
 
-@pytest.mark.parametrize("status", [PENDING, FAILING])
-def test_emails_that_reach_nobody_want_a_subscriber(status: str) -> None:
+@pytest.mark.parametrize("status", [UNCONFIRMED, FAILING])
+def test_emails_without_readers_need_a_subscriber(status: str) -> None:
     assert "Subscribe and confirm an address" in advice("email", status)
 
 

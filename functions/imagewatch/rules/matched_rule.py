@@ -1,0 +1,98 @@
+"""The verdict about one rule and one image: that the rule matches, and which detections make it match."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from imagewatch.rules.model import NO_COOLDOWN, Cooldown
+
+
+@dataclass(frozen=True)
+class Match:
+    """One detection that fulfils a term, as records and alerts show it."""
+
+    term: str
+    label: str
+    """The most specific label that fulfils the term, or the text in the image."""
+    kind: str
+    """How the label fulfils it: one of `terms.KINDS`."""
+    confidence: float
+    """0-100."""
+    count: int
+    """How many instances fulfil the term."""
+    box: Mapping[str, float] | None = None
+    """The box of the instance with the highest confidence: Left, Top, Width and Height, as ratios 0-1 of the image."""
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Match:
+        """Reads what `to_item` wrote. Raises KeyError for a missing field."""
+        return cls(item["Term"], item["Label"], item["Kind"], item["Confidence"], item["Count"], item.get("Box"))
+
+    def to_item(self) -> dict[str, Any]:
+        item = {
+            "Term": self.term,
+            "Label": self.label,
+            "Kind": self.kind,
+            "Confidence": self.confidence,
+            "Count": self.count,
+        }
+        return item | ({"Box": dict(self.box)} if self.box else {})
+
+
+@dataclass(frozen=True)
+class MatchedRule:
+    """A rule that matches an image: an entry of a record's MatchedRules, and of the workflow's state."""
+
+    rule_id: str
+    name: str
+    version: int
+    severity: str
+    channels: tuple[str, ...]
+    matches: tuple[Match, ...]
+    """In descending order of confidence."""
+    cooldown: Cooldown = NO_COOLDOWN
+    bypass_quiet_hours: bool = False
+    more_matches: int = 0
+    """How many further matches are counted and not listed."""
+    muted: str = ""
+    """Why the match sends no alert; empty if it may send one."""
+    definition: Mapping[str, Any] | None = None
+    """The rule's item as it was when it matched. Alerts keep it; records don't."""
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> MatchedRule:
+        """Reads what `to_item` wrote. Raises KeyError for a missing field, InvalidRule for a damaged cooldown."""
+        return cls(
+            item["RuleId"],
+            item["Name"],
+            item.get("RuleVersion", 1),
+            item.get("Severity", "warning"),
+            tuple(item.get("Channels", ("email",))),
+            tuple(map(Match.from_item, item["Matches"])),
+            Cooldown.from_item(item["Cooldown"]) if "Cooldown" in item else NO_COOLDOWN,
+            item.get("BypassQuietHours", False),
+            item.get("MoreMatches", 0),
+            item.get("Muted", ""),
+            item.get("Definition"),
+        )
+
+    def to_item(self) -> dict[str, Any]:
+        """Fields that are empty are left out: hundreds of these have to fit into one state."""
+        optional = {
+            "Cooldown": self.cooldown.to_item() if self.cooldown.seconds else None,
+            "BypassQuietHours": self.bypass_quiet_hours,
+            "MoreMatches": self.more_matches,
+            "Muted": self.muted,
+            "Definition": self.definition,
+        }
+        return {
+            "RuleId": self.rule_id,
+            "Name": self.name,
+            "RuleVersion": self.version,
+            "Severity": self.severity,
+            "Channels": list(self.channels),
+            "Matches": [match.to_item() for match in self.matches],
+            **{name: value for name, value in optional.items() if value},
+        }

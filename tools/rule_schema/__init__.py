@@ -1,0 +1,1 @@
+"""Generates the JSON schemas of rules and the field tables of docs/watchlist.md from the field declarations."""
