@@ -154,7 +154,7 @@ def test_a_rule_in_a_file_is_compared_with_the_one_that_is_there(deployed: Stack
     assert "  + yard/3.jpg: Cat 90 %" in printed.out
     assert "  - yard/1.jpg: Person 85 %" in printed.out
     assert "Cats (cats) would have matched 0 of 3 images" in printed.out
-    assert "nothing known is called 'catt'. Did you mean Cat" in printed.err
+    assert "'catt' is not a known name. Did you mean Cat" in printed.err
     assert {item["RuleId"] for item in deployed.items("WatchlistTable")} == {"gate"}
     assert main(["rules", "preview", "new.yaml", "--json"]) == 0
     gate, cats = document(capsys)["rules"]

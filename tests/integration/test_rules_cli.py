@@ -174,8 +174,8 @@ def test_a_name_that_nothing_has_is_a_question_and_never_a_refusal(deployed: Sta
     deployed.put_item("ImagesTable", {"ImageId": "i", "Labels": [found], "Moderation": {"Labels": []}})
     assert main(["rules", "add", "A", "--any", "Persn", "--none", "zepelin", "--all", "xyzzy"]) == 0
     err = capsys.readouterr().err
-    assert "Rule a: nothing known is called 'Persn'. Did you mean Person" in err
-    assert "nothing known is called 'zepelin'. Did you mean Zeppelin" in err
+    assert "Rule a: 'Persn' is not a known name. Did you mean Person" in err
+    assert "'zepelin' is not a known name. Did you mean Zeppelin" in err
     assert "xyzzy" not in err
     assert main(["rules", "add", "B", "--any", "Airship", "--json"]) == 0
     assert document(capsys)["advice"] == []

@@ -135,7 +135,7 @@ def test_a_failure_in_the_middle_is_resumed_without_loss_and_without_a_second_al
     assert (failed["status"], failed["error"], failed["redriveStatus"]) == ("FAILED", "ClientError", "REDRIVABLE")
     assert sorted(past.mails()) == [0, 0, 1, 1, 1]
     entered = [event["stateEnteredEventDetails"] for event in past.history(arn) if "stateEnteredEventDetails" in event]
-    assert [state["name"] for state in entered[2:]] == ["Evaluate Page", "More Pages?", "Evaluate Page"]
+    assert [state["name"] for state in entered[3:]] == ["Evaluate Page", "More Pages?", "Evaluate Page"]
     assert json.loads(entered[-1]["input"])["progress"]["Cursor"] == {"ImageId": past.ids[0]}
 
     past.clear()  # this deletes the rule too: the run continues with the rule that it has read
