@@ -286,7 +286,7 @@ def test_ctrl_c_ends_the_watching_and_not_the_run(deployed: Stack, workflow: Wor
     assert main(["rules", "apply", "gate"]) == 130
     printed = capsys.readouterr().out
     assert "running  so far 40 images" in printed
-    assert "It goes on by itself." in printed
+    assert "The run continues." in printed
     assert "imagewatch rules apply --follow arn:aws:states" in printed
     assert workflow.stopped == []
 
@@ -315,7 +315,7 @@ def test_a_run_that_was_stopped_says_that_its_page_goes_on(
         assert main(["rules", "apply", *arguments]) == code
         printed = capsys.readouterr().out
         assert "aborted  so far no page has ended, so nothing is counted\n" in printed
-        assert f"The page at hand goes on to its end, about 20 seconds after the stop, and {does}" in printed
+        assert f"The current page ends about 20 seconds after the stop and {does}" in printed
         assert "--resume" in printed
 
 
