@@ -710,7 +710,7 @@ def test_of_too_many_rules_those_that_may_alert_and_the_more_severe_ones_are_kep
 def test_a_rule_without_terms_matches_every_image_of_its_source() -> None:
     one = Rule("new", "New at the gate", sources=("gate",))
     [entry] = evaluate([one], found())
-    assert entry["Matches"] == [{"Term": "", "Label": "New image", "Kind": "image", "Confidence": 100.0, "Count": 1}]
+    assert entry["Matches"] == [{"Term": "New image", "Label": "New image", "Kind": "image", "Confidence": 100.0, "Count": 1}]
     assert evaluate([one], found(label("Car")), image("uploads/yard/a.jpg")) == []
     by_prefix = replace(one, sources=(), key_prefixes=("gate/night/",))
     assert evaluate([by_prefix], found())
