@@ -66,5 +66,5 @@ def _units(facts: Mapping[str, Facts]) -> Table:
         "DynamoDB request units for one image",
         ("table", *facts),
         rows,
-        ("By DynamoDB's rules from the items before and after each write, the index ByOwner included; 1 KB written, 4 KB read.",),
+        ("By DynamoDB's rules from the items before and after each write, with the table's indexes; 1 KB written, 4 KB read.",),
     )

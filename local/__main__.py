@@ -71,6 +71,8 @@ PROGRAM = command.Program(
     state=REPOSITORY / ".local",
     preload=PRELOAD,
     parameters=template_parameters,
+    # Webhooks may be tried out on this machine. A deployed stack refuses its own loopback addresses.
+    environment={"CHANNEL_NETWORKS": "127.0.0.0/8, ::1/128"},
     servers=servers,
     prepare=prepare,
     end=end,

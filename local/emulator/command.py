@@ -78,6 +78,8 @@ class Program:
     state: Path = Path(".emulator")
     preload: tuple[str, ...] = ()
     parameters: Callable[[argparse.Namespace], Mapping[str, str]] = _no_parameters
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Further variables of every function."""
     servers: Callable[[argparse.Namespace, Emulator], Mapping[str, Server]] = _no_servers
     prepare: Callable[[argparse.Namespace, Emulator], None] = _nothing
     end: Callable[[argparse.Namespace, Emulator], str] = _no_sentence
@@ -261,6 +263,7 @@ def _run(
             port=options.port,
             recognition=engine_options(options),
             parameters=template_parameters(program, options),
+            environment=program.environment,
         )
         emulator = Emulator(chosen, forks)
         servers = program.servers(options, emulator)

@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,8 @@ class Options:
     region: str = "us-east-1"
     recognition: EngineOptions = field(default_factory=EngineOptions)
     parameters: dict[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Further variables of every function, for what the template leaves to an operator."""
 
 
 class Emulator:
@@ -118,7 +120,14 @@ class Emulator:
     def _worker_host(self) -> Host:
         # The IP address makes the SDKs use path-style S3 URLs. Not every resolver resolves bucket.localhost.
         endpoint = f"http://127.0.0.1:{self.server.port}"
-        return Host(self._forks, self.logs, self.identities.credentials, self._options.region, endpoint)
+        return Host(
+            self._forks,
+            self.logs,
+            self.identities.credentials,
+            self._options.region,
+            endpoint,
+            self._options.environment,
+        )
 
     def start(self, prepare: Callable[[], None] = lambda: None) -> None:
         """Serve, deploy the template, warm up. Returns when ready. Raises TemplateError if the template isn't supported.

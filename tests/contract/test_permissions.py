@@ -23,6 +23,7 @@ from .conftest import ROOT, functions
 HANDLERS = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
 # Source: Service Authorization Reference. Every other operation needs the action of the same name.
 ACTIONS = {
+    ("dynamodb", "transact_write_items"): "dynamodb:UpdateItem",  # of the updates in it: "Using IAM with DynamoDB transactions"
     ("s3", "head_object"): "s3:GetObject",
     ("s3", "delete_objects"): "s3:DeleteObject",
 }

@@ -140,6 +140,17 @@ def test_a_backfill_waits_until_no_watchlist_in_memory_is_older_than_it(apply_ru
     assert "${WatchlistMaxAgeSeconds}" in begin["Parameters"]["WaitSeconds.$"]
 
 
+def test_a_backfill_hands_over_long_before_its_history_is_full(apply_rule: State, template: Template) -> None:
+    """AWS, Step Functions service quotas: an execution's history has at most 25,000 events."""
+    pages = int(definitions(template)["apply_rule"]["DefinitionSubstitutions"]["MaxPagesOfAnExecution"])
+    events_of_a_page = 7  # the task's state entered, scheduled, started, succeeded, exited; the choice's entered, exited
+    assert pages * events_of_a_page < 25_000 * 0.6
+    assert apply_rule["States"]["Evaluate Page"]["Parameters"]["StateMachineArn.$"] == "$$.StateMachine.Id"
+    first, more = (apply_rule["States"][name]["Choices"] for name in ("Continued?", "More Pages?"))
+    assert [choice["Next"] for choice in more] == ["Applied", "Continued"]
+    assert [(choice["Variable"], choice["Next"]) for choice in first] == [("$.progress", "Evaluate Page")]
+
+
 def test_a_backfill_may_not_call_rekognition_or_read_originals(template: Template) -> None:
     policies = str(template.resources["EvaluatePageRole"]["Properties"])
     assert "dynamodb:Scan" in policies

@@ -18,7 +18,7 @@ def test_builds_every_function_with_its_handler_and_our_domain(build: Build) -> 
         handler = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in function).strip("_")
         folder = build.folder / function
         assert (folder / f"{handler.removesuffix('_function')}.py").is_file()
-        assert (folder / "imagewatch" / "aws" / "images_table.py").is_file()
+        assert (folder / "imagewatch" / "aws" / "tables" / "images.py").is_file()
 
 
 def test_leaves_out_what_lambda_brings_along(build: Build) -> None:

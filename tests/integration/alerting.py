@@ -23,6 +23,7 @@ from .rehearsal import READS
 SECOND = 1_000_000
 NOON = 1_795_348_800 * SECOND  # 2026-11-22 12:00:00 UTC
 SUPPRESSED = re.compile(r"(\d+) more match(?:es)? (?:of this rule since [-0-9: ]+ UTC: suppressed|(?:was|were) suppressed)")
+MATCHED = re.compile(r"^(?:Your rule|(\d+) of your rules)")
 DIGESTED = re.compile(r'^(\d+) match(?:es)? of (?:"|\d+ other rule)', re.MULTILINE)
 
 
@@ -71,7 +72,7 @@ class Wire:
             answer: Any = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
             raise ClientError(answer, operation)
         times, code = self._refused
-        if self._sent_just_now and operation == "UpdateItem" and times:
+        if self._sent_just_now and operation in ("UpdateItem", "TransactWriteItems") and times:
             self._refused = (times - 1, code)
             raise ClientError({"Error": {"Code": code, "Message": code}}, operation)
 
@@ -159,6 +160,12 @@ def alert_of(stack: Stack, image: str, rule_id: str = "gate") -> Event:
 def suppressed_in(messages: list[Any]) -> int:
     """How many suppressed matches these messages report."""
     return sum(int(number) for message in messages for number in SUPPRESSED.findall(message["Message"]))
+
+
+def sent_in(messages: list[Any]) -> int:
+    """How many matches these messages report as alerts."""
+    found = [MATCHED.match(message["Message"]) for message in messages]
+    return sum(int(match.group(1) or 1) for match in found if match)
 
 
 def digested_in(messages: list[Any]) -> int:

@@ -116,6 +116,7 @@ def stack(template: Template, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
+        "CHANNEL_NETWORKS": "127.0.0.0/8",
     }.items():
         monkeypatch.setenv(name, value)
     with mock_aws():

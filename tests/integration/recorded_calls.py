@@ -140,6 +140,7 @@ class Account:
         with pytest.MonkeyPatch.context() as environment, self.recorder.at_work(f"{name}Function"):
             for variable, value in function.environment.items():
                 environment.setenv(variable, value)
+            environment.setenv("CHANNEL_NETWORKS", "127.0.0.0/8")  # where the receiver is
             return handler(event, CONTEXT)
 
     def task(self, name: str, image: Event, **fields: Any) -> Any:

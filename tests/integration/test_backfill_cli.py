@@ -154,7 +154,7 @@ def test_a_rule_in_a_file_is_compared_with_the_one_that_is_there(deployed: Stack
     assert "  + yard/3.jpg: Cat 90 %" in printed.out
     assert "  - yard/1.jpg: Person 85 %" in printed.out
     assert "Cats (cats) would have matched 0 of 3 images" in printed.out
-    assert "nothing known is called 'catt'. Did you mean Cat" in printed.err
+    assert "'catt' is not a known name. Did you mean Cat" in printed.err
     assert {item["RuleId"] for item in deployed.items("WatchlistTable")} == {"gate"}
     assert main(["rules", "preview", "new.yaml", "--json"]) == 0
     gate, cats = document(capsys)["rules"]
@@ -286,7 +286,7 @@ def test_ctrl_c_ends_the_watching_and_not_the_run(deployed: Stack, workflow: Wor
     assert main(["rules", "apply", "gate"]) == 130
     printed = capsys.readouterr().out
     assert "running  so far 40 images" in printed
-    assert "It goes on by itself." in printed
+    assert "The run continues." in printed
     assert "imagewatch rules apply --follow arn:aws:states" in printed
     assert workflow.stopped == []
 
@@ -315,7 +315,7 @@ def test_a_run_that_was_stopped_says_that_its_page_goes_on(
         assert main(["rules", "apply", *arguments]) == code
         printed = capsys.readouterr().out
         assert "aborted  so far no page has ended, so nothing is counted\n" in printed
-        assert f"The page at hand goes on to its end, about 20 seconds after the stop, and {does}" in printed
+        assert f"The current page ends about 20 seconds after the stop and {does}" in printed
         assert "--resume" in printed
 
 

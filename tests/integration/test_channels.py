@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import io
 import json
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -90,7 +91,8 @@ def message(**changes: Any) -> Message:
     fields: dict[str, Any] = {
         "subject": "Person at the door: person 97.3 % in <a>.jpg",
         "body": "Your rule matched.\n\n  *person*, 97.3 % sure",
-        "alert": ALERT,
+        "alerts": [ALERT],
+        "feedback": "Was it wrong? imagewatch alerts not-this a1",
         "link": "https://watch.example.com/images/abc?a=1&b=2",
     }
     return Message(**{**fields, **changes})
@@ -231,7 +233,7 @@ def test_a_webhook_gets_the_documented_json_and_a_signature_that_holds(
     add(sending, "home", "webhook", receiver.url())
     image = ImageVersion.from_state(announced)
     alert = replace(ALERT, suppressed_before=2)
-    assert channels.load("home").send(message(alert=alert, image=image, picture=lambda: picture_of(announced))) == "HTTP 200"
+    assert channels.load("home").send(message(alerts=[alert], image=image, picture=lambda: picture_of(announced))) == "HTTP 200"
 
     (got,) = receiver.received
     stamps = dict(part.split("=", 1) for part in got.headers["X-Imagewatch-Signature"].split(","))
@@ -252,7 +254,7 @@ def test_a_webhook_gets_the_documented_json_and_a_signature_that_holds(
 @pytest.mark.parametrize(
     ("status", "error", "reason"),
     [
-        (429, Throttled, "takes no more messages"),
+        (429, Throttled, "accepts no more messages"),
         (500, Unavailable, "failed"),
         (503, Unavailable, "failed"),
         (408, Unavailable, "failed"),
@@ -299,6 +301,60 @@ def test_a_retry_after_is_read_within_reason(sending: Stack, receiver: Receiver,
     with pytest.raises(Throttled) as raised:
         channels.load("home").send(message())
     assert raised.value.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    "value", ["\xb2", "\xbd", "1\xb2", "7 8", "0x10", "1e3", "+5", "Fri, 99 Nov 2026 25:61:61 GMT", "Sun", "9" * 4000]
+)
+def test_a_retry_after_that_is_neither_form_is_ignored(sending: Stack, receiver: Receiver, value: str) -> None:
+    add(sending, "home", "webhook", receiver.url())
+    receiver.answer(429, Retry_After=value)
+    with pytest.raises(Throttled) as raised:
+        channels.load("home").send(message())
+    assert raised.value.retry_after == (3600 if value.isdecimal() else 0)
+
+
+@pytest.mark.parametrize("kind", ["webhook", "slack"])
+def test_an_unexpected_error_in_a_channel_is_its_failure_and_shows_no_address(
+    sending: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    add(sending, "home", kind, "https://hooks.example.com/a-secret-path")
+
+    def stumble(url: str, *_: Any) -> http.Answer:
+        raise ValueError(f"could not convert what {url} answered")
+
+    monkeypatch.setattr(http, "post", stumble)
+    for call in (lambda channel: channel.send(message()), lambda channel: channel.check()):
+        with pytest.raises(ChannelRefused, match="failed unexpectedly") as raised:
+            call(channels.load("home"))
+        assert "a-secret-path" not in str(raised.value) + capsys.readouterr().out
+
+
+def test_the_connection_goes_to_the_address_that_was_checked(
+    sending: Stack, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that resolves to another address at a second look-up (DNS rebinding) has no second look-up."""
+    real, asked = socket.getaddrinfo, list[str]()
+
+    def look_up(host: str, *arguments: Any, **named: Any) -> Any:
+        if host != "rebinding.example.com":
+            return real(host, *arguments, **named)
+        asked.append(host)
+        address = "127.0.0.1" if len(asked) == 1 else "169.254.169.254"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, receiver.port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    add(sending, "home", "webhook", f"http://rebinding.example.com:{receiver.port}/hook")
+    assert channels.load("home").send(message()) == "HTTP 200"
+    assert len(asked) == 1
+    assert receiver.received[0].headers["Host"] == f"rebinding.example.com:{receiver.port}"
+
+
+def test_metadata_addresses_are_refused_before_anything_is_sent(sending: Stack) -> None:
+    for url in ("https://169.254.169.254/latest/meta-data", "https://[fd00:ec2::254]/", "https://10.0.0.1/hook"):
+        add(sending, "home", "webhook", url)
+        with pytest.raises(ChannelRefused, match="not a public https:// address"):
+            channels.load("home").send(message())
 
 
 def test_a_retry_after_can_be_a_date(sending: Stack, receiver: Receiver) -> None:

@@ -13,9 +13,10 @@ import pytest
 
 from imagewatch.aws import secrets
 from uploader.aws.session import Aws
+from uploader.channels.subscriptions import Subscription
 from uploader.cli import main
 
-from .conftest import Stack
+from .conftest import Stack, sample_event
 from .receiver import Receiver, listening
 
 Output = pytest.CaptureFixture[str]
@@ -40,7 +41,8 @@ def deployed(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """The stack with its outputs; the function that sends tests is the real one, in this process."""
     values = {f"{name}Name": stack.name(name) for name in OUTPUTS}
     values |= {"AlertsTopicArn": stack.name("AlertsTopic"), "OperationsTopicArn": stack.name("OperationsTopic")}
-    values |= {"CheckChannelsFunctionName": "check-channels"}
+    values |= {"CheckChannelsFunctionName": "check-channels", "ImagesTableName": stack.name("ImagesTable")}
+    values |= {"ImagesBucketName": stack.name("ImagesBucket")}
     body = {
         "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
         "Outputs": {name: {"Value": value} for name, value in values.items()},
@@ -414,3 +416,92 @@ def test_a_subscription_is_confirmed_so_that_a_click_cannot_end_it(
 def test_an_age_that_is_none_is_refused(age: str, capsys: Output) -> None:
     assert main(["alerts", "list", f"--since={age}"]) == 2
     assert "is no age" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------------------------------- e-mail addresses, and why
+
+
+def test_further_addresses_are_subscribed_listed_and_removed(deployed: Stack, capsys: Output) -> None:
+    assert main(["channels", "add", "email", "ann@example.com"]) == 0
+    assert "asks ann@example.com to confirm" in capsys.readouterr().out
+    assert main(["channels", "list", "--json"]) == 0
+    endpoints = {entry["endpoint"]: entry for entry in document(capsys)["subscriptions"] if entry["topic"] == "alerts"}
+    assert endpoints["ann@example.com"]["protocol"] == "email"
+    if endpoints["ann@example.com"]["state"] == "confirmed":  # moto confirms at once
+        assert main(["channels", "add", "email", "Ann@Example.com"]) == 0
+        assert "confirmed already" in capsys.readouterr().out
+        assert main(["channels", "remove", "email", "ann@example.com"]) == 0
+        assert main(["channels", "list", "--json"]) == 0
+        capsys.readouterr()
+        assert main(["channels", "remove", "email", "ann@example.com"]) == 1
+        assert "is not subscribed" in capsys.readouterr().err
+
+
+def test_an_address_that_has_not_confirmed_cannot_be_removed_and_says_why(
+    deployed: Stack, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pending = Subscription("alerts", "email", "bob@example.com", "unconfirmed", None)
+    monkeypatch.setattr("uploader.channels.subscriptions.subscriptions", lambda *_: [pending])
+    assert main(["channels", "remove", "email", "bob@example.com"]) == 1
+    assert "has not confirmed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("email", "no-address"), "not an e-mail address"),
+        (("email",), "there already"),
+        (("ops", "ann@example.com", "--kind", "slack"), "only the channel email"),
+        (("ops",), "--kind slack or --kind webhook"),
+    ],
+)
+def test_addresses_are_for_email_only(deployed: Stack, capsys: Output, arguments: tuple[str, ...], reason: str) -> None:
+    assert main(["channels", "add", *arguments]) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_why_answers_for_each_rule_what_it_did(deployed: Stack, capsys: Output) -> None:
+    image = sample_event("store_analysis")["Image"]
+    term = [{"Term": "person", "MinConfidence": 50}]
+    for rule_id, more in {"sent": {}, "other": {"AnyOf": [{"Term": "cat"}]}, "quiet": {}}.items():
+        record = {"RuleId": rule_id, "Name": rule_id.title(), "Enabled": True, "AnyOf": term, **more}
+        deployed.put_item("WatchlistTable", record)
+    match = {"Term": "person", "Label": "Person", "Kind": "name", "Confidence": 97.3, "Count": 1}
+    matched = [
+        {"RuleId": "sent", "Name": "Sent", "Matches": [match]},
+        {"RuleId": "quiet", "Name": "Quiet", "Matches": [match], "Muted": "outside its active hours"},
+    ]
+    labels = [{"Name": "Person", "Confidence": 97.3, "Parents": [], "Aliases": [], "Categories": [], "Instances": []}]
+    checked = {"Status": "CHECKED", "Labels": []}
+    found = {**image, "Status": "ANALYZED", "Labels": labels, "Moderation": checked, "MatchedRules": matched}
+    deployed.put_item("ImagesTable", found)
+    event = {**sample_event("send_alert"), "Image": image, "Rules": matched[:1]}
+    deployed.handler("SendAlert")(event)
+    capsys.readouterr()
+
+    assert main(["alerts", "why", image["ImageId"], "--json"]) == 0
+    answer = document(capsys)
+    assert {one["rule_id"]: one["outcome"] for one in answer["rules"]} == {
+        "sent": "SENT",
+        "quiet": "MUTED",
+        "other": "NOT_MATCHED",
+    }
+    assert main(["alerts", "why", image["ImageId"]]) == 0
+    printed = capsys.readouterr().out
+    assert "sent: sent" in printed
+    assert "outside its active hours" in printed
+    assert main(["alerts", "why", "front-door/nothing.jpg"]) == 1
+    assert "there is no image front-door/nothing.jpg" in capsys.readouterr().err
+
+
+def test_a_rule_without_a_judged_alert_has_no_precision(deployed: Stack, capsys: Output) -> None:
+    deployed.put_item("WatchlistTable", {"RuleId": "night"})
+    for number in (1, 2):
+        put_alert(deployed, number, 90)
+    assert main(["alerts", "precision", "night"]) == 0
+    printed = capsys.readouterr().out
+    assert "2 alerts, none judged" in printed
+    assert "100 %" not in printed
+    assert main(["alerts", "precision", "night", "--json"]) == 0
+    numbers = document(capsys)
+    assert (numbers["judged"], numbers["precision"]) == (False, None)

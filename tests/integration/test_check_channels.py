@@ -11,6 +11,7 @@ import pytest
 from imagewatch.aws import clients, secrets
 from imagewatch.aws.channels import webhook
 
+from .alerting import matches, rule
 from .conftest import Event, Stack
 from .receiver import Receiver, listening
 from .test_channels import add, record
@@ -100,6 +101,35 @@ def test_a_channel_that_fails_is_dead_until_it_answers_but_alerts_still_try_it(
     assert check(stack, sample("check_channels"))["home"] == ("failing", '127.0.0.1 failed (HTTP 500: "oops").')
     assert len(reported()) == 1
     assert stack.handler("CheckChannels")({"Test": ["home"]})["Channels"][0]["Outcome"] == "SENT"
+
+
+def test_a_channel_that_a_message_finds_gone_is_reported_at_once_through_the_working_ones(
+    stack: Stack, receiver: Receiver
+) -> None:
+    add(stack, "home", "webhook", receiver.url("/home"))
+    add(stack, "ops", "slack", receiver.url("/slack"))
+    receiver.answers = [(410, b"moved out", {}), (200, b"ok", {})]
+    event = matches("a", rule(Channels=["home", "email"]))
+    assert stack.handler("SendAlert")(event)["Sent"] == 1
+    notice, alert = sorted(stack.mailbox(), key=lambda mail: mail["Subject"])
+    assert notice["Subject"] == "Imagewatch: alerts through home reach no one"
+    assert "moved out" in notice["Message"]
+    assert alert["Subject"].startswith("Person at gate")
+    assert [got.path for got in receiver.received] == ["/home", "/slack"]
+    stack.handler("SendAlert")(matches("b", rule(Channels=["home", "email"])))
+    assert len(stack.mailbox()) == 1  # it is reported once; the daily check reports it again
+    assert "ReportPending" not in record(stack, "home")
+
+
+def test_an_unexpected_error_in_one_channel_does_not_stop_the_check_of_the_others(
+    stack: Stack, sample: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(stack, "home", "webhook", receiver.url())
+    add(stack, "ops", "slack", receiver.url())
+    monkeypatch.setattr(webhook, "check", lambda _: 1 // 0)
+    receiver.answers = [UP]
+    found = check(stack, sample("check_channels"))
+    assert (found["home"][0], found["ops"][0], found["email"][0]) == ("failing", "ok", "ok")
 
 
 @pytest.mark.parametrize("answer", [b"<html>Welcome!</html>", b"", b'{"ok": true}'])

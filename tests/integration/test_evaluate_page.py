@@ -9,8 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from imagewatch.alerts.cooldown import LEASE_SECONDS
+from imagewatch.aws import stepfunctions
 from imagewatch.aws.tables import alerts as alerts_table
 from imagewatch.aws.tables import image_scan
 from imagewatch.aws.tables import images as images_table
@@ -72,6 +74,7 @@ class History:
 
     def page(self, progress: Event | None = None, redrives: int = 0, **run: Any) -> Event:
         event = {**sample_event("evaluate_page"), "Redrives": redrives}
+        event["MaxPages"] = run.pop("MaxPages", event["MaxPages"])
         event |= {"Run": {"RuleId": "gate", **run}, "Progress": copy.deepcopy(progress or event["Progress"])}
         answer: Event = self.stack.handler("EvaluatePage")(event)
         return answer
@@ -145,7 +148,7 @@ def test_says_on_each_record_what_matches_and_tells_nobody(stack: Stack, history
     assert history.matched() == {"sure": ["gate"], "unsure": []}
     assert progress == {
         "Done": True, "Cursor": None, "Rule": {**RULE, "Version": 1, "Severity": "warning", "Channels": ["email"]},
-        "Pages": 1, "Examined": 2, "Matched": 1, "Recorded": 1, "Cleared": 0, "Skipped": 0, "Alerts": NO_ALERTS,
+        "FirstPage": 0, "Pages": 1, "Examined": 2, "Matched": 1, "Recorded": 1, "Cleared": 0, "Skipped": 0, "Alerts": NO_ALERTS,
     }  # fmt: skip
     assert (stack.mailbox(), stack.items("AlertsTable")) == ([], [])
 
@@ -559,3 +562,63 @@ def test_a_damaged_rule_is_refused_with_its_field(stack: Stack, history: History
     with pytest.raises(InvalidRule, match=r"Rule gate: AnyOf, entry 1 \(person\): MinConfidence must be a number from 0 to 100"):
         history.page()
     assert history.matched() == {"image": []}
+
+
+# --------------------------------------------------------------------------------------------- another execution continues
+
+
+def test_after_its_last_page_an_execution_hands_the_cursor_to_another_one(
+    stack: Stack, history: History, time: VirtualClock, before_each_write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        history.image(f"image-{number}")
+    before_each_write(lambda image_id: time.pass_seconds(PAGE_SECONDS / 2))  # two images a page
+    started: list[tuple[str, str, Event]] = []
+
+    def continue_run(machine: str, execution: str, values: Event) -> str:
+        started.append((machine, execution, copy.deepcopy(values)))
+        return "arn:of:the:next"
+
+    stack.handler("EvaluatePage")
+    monkeypatch.setattr("evaluate_page.continue_run", continue_run)
+    event = sample_event("evaluate_page")
+    second = history.page(history.page(MaxPages=2), MaxPages=2)
+    assert (second["Pages"], second["Examined"], "ContinuedBy" in second) == (2, 4, False)
+    last = history.page(second, MaxPages=2)
+    assert last == {**second, "ContinuedBy": "arn:of:the:next"}
+    [(machine, execution, values)] = started
+    assert (machine, execution) == (event["StateMachineArn"], event["ExecutionArn"])
+    assert values["run"] == {"RuleId": "gate", "Until": event["StartedAt"], "Alert": False}
+
+    # The execution that continues has as many pages again. The counts and the period are those of the whole run.
+    then = {**event, "Run": values["run"], "Progress": values["progress"], "MaxPages": 2, "StartedAt": "2030-01-01T00:00:00.000Z"}
+    third = stack.handler("EvaluatePage")(then)
+    while not third["Done"]:
+        third = stack.handler("EvaluatePage")({**then, "Progress": third})
+    assert "ContinuedBy" not in third
+    assert counts(third) == (6, 6, 6, 0, 0)
+    assert len(started) == 1
+
+
+def test_the_execution_that_continues_is_the_same_one_whenever_it_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Event] = []
+
+    class States:
+        def start_execution(self, **arguments: Any) -> Event:
+            calls.append(arguments)
+            if len(calls) > 1:
+                raise ClientError({"Error": {"Code": "ExecutionAlreadyExists", "Message": ""}}, "StartExecution")
+            return {"executionArn": f"arn:aws:states:us-east-1:1:execution:apply:{arguments['name']}"}
+
+    monkeypatch.setattr(stepfunctions, "client", lambda _: States())
+    machine = "arn:aws:states:us-east-1:1:stateMachine:apply"
+    first = stepfunctions.continue_run(machine, "arn:one", {"run": {}})
+    assert stepfunctions.continue_run(machine, "arn:one", {"run": {}}) == first
+    assert calls[0] == calls[1]
+    with pytest.raises(ClientError):
+        monkeypatch.setattr(States, "start_execution", lambda *_, **__: refuse())
+        stepfunctions.continue_run(machine, "arn:one", {"run": {}})
+
+
+def refuse() -> None:
+    raise ClientError({"Error": {"Code": "StateMachineDoesNotExist", "Message": ""}}, "StartExecution")

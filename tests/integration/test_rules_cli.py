@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from imagewatch.images.version import ImageVersion
 from imagewatch.rules.model import Rule
 from uploader.cli import main
 from uploader.rules.rule_store import Rules
@@ -174,11 +175,21 @@ def test_a_name_that_nothing_has_is_a_question_and_never_a_refusal(deployed: Sta
     deployed.put_item("ImagesTable", {"ImageId": "i", "Labels": [found], "Moderation": {"Labels": []}})
     assert main(["rules", "add", "A", "--any", "Persn", "--none", "zepelin", "--all", "xyzzy"]) == 0
     err = capsys.readouterr().err
-    assert "Rule a: nothing known is called 'Persn'. Did you mean Person" in err
-    assert "nothing known is called 'zepelin'. Did you mean Zeppelin" in err
-    assert "xyzzy" not in err
+    assert "Rule a: 'Persn' is not a known name. Did you mean Person" in err
+    assert "'zepelin' is not a known name. Did you mean Zeppelin" in err
+    assert "'xyzzy' is not a known name, and none of 1 images of this stack has a label of this name." in err
     assert main(["rules", "add", "B", "--any", "Airship", "--json"]) == 0
     assert document(capsys)["advice"] == []
+
+
+def test_a_source_without_images_is_a_warning_and_never_a_question(deployed: Stack, capsys: Output) -> None:
+    for folder in ("Front Door", "yard"):
+        image = ImageVersion("images", f"uploads/{folder}/a.jpg", "v1", "e", "00", 1, "2026-11-20T11:59:00.000Z")
+        deployed.put_item("ImagesTable", {**image.to_state(), "Owner": image.source})
+    sources = ("--source", "FRONT DOOR", "--source", "yard", "--source", "Yrad")
+    assert main(["rules", "add", "A", "--any", "Person", *sources, "--json"]) == 0
+    assert document(capsys)["advice"] == ["Rule a: no image of the source 'yrad' has been uploaded yet."]
+    assert watchlist(deployed)["a"]["Sources"] == ["front-door", "yard", "yrad"]
 
 
 def test_whoever_is_at_a_terminal_is_asked_whether_a_name_is_meant(
@@ -233,10 +244,10 @@ def test_what_this_stack_never_finds_or_does_not_keep_is_told(deployed: Stack, c
     ]
     assert main(["rules", "add", "A", *(part for term in terms for part in ("--any", term)), "--json"]) == 0
     assert document(capsys)["advice"] == [
-        "Rule a: 'parcel' is never found: this stack doesn't read text (its parameter TextDetection is off).",
+        "Rule a: 'parcel' never matches: this stack doesn't read text (its parameter TextDetection is off).",
         *(
-            f"Rule a: {term!r} from {least} % up is found from {floor} % up only: less sure ones aren't kept"
-            f" (the stack's parameter {parameter})."
+            f"Rule a: {term!r} asks for {least} %, but matches only from {floor} % up: findings of lower confidence"
+            f" aren't stored (the stack's parameter {parameter})."
             for term, least, floor, parameter in (
                 ("Dog", 39, 40, "FloorConfidence"),
                 ("Car", 10, 40, "FloorConfidence"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from functools import partial
 from typing import Any
@@ -10,9 +11,10 @@ import pytest
 
 from imagewatch.aws.channels import Channel
 from imagewatch.aws.dynamodb import WRITE_PAUSES
-from imagewatch.errors import Throttled, Unavailable
+from imagewatch.errors import ChannelRefused, Throttled, Unavailable
+from imagewatch.services.delivery import MAX_ALERTS_PER_MESSAGE
 
-from .alerting import SECOND, Crash, VirtualClock, Wire, alert_of, cooldown, matches, retried, rule, suppressed_in
+from .alerting import SECOND, Crash, VirtualClock, Wire, alert_of, cooldown, matches, retried, rule, sent_in, suppressed_in
 from .conftest import CONTEXT, Event, Stack
 
 pytestmark = pytest.mark.usefixtures("quick_moto")
@@ -40,7 +42,7 @@ def test_sends_one_message_and_keeps_it_on_record(stack: Stack, send: Any, sampl
     assert send(sample("send_alert")) == {**NOTHING, "Sent": 1}
 
     (message,) = stack.mailbox()
-    assert message["Subject"] == "Person at the door: person (Face) 97.3 % in astronaut-portrait.jpg"
+    assert message["Subject"] == "Person at the door: person (Face) 97.3 % in samples/astronaut-portrait.jpg"
     assert "uploads/samples/astronaut-portrait.jpg" in message["Message"]
     (alert,) = stack.items("AlertsTable")
     assert (alert["Status"], alert["RuleId"], alert["Severity"]) == ("SENT", "person-at-the-door", "warning")
@@ -68,7 +70,7 @@ def test_sending_again_sends_nothing(stack: Stack, send: Any) -> None:
 
 def test_each_matched_rule_has_its_own_alert(stack: Stack, send: Any) -> None:
     assert send(matches("a", rule(), rule("another")))["Sent"] == 2
-    assert len(stack.mailbox()) == 2
+    assert {alert["RuleId"]: alert["Status"] for alert in stack.items("AlertsTable")} == {"gate": "SENT", "another": "SENT"}
 
 
 def test_a_muted_rule_sends_no_alert(stack: Stack, send: Any) -> None:
@@ -195,7 +197,7 @@ def test_an_unexpected_error_does_not_stop_the_other_rules_alerts(
     original = Channel.send
 
     def stumble(channel: Any, message: Any) -> str:
-        if message.alert.rule_id == "one":
+        if "one" in [alert.rule_id for alert in message.alerts]:
             raise ValueError("a damaged record")
         return original(channel, message)
 
@@ -211,12 +213,104 @@ def test_an_attempt_that_runs_out_of_time_leaves_the_rest_to_the_next(
 ) -> None:
     left = iter([40_000, 25_000, 14_999, 50_000, 50_000, 50_000])
     monkeypatch.setattr(CONTEXT, "get_remaining_time_in_millis", partial(next, left))
-    rules = rule("one"), rule("two"), rule("three")
-    with pytest.raises(Unavailable, match="The next attempt continues"):
+    for channel_id in ("second", "third"):
+        stack.put_item("ChannelsTable", SECOND_CHANNEL | {"ChannelId": channel_id})
+    rules = rule("one"), rule("two", Channels=["second"]), rule("three", Channels=["third"])
+    with pytest.raises(Unavailable, match="The next continues"):
         send(matches("a", *rules))
     assert len(stack.mailbox()) == 2
     assert send(matches("a", *rules)) == {**NOTHING, "Sent": 1, "SentBefore": 2}
     assert len(stack.mailbox()) == 1
+
+
+# ---------------------------------------------------------------------------------------------- one message for several rules
+
+
+def test_three_rules_on_one_channel_make_one_message_that_lists_them(stack: Stack, send: Any) -> None:
+    rules = rule("one"), rule("two", Severity="critical"), rule("three", Severity="info", **cooldown())
+    assert send(matches("a", *rules)) == {**NOTHING, "Sent": 3}
+    (message,) = stack.mailbox()
+    assert message["Subject"].startswith("CRITICAL: 3 rules matched in front-door/a.jpg: Person at two, Person at one")
+    for rule_id in ("one", "two", "three"):
+        alert = alert_of(stack, "a", rule_id)
+        assert (alert["Status"], alert["Deliveries"]["email"]["MessageId"]) == ("SENT", message["MessageId"])
+        assert f'"Person at {rule_id}"' in message["Message"]
+        assert f"imagewatch alerts not-this {alert['AlertId']}" in message["Message"]
+    attributes = message["MessageAttributes"]
+    assert json.loads(attributes["RuleId"]["Value"]) == ["two", "one", "three"]
+
+
+def test_each_rule_keeps_its_cooldown_and_its_count_in_a_message_about_several(
+    stack: Stack, send: Any, time: VirtualClock
+) -> None:
+    rules = rule("short", **cooldown(60)), rule("long", **cooldown(3600)), rule("none")
+    assert send(matches("a", *rules)) == {**NOTHING, "Sent": 3}
+    time.pass_seconds(5)
+    assert send(matches("b", *rules)) == {**NOTHING, "Sent": 1, "Suppressed": 2}
+    time.pass_seconds(60)
+    assert send(matches("c", *rules)) == {**NOTHING, "Sent": 2, "Suppressed": 1}
+    assert [sent_in([message]) for message in stack.mailbox()] == [3, 1, 2]
+    assert (alert_of(stack, "c", "short")["SuppressedBefore"], alert_of(stack, "b", "long")["Status"]) == (1, "SUPPRESSED")
+
+
+def test_a_message_about_several_rules_is_sent_once_however_it_is_retried(stack: Stack, send: Any, wire: Wire) -> None:
+    rules = [rule(f"rule-{n}", **cooldown()) for n in range(3)]
+    calls, crashed, twice = 0, True, 0
+    while crashed:
+        crashed = retried(
+            send, wire, matches(f"image-{calls}", *({**one, "RuleId": f"{one['RuleId']}-{calls}"} for one in rules)), calls
+        )
+        messages = stack.mailbox()
+        assert [sent_in([message]) for message in messages] in ([3], [3, 3]), calls
+        twice += len(messages) - 1
+        assert {alert["Status"] for alert in stack.items("AlertsTable")} == {"SENT"}, calls
+        calls += 1
+    assert calls > 8
+    assert twice == 1  # only a crash between the message and its record sends it again, as a whole
+
+
+def test_a_rule_that_spoils_a_message_about_several_does_not_stop_the_others(
+    stack: Stack, send: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Channel.send
+
+    def refuse(channel: Any, message: Any) -> str:
+        if "two" in [alert.rule_id for alert in message.alerts]:
+            raise ChannelRefused("No.")
+        return original(channel, message)
+
+    monkeypatch.setattr(Channel, "send", refuse)
+    assert send(matches("a", rule("one"), rule("two"), rule("three"))) == {**NOTHING, "Sent": 2, "Failed": 1}
+    assert alert_of(stack, "a", "two")["Status"] == "FAILED"
+    assert len(stack.mailbox()) == 2
+
+
+def test_very_many_rules_are_listed_in_several_messages(stack: Stack, send: Any, time: VirtualClock) -> None:
+    assert (
+        send(matches("a", *(rule(f"rule-{n}") for n in range(MAX_ALERTS_PER_MESSAGE + 5))))["Sent"] == MAX_ALERTS_PER_MESSAGE + 5
+    )
+    assert [sent_in([message]) for message in stack.mailbox()] == [MAX_ALERTS_PER_MESSAGE, 5]
+
+
+# ---------------------------------------------------------------------------------------------- dead channels
+
+
+def test_an_alert_whose_only_channel_is_dead_is_sent_by_email_and_says_so(stack: Stack, send: Any) -> None:
+    stack.put_item("ChannelsTable", BROKEN_CHANNEL)
+    assert send(matches("a", rule(Channels=["broken"]))) == {**NOTHING, "Sent": 1}
+    (message,) = stack.mailbox()
+    assert "sent by e-mail because these channels failed: broken." in message["Message"]
+    alert = alert_of(stack, "a")
+    assert (alert["Channels"], alert["Status"]) == (["broken", "email"], "SENT")
+    assert (alert["Deliveries"]["broken"]["Status"], alert["Deliveries"]["email"]["FallbackFor"]) == ("FAILED", ["broken"])
+    assert send(matches("a", rule(Channels=["broken"]), execution="again")) == {**NOTHING, "SentBefore": 1}
+
+
+def test_an_alert_without_any_working_channel_has_failed(stack: Stack, send: Any) -> None:
+    stack.put_item("ChannelsTable", BROKEN_CHANNEL)
+    stack.put_item("ChannelsTable", {"ChannelId": "email", "Enabled": False})
+    assert send(matches("a", rule(Channels=["broken"]))) == {**NOTHING, "Failed": 1}
+    assert {entry["Status"] for entry in alert_of(stack, "a")["Deliveries"].values()} == {"FAILED"}
 
 
 # ---------------------------------------------------------------------------------------------------------- rate, urgency

@@ -315,9 +315,13 @@ def test_a_count_leaves_the_digest_of_a_channel_that_refuses_it(alerting: Alerti
     leave_unreported(alerting, rule(**BOTH))
     alerting.queue(matches("a", rule("other", Channels=["second"])))
     break_channels(monkeypatch, {"second": ChannelGone("It is gone.")})
-    assert alerting.digest() == {**NOTHING, "Digests": 1, "Suppressed": 2, "Failed": 1}
-    assert alert_of(alerting.stack, "a", "other")["Status"] == "FAILED"
-    assert suppressed_in(alerting.stack.mailbox()) == 2
+    assert alerting.digest() == {**NOTHING, "Digests": 2, "Alerts": 1, "Suppressed": 2, "Failed": 1}
+    alert = alert_of(alerting.stack, "a", "other")
+    assert {name: entry["Status"] for name, entry in alert["Deliveries"].items()} == {"second": "FAILED", "email": "DIGESTED"}
+    messages = alerting.stack.mailbox()
+    assert suppressed_in(messages) == 2
+    assert digested_in(messages) == 1
+    assert any("Sent by e-mail because these channels failed: second." in message["Message"] for message in messages)
 
 
 def test_counts_that_no_channel_accepts_do_not_delay_those_behind_them(

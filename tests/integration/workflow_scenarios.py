@@ -182,6 +182,35 @@ def the_channels_are_checked_and_one_is_gone(account: Account) -> None:
     account.add_channel("home", "webhook")
 
 
+def a_message_finds_a_channel_gone_and_that_is_reported(account: Account) -> None:
+    """By Send Alert, by a backfill and by Send Digest. The operations topic has no subscribers: working channels report it."""
+    image = uploaded(account, "gone-channel")
+    account.receiver.answers = [(410, b"", {}), (200, b"ok", {})]  # "home", and "ops" with the report
+    assert account.task("SendAlert", image, Rules=[a_rule("gone", "home", "email")])["Sent"] == 1
+    account.add_channel("home", "webhook")
+
+    account.task("StoreAnalysis", image)
+    account.watch("person", "home", "email", RuleId="backfill-gone", KeyPrefixes=["door/gone-channel"])
+    account.receiver.answers = [(410, b"", {}), (200, b"ok", {})]
+    run = {"RuleId": "backfill-gone", "Alert": True}
+    event = {**sample_event("evaluate_page"), "Run": run, "StartedAt": "2099-01-01T00:00:00.000Z"}
+    assert account.run("EvaluatePage", event)["Alerts"]["Sent"] == 1
+    account.add_channel("home", "webhook")
+
+    account.receiver.answers = [(429, b"", {"Retry-After": "1"}), (410, b"", {}), (200, b"ok", {})]
+    queued = a_rule("gone-digest", "home")
+    assert account.task("SendAlert", uploaded(account, "gone-digest"), Rules=[queued])["Queued"] == 1
+    time.sleep(1.1)  # until the pause is over
+    outcome = account.run("SendDigest", {})
+    assert (outcome["Failed"], outcome["Alerts"]) == (1, 1)  # by e-mail instead
+    account.add_channel("home", "webhook")
+
+
+def several_rules_match_and_make_one_message(account: Account) -> None:
+    rules = [a_rule(f"several-{n}", "email") for n in range(3)]
+    assert account.task("SendAlert", uploaded(account, "several"), Rules=rules)["Sent"] == 3
+
+
 def the_channels_are_tested(account: Account) -> None:
     tested = account.run("CheckChannels", {"Test": ["email", "home", "ops"]})["Channels"]
     assert [one["Outcome"] for one in tested] == ["SENT"] * 3
@@ -236,6 +265,8 @@ SCENARIOS = (
     an_alert_goes_to_slack,
     a_channel_asks_for_a_pause_and_a_digest_tells_what_waited,
     the_channels_are_checked_and_one_is_gone,
+    a_message_finds_a_channel_gone_and_that_is_reported,
+    several_rules_match_and_make_one_message,
     the_channels_are_tested,
     a_rule_is_applied_to_history,
     # From here on the channels' clocks are ahead of ours.

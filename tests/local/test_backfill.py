@@ -135,7 +135,7 @@ def test_a_failure_in_the_middle_is_resumed_without_loss_and_without_a_second_al
     assert (failed["status"], failed["error"], failed["redriveStatus"]) == ("FAILED", "ClientError", "REDRIVABLE")
     assert sorted(past.mails()) == [0, 0, 1, 1, 1]
     entered = [event["stateEnteredEventDetails"] for event in past.history(arn) if "stateEnteredEventDetails" in event]
-    assert [state["name"] for state in entered[2:]] == ["Evaluate Page", "More Pages?", "Evaluate Page"]
+    assert [state["name"] for state in entered[3:]] == ["Evaluate Page", "More Pages?", "Evaluate Page"]
     assert json.loads(entered[-1]["input"])["progress"]["Cursor"] == {"ImageId": past.ids[0]}
 
     past.clear()  # this deletes the rule too: the run continues with the rule that it has read
@@ -208,3 +208,24 @@ def test_a_run_waits_until_no_old_watchlist_is_in_use(tmp_path: Any) -> None:
         pipeline.eventually(lambda: states.describe_execution(executionArn=arn)["status"] == "SUCCEEDED", "the run did not end")
         described = states.describe_execution(executionArn=arn)
     assert (described["stopDate"] - described["startDate"]).total_seconds() > 4
+
+
+def test_a_long_backfill_is_continued_by_another_execution(past: History) -> None:
+    """The real definition, with a limit of no page: each execution hands over at once; then with the limit of the template."""
+    machine = past.outputs["ApplyRuleStateMachineArn"]
+    definition = past.states_client.describe_state_machine(stateMachineArn=machine)["definition"]
+    limited = definition.replace("States.StringToJson('2000')", "States.StringToJson('0')")
+    assert limited != definition
+    past.states_client.update_state_machine(stateMachineArn=machine, definition=limited)
+    try:
+        first = past.over(past.start(Since="2020-01-01T00:00:00Z"))
+    finally:
+        past.states_client.update_state_machine(stateMachineArn=machine, definition=definition)
+    handed_over = json.loads(first["output"])["progress"]
+    assert (first["status"], handed_over["Done"], handed_over["Pages"]) == ("SUCCEEDED", False, 0)
+    chain = [past.over(handed_over["ContinuedBy"])]
+    while "ContinuedBy" in json.loads(chain[-1]["output"])["progress"]:
+        chain.append(past.over(json.loads(chain[-1]["output"])["progress"]["ContinuedBy"]))
+    assert counts(progress_of(chain[-1])) == (IMAGES, IMAGES, IMAGES, 0, 0)
+    assert json.loads(chain[-1]["input"])["run"]["Since"] == "2020-01-01T00:00:00.000Z"
+    assert past.matched() == IMAGES

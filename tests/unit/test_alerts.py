@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagewatch.alerts.alert import alert_id
-from imagewatch.alerts.alert_text import MAX_SUBJECT, MessageText, compose, render_moderation
+from imagewatch.alerts.alert import Alert, alert_id
+from imagewatch.alerts.alert_text import MAX_SUBJECT, Entry, MessageText, by_severity, compose, render_moderation
 from imagewatch.images.version import ImageVersion
 from imagewatch.rules.matching import MAX_MATCHES
 from imagewatch.text import one_line
@@ -54,7 +54,12 @@ def match(
 def alert(key: str = IMAGE.key, name: str = "Night watch", rule_id: str = "rule-1", **more: Any) -> MessageText:
     rule = {"RuleId": rule_id, "Name": name, "Matches": more.get("matches") or [match()]}
     rule |= {"MoreMatches": more["more"]} if "more" in more else {}
-    return compose(replace(IMAGE, key=key), rule, more.get("moderation", CLEAN), LINK, HISTORY)
+    return sent_for(rule, image=replace(IMAGE, key=key), moderation=more.get("moderation", CLEAN))
+
+
+def sent_for(*rules: dict[str, Any] | dict[str, object], image: ImageVersion = IMAGE, moderation: Any = CLEAN) -> MessageText:
+    entries = [Entry(Alert.of(image, rule, LINK)) for rule in rules]
+    return compose(image, by_severity(entries), moderation, HISTORY)
 
 
 def id_in(sent: MessageText) -> str:
@@ -80,7 +85,7 @@ PLAIN_LINES = len(alert().body.splitlines())
 
 def test_an_alert_says_what_how_sure_which_image_which_rule_and_where_to_look() -> None:
     sent = alert(matches=[match("Car", 91.37), match("Truck", 80.0, count=3), match("Vehicle", 75, term="Vehicle", kind="name")])
-    assert sent.subject == "Night watch: vehicle (Car) 91.3 % in car 1.jpg"
+    assert sent.subject == "Night watch: vehicle (Car) 91.3 % in front-door/car 1.jpg"
     lines = sent.body.splitlines()
     assert lines[0] == 'Your rule "Night watch" matched an image.'
     assert lines[2:5] == [
@@ -94,8 +99,9 @@ def test_an_alert_says_what_how_sure_which_image_which_rule_and_where_to_look() 
     assert "Moderation: nothing found" in lines
     assert f"See the image:           {LINK}" in lines
     assert f"See how it was analysed: {HISTORY}" in lines
-    assert lines[-3] == "This rule (id rule-1) is on your watchlist."
-    assert lines[-2] == "Too many of these? imagewatch rules snooze rule-1 --for 8h"
+    assert lines[-4] == "This rule (id rule-1) is on your watchlist."
+    assert lines[-3] == "Too many of these? imagewatch rules edit rule-1 --cooldown 10m"
+    assert lines[-2] == "To mute it for some hours: imagewatch rules snooze rule-1 --for 8h"
     assert lines[-1] == f"Was it wrong? imagewatch alerts not-this {id_in(sent)}"
 
 
@@ -162,7 +168,7 @@ def test_many_matches_are_named_up_to_a_readable_number() -> None:
     ],
 )
 def test_a_percentage_is_never_rounded_up(confidence: float, shown: str) -> None:
-    assert alert(matches=[match(confidence=confidence)]).subject == f"Night watch: vehicle (Car) {shown} in car 1.jpg"
+    assert alert(matches=[match(confidence=confidence)]).subject == f"Night watch: vehicle (Car) {shown} in front-door/car 1.jpg"
 
 
 @given(st.floats(0, 100))
@@ -207,7 +213,7 @@ def test_the_same_match_is_the_same_alert_whatever_is_retried() -> None:
 def test_each_rule_and_each_version_has_its_own_alert() -> None:
     rule = {"RuleId": "rule-1", "Name": "N", "Matches": [match()]}
     versions = [IMAGE, replace(IMAGE, version_id="v2"), replace(IMAGE, key="uploads/b.jpg"), replace(IMAGE, bucket="other")]
-    ids = {id_in(compose(image, rule | {"RuleId": r}, CLEAN, LINK, HISTORY)) for image in versions for r in ("rule-1", "rule-2")}
+    ids = {id_in(sent_for(rule | {"RuleId": r}, image=image)) for image in versions for r in ("rule-1", "rule-2")}
     assert len(ids) == 8
 
 
@@ -230,3 +236,54 @@ def test_readable_names_stay_as_they_are(text: str) -> None:
 def test_the_moderation_line_names_the_scope_of_a_limited_check(labels: list[dict[str, Any]], result: str) -> None:
     moderation = {"Status": "CHECKED", "Scope": "explicit content only", "Labels": labels}
     assert render_moderation(moderation) == f"{result}; checked for explicit content only"
+
+
+# --------------------------------------------------------------------------------------------------- several rules at once
+
+
+def several(*names: str, **more: Any) -> list[dict[str, Any]]:
+    return [{"RuleId": name, "Name": f"Rule {name}", "Matches": [match()], **more} for name in names]
+
+
+def test_a_message_about_several_rules_lists_each_with_its_matches_and_its_commands() -> None:
+    urgent = {"RuleId": "dog", "Name": "Dog", "Severity": "critical", "Matches": [match("Dog", 99.99, "dog", "name")]}
+    sent = sent_for(*several("one", "two"), urgent)
+    assert sent.subject == "CRITICAL: 3 rules matched in front-door/car 1.jpg: Dog, Rule one, Rule two"
+    lines = sent.body.splitlines()
+    assert lines[0] == "3 of your rules matched an image."
+    assert [line for line in lines if line.endswith("):")] == [
+        '"Dog" (critical):', '"Rule one" (warning):', '"Rule two" (warning):',
+    ]  # fmt: skip
+    assert lines.count("  vehicle (Car), 91.3 % sure") == 2
+    for rule_id in ("dog", "one", "two"):
+        assert f"  imagewatch rules edit {rule_id} --cooldown 10m" in lines
+        assert sum(f"not-this {alert_id(IMAGE, {'RuleId': rule_id})}" in line for line in lines) == 1
+    assert sent.body.endswith(sent.feedback)
+
+
+def test_a_message_about_twenty_rules_of_any_size_is_one_that_sns_takes() -> None:
+    long = [match(f"{n} " + "🦊" * 400, 90, term="字" * 500) for n in range(MAX_MATCHES)]
+    sent = sent_for(*({**rule, "Name": "🦊" * 400, "Matches": long, "MoreMatches": 3} for rule in several(*map(str, range(20)))))
+    assert_safe_subject(sent.subject)
+    assert len(sent.body.encode()) < MAX_MESSAGE_BYTES
+    assert len(sent.feedback) <= 2000  # what Slack shows of it
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_names_break_no_line_of_a_message_about_several_rules(text: str) -> None:
+    plain = len(sent_for(*several("one", "two")).body.splitlines())
+    sent = sent_for({"RuleId": "one", "Name": text, "Matches": [match(text, 90, text)]}, *several("two"))
+    assert_safe_subject(sent.subject)
+    assert_safe_body(sent.body, plain)
+
+
+@pytest.mark.parametrize(("seconds", "offered"), [(0, "10m"), (60, "10m"), (600, "1h"), (3600, "1d"), (86_400, None)])
+def test_the_next_longer_cooldown_is_offered(seconds: int, offered: str | None) -> None:
+    body = sent_for(*several("one", Cooldown={"Seconds": seconds})).body
+    assert re.findall(r"--cooldown (\w+)", body) == ([offered] if offered else [])
+
+
+def test_a_subject_names_the_camera_even_when_everything_is_long() -> None:
+    subject = sent_for(*several("one"), image=replace(IMAGE, key=f"uploads/{'garage-' * 9}/{'x' * 200}.jpg")).subject
+    assert "in garage-garage-" in subject
+    assert "in front-door/" in sent_for(*several(*(f"rule-{n}" * 5 for n in range(9)))).subject

@@ -78,7 +78,7 @@ def test_a_record_that_is_being_removed_is_nobodys_history() -> None:
 def test_a_progress_begins_with_nothing_and_is_handed_on_whole() -> None:
     begun = Progress.from_state({"WaitSeconds": 31}, OUTCOMES)
     assert begun.to_state() == {
-        "Done": False, "Cursor": None, "Rule": None,
+        "Done": False, "Cursor": None, "Rule": None, "FirstPage": 0,
         "Pages": 0, "Examined": 0, "Matched": 0, "Recorded": 0, "Cleared": 0, "Skipped": 0, "Alerts": {"Sent": 0, "Queued": 0},
     }  # fmt: skip
     begun.rule, begun.cursor, begun.counts["Pages"], begun.alerts["Sent"] = {"RuleId": "gate"}, {"ImageId": "a"}, 2, 7

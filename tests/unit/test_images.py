@@ -117,7 +117,13 @@ def test_an_execution_name_begins_with_what_can_be_read_of_the_file_name(key: st
         ("uploads/a.jpg", "uploads"),
         ("uploads//a.jpg", "uploads"),
         ("uploads/uploads/a.jpg", "uploads"),
-        ("uploads/Tür 1/a.jpg", "Tür 1"),
+        ("uploads/Tür 1/a.jpg", "tür-1"),
+        ("uploads/Front Door/a.jpg", "front-door"),
+        ("uploads/FRONT_Door./a.jpg", "front_door"),
+        ("uploads/Caf\u0065\u0301/a.jpg", "caf\u00e9"),
+        ("uploads/caf\u00e9/a.jpg", "caf\u00e9"),
+        ("uploads/玄関/a.jpg", "玄関"),
+        ("uploads/!!!/a.jpg", "!!!"),
     ],
 )
 def test_the_source_is_the_first_folder_below_uploads(key: str, source: str) -> None:

@@ -40,7 +40,7 @@ ALERT = Alert(
     deliveries={"home": Delivery("PENDING")},
 )
 DIGEST_OF_MANY = Digest("1", "home", ("a" * 32,) * 38, "2026-11-20T16:05:10.000Z")
-MESSAGE = Message("Night: Person 97.3 %", "Your rule matched.", ALERT, None, IMAGE, None, ALERT.link)
+MESSAGE = Message("Night: Person 97.3 %", "Your rule matched.", [ALERT], None, IMAGE, None, ALERT.link)
 LONG_TEXT = st.builds(lambda piece, times: piece * times, st.text(min_size=1, max_size=40), st.integers(0, 400))
 """Up to 16,000 characters. Plain st.text() hardly ever exceeds 50."""
 NOW = "2026-11-20T16:05:11.000Z"
@@ -57,7 +57,7 @@ def schema() -> dict[str, Any]:
     [
         MESSAGE,
         replace(MESSAGE, image=None, link=""),
-        replace(MESSAGE, kind=DIGEST, alert=None, digest=DIGEST_OF_MANY, image=None),
+        replace(MESSAGE, kind=DIGEST, alerts=(), digest=DIGEST_OF_MANY, image=None),
         Message("Test", "Nothing to see.", kind=TEST),
         Message("A channel is dead", "Do something.", kind=NOTICE),
         Message("Ping", "", kind=PING),
@@ -137,13 +137,13 @@ def test_slack_shows_the_picture_with_words_for_those_who_cannot_see_it() -> Non
 def test_slack_says_how_to_say_that_an_alert_was_wrong_also_when_its_text_is_long() -> None:
     ask = "Was it wrong? imagewatch alerts not-this a1"
     for body in ("Your rule matched.", "Your rule matched. " * 500):
-        shown = blocks(replace(MESSAGE, body=f"{body}\n{ask}"))
+        shown = blocks(replace(MESSAGE, body=f"{body}\n{ask}", feedback=ask))
         assert shown["context"]["elements"] == [{"type": "plain_text", "text": ask, "emoji": False}]
-        text = slack_payload(replace(MESSAGE, body=f"{body}\n{ask}"), None)["blocks"][1]["text"]["text"]
+        text = slack_payload(replace(MESSAGE, body=f"{body}\n{ask}", feedback=ask), None)["blocks"][1]["text"]["text"]
         assert text.startswith("Your rule matched.")
         assert "not-this" not in text
     for kind, digest in ((DIGEST, DIGEST_OF_MANY), (TEST, None), (NOTICE, None)):
-        assert "context" not in blocks(replace(MESSAGE, kind=kind, alert=None, digest=digest))
+        assert "context" not in blocks(replace(MESSAGE, kind=kind, alerts=(), digest=digest))
 
 
 @given(LONG_TEXT, LONG_TEXT)
@@ -160,6 +160,6 @@ def test_slack_takes_texts_of_any_length_and_content(subject: str, body: str) ->
 
 def test_nothing_from_outside_can_mention_the_whole_channel_or_fake_a_link() -> None:
     payload = slack_payload(replace(MESSAGE, subject="<!channel> <https://evil|ok>", link="https://x/?a=<b>|c&d"), None)
-    assert payload["text"] == "&lt;!channel&gt; &lt;https://evil%7Cok&gt;"
+    assert payload["text"] == "&lt;!channel&gt; &lt;https://evil|ok&gt;"
     assert payload["blocks"][2]["text"]["text"] == "<https://x/?a=&lt;b&gt;%7Cc&amp;d|See the image>"
     assert {block["text"]["type"] for block in payload["blocks"][:2]} == {"plain_text"}

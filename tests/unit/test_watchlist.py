@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagewatch.images.version import ImageVersion
+from imagewatch.images.version import ImageVersion, normal_source, source_of
 from imagewatch.rules.matched_rule import MatchedRule
 from imagewatch.rules.matching import MAX_MATCHES, MAX_VERDICT_BYTES, Watchlist, truncate_to_state_limit
 from imagewatch.rules.model import Cooldown, Rule, Term
 from imagewatch.rules.schedule import ActiveHours, ActiveWindow
 from imagewatch.text import words_of
+from uploader.upload.keys import source_name
 
 Label = dict[str, Any]
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday
@@ -709,7 +710,7 @@ def test_of_too_many_rules_those_that_may_alert_and_the_more_severe_ones_are_kep
 def test_a_rule_without_terms_matches_every_image_of_its_source() -> None:
     one = Rule("new", "New at the gate", sources=("gate",))
     [entry] = evaluate([one], found())
-    assert entry["Matches"] == [{"Term": "", "Label": "New image", "Kind": "image", "Confidence": 100.0, "Count": 1}]
+    assert entry["Matches"] == [{"Term": "New image", "Label": "New image", "Kind": "image", "Confidence": 100.0, "Count": 1}]
     assert evaluate([one], found(label("Car")), image("uploads/yard/a.jpg")) == []
     by_prefix = replace(one, sources=(), key_prefixes=("gate/night/",))
     assert evaluate([by_prefix], found())
@@ -766,3 +767,34 @@ def test_a_matched_rule_that_is_written_and_read_is_the_same(
     for one in watchlist.with_definitions(found_rules) if is_explained else found_rules:
         assert MatchedRule.from_item(one.to_item()) == one
         assert MatchedRule.from_item(json.loads(json.dumps(one.to_item()))) == one
+
+
+# ------------------------------------------------------------------------------------------- sources as uploads name them
+
+SPELLINGS = ["Front Door", "front-door", "FRONT  DOOR", "front door", "Front Door!"]
+CAFES = ["Café 2", unicodedata.normalize("NFD", "Café 2"), "CAFÉ-2", "café 2"]
+
+
+@pytest.mark.parametrize("spellings", [SPELLINGS, CAFES])
+def test_a_source_matches_however_rule_and_key_spell_it(spellings: list[str]) -> None:
+    for written in spellings:
+        one = Rule.from_item({"RuleId": "r", "Name": "R", "AnyOf": [{"Term": "Car"}], "Sources": [written]})
+        assert one.sources == (source_name(written),)
+        for folder in (*spellings, source_name(written)):
+            assert evaluate([one], found(label("Car")), image(f"uploads/{folder}/a.jpg")), (written, folder)
+        assert evaluate([one], found(label("Car")), image("uploads/back-door/a.jpg")) == []
+
+
+@pytest.mark.parametrize("spellings", [SPELLINGS, CAFES])
+def test_a_key_prefix_matches_however_rule_and_key_spell_the_source(spellings: list[str]) -> None:
+    for written in spellings:
+        one = Rule.from_item({"RuleId": "r", "Name": "R", "AnyOf": [{"Term": "Car"}], "KeyPrefixes": [f"{written}/Nächte/"]})
+        for folder in spellings:
+            night = unicodedata.normalize("NFD", "Nächte")
+            assert evaluate([one], found(label("Car")), image(f"uploads/{folder}/{night}/a.jpg")), (written, folder)
+            assert evaluate([one], found(label("Car")), image(f"uploads/{folder}/nächte/a.jpg")) == []
+
+
+@given(st.text(min_size=1, max_size=20).filter(lambda name: "/" not in name))
+def test_a_normalised_source_stays_as_it_is(name: str) -> None:
+    assert normal_source(normal_source(name)) == normal_source(name) == source_of(f"uploads/{normal_source(name)}/a.jpg")

@@ -97,14 +97,16 @@ def _delivery_words(deliveries: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def precision_numbers(found: Precision) -> dict[str, Any]:
-    """For scripts; shares are 0-1, None without alerts."""
+    """For scripts. Shares are 0-1; None without alerts, or when none of them was judged."""
+    is_judged = bool(found.wrong)
     return {
         "right": found.right,
         "wrong": found.wrong,
-        "precision": found.precision,
+        "judged": is_judged,
+        "precision": found.precision if is_judged else None,
         "proposals": [asdict(proposal) for proposal in found.proposals],
         "spared": found.spared,
-        "precision_with_proposals": found.precision_then,
+        "precision_with_proposals": found.precision_then if is_judged else None,
     }
 
 
@@ -113,10 +115,12 @@ def precision_lines(rule_id: str, found: Precision) -> list[Text]:
     rule, total = printable(rule_id), found.right + found.wrong
     if found.precision is None:
         return [Text(f"{rule}: nobody has seen an alert of this rule in that time.")]
+    if not found.wrong:
+        several = "1 alert, not judged" if total == 1 else f"{total} alerts, none judged"
+        advice = "Mark wrong ones with `imagewatch alerts not-this ALERT_ID`. The others then count as right."
+        return [Text(f"{rule}: {several} yet."), Text(advice)]
     share = _percent(found.precision)
     lines = [Text(f"{rule}: {found.right} of {total} alerts were right ({share}); {found.wrong} were marked as wrong.")]
-    if not found.wrong:
-        return [*lines, Text("Mark wrong ones with `imagewatch alerts not-this ALERT_ID`; then a threshold can be proposed.")]
     if not found.proposals:
         return [*lines, Text("No threshold keeps the right ones and spares a wrong one: they are as sure as each other.")]
     lines += [_proposal_line(proposal) for proposal in found.proposals]

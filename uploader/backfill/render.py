@@ -1,4 +1,4 @@
-"""How a run over history reads at the terminal, and as JSON."""
+"""Renders the state of a backfill at the terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any
 
 from rich.text import Text
 
-from uploader.backfill.runs import CUT_OFF, SUCCEEDED, RunState
+from uploader.backfill.runs import INTERRUPTED, SUCCEEDED, RunState
 from uploader.terminal import printable
 
 _ALERTS = {
-    "Sent": "sent", "SentBefore": "sent before", "Suppressed": "held back by the cooldown", "Queued": "waiting for a digest",
+    "Sent": "sent", "SentBefore": "sent before", "Suppressed": "suppressed by the cooldown", "Queued": "queued for a digest",
     "Failed": "failed", "Muted": "muted",
 }  # fmt: skip
 
 
-def doing(state: RunState) -> str:
-    """For the bar: what has come of it so far."""
+def progress_text(state: RunState) -> str:
+    """The text beside the progress bar."""
     progress = state.progress
     if "Pages" not in progress:
-        return "Waiting until no function holds the old watchlist"
+        return "Waiting until no function has the old watchlist"
     return f"Applying: {progress.get('Matched', 0):,} matched, {_changed(progress):,} records changed"
 
 
@@ -31,7 +31,7 @@ def run_document(state: RunState) -> dict[str, Any]:
 
 
 def ending_lines(state: RunState) -> Iterator[Text]:
-    """How a run ended, or how it stands, with its counts."""
+    """The run's result or current state, with its counts."""
     progress = state.progress
     if state.status == SUCCEEDED:
         yield Text.assemble(("applied", "bold green"), f"  {_counts(progress)}")
@@ -40,7 +40,7 @@ def ending_lines(state: RunState) -> Iterator[Text]:
         yield Text.assemble((state.status.lower().replace("_", " "), style), f"  so far {_counts(progress)}")
         if state.cause:
             yield Text(f"  {printable(state.cause)}")
-        if state.status in CUT_OFF:
+        if state.status in INTERRUPTED:
             yield Text(_still_at_work(state), style="yellow")
     alerts = {name: count for name, count in progress.get("Alerts", {}).items() if count}
     if alerts:
@@ -51,29 +51,29 @@ def ending_lines(state: RunState) -> Iterator[Text]:
         )
 
 
-def how_to_go_on(state: RunState, options: str) -> Iterator[Text]:
-    """The commands that follow, stop or resume it; `options` name the deployment."""
+def next_commands(state: RunState, options: str) -> Iterator[Text]:
+    """The commands that follow, stop or resume the run; `options` name the deployment."""
     if state.is_running:
-        yield Text("It goes on by itself. To follow it again, or to stop it:")
+        yield Text("The run continues. To follow it again, or to stop it:")
         yield Text(f"  imagewatch rules apply --follow {state.arn}{options}")
         yield Text(f"  imagewatch rules apply --stop {state.arn}{options}")
     elif state.status != SUCCEEDED:
-        yield Text("To go on from where it stopped:")
+        yield Text("To continue from where it stopped:")
         yield Text(f"  imagewatch rules apply --resume {state.arn}{options}")
 
 
 def _still_at_work(state: RunState) -> str:
-    """Stopping an execution doesn't reach the function that it has called."""
+    """A note about the page that is still running: stopping an execution doesn't stop the function that it has called."""
     does = "record matches and send alerts" if state.alerts else "record matches"
     return (
-        f"The page at hand goes on to its end, about 20 seconds after the stop, and may still {does}."
-        " These counts are without it: --follow shows no more of it, --resume goes through it again and repeats nothing."
+        f"The current page ends about 20 seconds after the stop and may still {does}."
+        " These counts don't include it. --resume repeats that page, and nothing is recorded or sent twice."
     )
 
 
 def _counts(progress: Mapping[str, Any]) -> str:
     if not progress:
-        return "no page has ended, so nothing is counted"
+        return "no page has ended yet"
     examined, matched, cleared = (int(progress.get(name, 0)) for name in ("Examined", "Matched", "Cleared"))
     rest = f", {cleared:,} no longer match" if cleared else ""
     return f"{examined:,} images: {matched:,} match{rest}; {_changed(progress):,} records changed"

@@ -113,7 +113,7 @@ class ChannelStore:
 def refuse_id(channel_id: str) -> None:
     """Raises UsageError for an id that can't be a channel's."""
     if channel_id == EMAIL:
-        raise UsageError("email is there already: it goes to every address that is subscribed to the alerts topic.")
+        raise UsageError("email is there already. `imagewatch channels add email ADDRESS` subscribes one more address.")
     if not _ID.fullmatch(channel_id):
         raise UsageError(f"{channel_id!r} can't be a channel's id: use a-z, 0-9 and -, at most 32 characters.")
 

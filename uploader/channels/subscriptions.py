@@ -11,10 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 from uploader.aws.errors import AWS_ERRORS, aws_call
 from uploader.aws.session import Aws
 from uploader.aws.stack import find_outputs
-from uploader.errors import UsageError
+from uploader.errors import CommandError, UsageError
 
 CONFIRMED = "confirmed"
 UNCONFIRMED = "unconfirmed"
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 _STATES = {"PendingConfirmation": UNCONFIRMED, "Deleted": "deleted"}
 
 
@@ -29,6 +30,8 @@ class Subscription:
     state: str
     protected: bool | None
     """Whether unsubscribing takes AWS credentials, and not only the link in each e-mail; None when that is unknown."""
+    arn: str = ""
+    """Empty before it is confirmed."""
 
 
 def subscriptions(aws: Aws, stack: str) -> list[Subscription]:
@@ -56,6 +59,42 @@ def confirm(aws: Aws, stack: str, given: str, topic: str) -> tuple[str, str]:
     return arn, str(answer["SubscriptionArn"])
 
 
+def subscribe(aws: Aws, stack: str, address: str) -> bool:
+    """Subscribes an e-mail address to the alerts topic; False when it has confirmed already.
+
+    SNS sends the address a link to confirm, again for one that is not confirmed (SNS API reference, "Subscribe").
+    """
+    if not _ADDRESS.fullmatch(address):
+        raise UsageError(f"{address!r} is not an e-mail address.")
+    if any(entry.state == CONFIRMED for entry in _of_address(aws, stack, address)):
+        return False
+    topic = _topics(aws, stack)["alerts"]
+    with aws_call(f"subscribe an address (sns:Subscribe on {topic})"):
+        aws.sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
+    return True
+
+
+def unsubscribe(aws: Aws, stack: str, address: str) -> None:
+    """Ends an address's subscription to the alerts topic. Raises CommandError when it has none that can be ended.
+
+    SNS deletes a subscription that is not confirmed by itself; until then it has no ARN, so that it can't be ended.
+    """
+    found = _of_address(aws, stack, address)
+    arns = [entry.arn for entry in found if entry.state == CONFIRMED]
+    if not found:
+        raise CommandError(f"{address} is not subscribed. `imagewatch channels list` shows the subscribers.")
+    if not arns:
+        raise CommandError(f"{address} has not confirmed its subscription. SNS deletes it after 2 days if it stays so.")
+    with aws_call("end the subscription (sns:Unsubscribe)"):
+        for arn in arns:
+            aws.sns.unsubscribe(SubscriptionArn=arn)
+
+
+def _of_address(aws: Aws, stack: str, address: str) -> list[Subscription]:
+    entries = (entry for entry in subscriptions(aws, stack) if (entry.topic, entry.protocol) == ("alerts", "email"))
+    return [entry for entry in entries if entry.endpoint.lower() == address.lower()]
+
+
 def token_in(given: str) -> tuple[str, str]:
     """(topic ARN, token) in the link from SNS; ("", token) for a token alone. Raises UsageError for anything else."""
     text = given.strip()
@@ -78,7 +117,9 @@ def _topics(aws: Aws, stack: str) -> dict[str, str]:
 def _subscription(aws: Aws, topic: str, entry: Mapping[str, Any]) -> Subscription:
     arn = entry["SubscriptionArn"]
     state = _STATES.get(arn, CONFIRMED)
-    return Subscription(topic, entry["Protocol"], entry["Endpoint"], state, _protected(aws, arn, state))
+    return Subscription(
+        topic, entry["Protocol"], entry["Endpoint"], state, _protected(aws, arn, state), arn if state == CONFIRMED else ""
+    )
 
 
 def _protected(aws: Aws, arn: str, state: str) -> bool | None:

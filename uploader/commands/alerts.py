@@ -7,6 +7,7 @@ from rich.text import Text
 
 from uploader.alerts.alert_store import AlertStore
 from uploader.alerts.render import alert_lines, alerts_table, plain_alert, precision_lines, precision_numbers
+from uploader.alerts.why import answer_document, answer_lines, find_answer
 from uploader.aws.session import Deployment
 from uploader.channels.channel_store import EMAIL, ChannelStore
 from uploader.channels.subscriptions import confirm as confirm_subscription
@@ -30,6 +31,7 @@ def alerts() -> None:
     \b
     Examples:
       imagewatch alerts list --rule gate --since 12h
+      imagewatch alerts why uploads/front-door/a.jpg
       imagewatch alerts not-this ALERT_ID --note "only the cat"
       imagewatch alerts precision gate
     """
@@ -72,6 +74,25 @@ def show(*, alert: str, as_json: bool, deployment: Deployment) -> int:
         terminal.print_json(found)
     else:
         terminal.print(*alert_lines(found))
+    return 0
+
+
+@alerts.command()
+@argument("image", metavar="IMAGE", help="The image's key, such as uploads/front-door/a.jpg, or its id.")
+@json_option
+@deployment_options
+def why(*, image: str, as_json: bool, deployment: Deployment) -> int:
+    """Show why an image did or did not notify people, rule by rule.
+
+    For each rule: whether it matched, and whether its alert was sent, suppressed (by which cooldown and which alert), muted,
+    queued for a digest, or failed.
+    """
+    answer = find_answer(deployment.aws(), deployment.stack, image)
+    terminal = Terminal(quiet=as_json)
+    if as_json:
+        terminal.print_json(answer_document(answer))
+    else:
+        terminal.print(*answer_lines(answer))
     return 0
 
 

@@ -10,11 +10,11 @@ import click
 from uploader.aws.session import Deployment
 from uploader.channels.channel_store import EMAIL, KINDS, MIN_SECRET, ChannelStore, refuse_id, refuse_url
 from uploader.channels.render import channel_document, channel_table, subscription_advice, subscription_table
-from uploader.channels.subscriptions import subscriptions
+from uploader.channels.subscriptions import subscribe, subscriptions, unsubscribe
 from uploader.commands.options import deployment_options, json_option
 from uploader.errors import CommandError, UsageError
 from uploader.help import Group, argument, option
-from uploader.terminal import Terminal
+from uploader.terminal import Terminal, printable
 
 _channel = argument("channel", metavar="ID", help="The channel's id.")
 
@@ -56,25 +56,34 @@ def list_(*, as_json: bool, deployment: Deployment) -> int:
 
 
 @channels.command()
-@argument("channel", metavar="ID", help="The id by which rules name the channel: a-z, 0-9 and -.")
+@argument("channel", metavar="ID", help="The id by which rules name the channel: a-z, 0-9 and -; or email.")
+@argument("address", metavar="[ADDRESS]", required=False, help="With email: the address to subscribe to the alerts.")
 @option(
-    "--kind", type=click.Choice(KINDS), required=True,
+    "--kind", type=click.Choice(KINDS),
     help="slack is a Slack incoming webhook; webhook is any HTTPS address.",
 )  # fmt: skip
 @option("--url", metavar="URL", help="The address of a webhook. Slack's address is a secret, so the command asks for it.")
 @option("--name", metavar="TEXT", help="A name for people. The id if not given.")
 @deployment_options
-def add(*, channel: str, kind: str, url: str | None, name: str | None, deployment: Deployment) -> int:
-    """Add a channel, or replace its address and secret.
+def add(*, channel: str, address: str | None, kind: str | None, url: str | None, name: str | None, deployment: Deployment) -> int:
+    """Add a channel, or replace its address and secret; or add an address to the channel email.
 
-    The secret is read from a prompt or from stdin: Slack's address, or the key that signs a webhook's messages.
+    The secret is read from a prompt or from stdin: Slack's address, or the key that signs a webhook's messages. E-mail has no
+    secret: SNS asks each address to confirm.
 
     \b
     Examples:
       imagewatch channels add ops --kind slack
       openssl rand -hex 32 | imagewatch channels add home --kind webhook --url https://home.example.com/alerts
+      imagewatch channels add email ann@example.com
     """
+    if channel == EMAIL and address and not (kind or url or name):
+        return _subscribe(address, deployment)
     refuse_id(channel)
+    if address:
+        raise UsageError("only the channel email takes an address as an argument. A webhook's is given with --url.")
+    if kind is None:
+        raise UsageError("the kind of the channel is needed: --kind slack or --kind webhook.")
     if kind == "webhook" and not url:
         raise UsageError("a webhook needs its address: --url.")
     if kind == "slack" and url:
@@ -85,6 +94,17 @@ def add(*, channel: str, kind: str, url: str | None, name: str | None, deploymen
     did = "Added" if is_new else "Replaced"
     trial = f"imagewatch alerts test --channel {channel}{deployment.options}"
     Terminal(quiet=False).print(f"{did} the channel {channel}. To test it: {trial}")
+    return 0
+
+
+def _subscribe(address: str, deployment: Deployment) -> int:
+    is_asked = subscribe(deployment.aws(), deployment.stack, address)
+    if is_asked:
+        command = f"imagewatch alerts confirm LINK{deployment.options}"
+        text = f"SNS asks {address} to confirm. Copy the link in its e-mail, and run: {command}"
+    else:
+        text = f"{address} is subscribed and confirmed already."
+    Terminal(quiet=False).print(printable(text))
     return 0
 
 
@@ -128,10 +148,17 @@ def _switch(channel: str, deployment: Deployment, *, on: bool) -> int:
 
 @channels.command()
 @_channel
+@argument("address", metavar="[ADDRESS]", required=False, help="With email: the address to unsubscribe.")
 @option("--force", is_flag=True, help="Remove it even if rules use it.")
 @deployment_options
-def remove(*, channel: str, force: bool, deployment: Deployment) -> int:
-    """Remove a channel and its secret."""
+def remove(*, channel: str, address: str | None, force: bool, deployment: Deployment) -> int:
+    """Remove a channel and its secret, or an address from the channel email."""
+    if channel == EMAIL and address:
+        unsubscribe(deployment.aws(), deployment.stack, address)
+        Terminal(quiet=False).print(printable(f"{address} gets no more alerts."))
+        return 0
+    if address:
+        raise UsageError("only the channel email has addresses to remove.")
     if channel == EMAIL:
         raise UsageError("email can't be removed; `imagewatch channels disable email` disables it.")
     store = ChannelStore(deployment.aws(), deployment.stack)

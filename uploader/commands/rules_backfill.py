@@ -18,7 +18,7 @@ from imagewatch.rules.schedule import is_snoozed
 from imagewatch.timestamps import iso_utc
 from uploader.aws.session import Aws, Deployment
 from uploader.aws.stack import find_parameter
-from uploader.backfill.render import doing, ending_lines, how_to_go_on, run_document
+from uploader.backfill.render import ending_lines, next_commands, progress_text, run_document
 from uploader.backfill.runs import SUCCEEDED, Runs, RunState, estimate
 from uploader.backfill.stored_images import SEGMENTS, StoredImages
 from uploader.commands.options import AGE, deployment_options, dry_run_option, json_option
@@ -231,7 +231,7 @@ def _follow(session: _Session, runs: Runs, arn: str) -> int:
     try:
         with session.terminal.counting_bar("Applying", total) as bar:
             for state in runs.follow(arn):
-                bar.update(int(state.progress.get("Examined", 0)), doing(state))
+                bar.update(int(state.progress.get("Examined", 0)), progress_text(state))
     except KeyboardInterrupt:
         _report(session, state)
         return INTERRUPTED_EXIT_CODE
@@ -242,7 +242,7 @@ def _report(session: _Session, state: RunState, *, stopped: bool = False) -> int
     """Prints the state of the run. Returns 1 when it failed."""
     if session.as_json:
         session.terminal.print_json(run_document(state))
-    session.terminal.print(*ending_lines(state), *how_to_go_on(state, session.deployment.options))
+    session.terminal.print(*ending_lines(state), *next_commands(state, session.deployment.options))
     return 0 if stopped or state.is_running or state.status == SUCCEEDED else 1
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import unicodedata
 from pathlib import PurePosixPath
 
-from imagewatch.images.version import UPLOADS_PREFIX
+from imagewatch.images.version import UPLOADS_PREFIX, normal_source
 from uploader.errors import UsageError
 
 MAX_KEY_BYTES = 1024
@@ -22,19 +21,18 @@ def source_name(chosen: str | None) -> str:
     Raises UsageError for a path, and for a name without letters and digits.
     """
     if chosen is None:
-        return slug(socket.gethostname().split(".")[0]) or "unnamed-host"
+        host = socket.gethostname().split(".")[0]
+        return normal_source(host) if has_letters(host) else "unnamed-host"
     if "/" in chosen:
         raise UsageError(f"--source is one name and not a path, so it can't have a slash: {chosen!r}.")
-    name = slug(chosen)
-    if not name:
+    if not has_letters(chosen):
         raise UsageError(f"--source needs at least one letter or digit: {chosen!r} has none.")
-    return name
+    return normal_source(chosen)
 
 
-def slug(name: str) -> str:
-    """Lower case, with single dashes in place of everything but letters and digits (of any script), "_" and "."."""
-    flat = unicodedata.normalize("NFC", name).lower()
-    return re.sub(r"[^\w.]+", "-", flat).strip("-._")
+def has_letters(name: str) -> bool:
+    """Whether the name has a letter or digit of any script, which a source needs."""
+    return any(character.isalnum() for character in name)
 
 
 def object_key(source: str, relative: str) -> str:

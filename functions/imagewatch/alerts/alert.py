@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from imagewatch.alerts.channel import EMAIL
 from imagewatch.alerts.cooldown import channels_of
 from imagewatch.images.version import ImageVersion, sha256_hex
 
@@ -31,6 +32,8 @@ class Delivery:
     message_id: str = ""
     """The channel's own id of the message."""
     digest_id: str = ""
+    fallback_for: tuple[str, ...] = ()
+    """The failed channels that this one replaces."""
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Delivery:
@@ -41,6 +44,7 @@ class Delivery:
             int(item.get("Attempts", 0)),
             str(item.get("MessageId", "")),
             str(item.get("DigestId", "")),
+            tuple(item.get("FallbackFor", ())),
         )
 
     def to_item(self) -> dict[str, Any]:
@@ -49,6 +53,7 @@ class Delivery:
             "Attempts": self.attempts,
             "MessageId": self.message_id,
             "DigestId": self.digest_id,
+            "FallbackFor": list(self.fallback_for),
         }
         return {"Status": self.status, "At": self.at, **{name: value for name, value in optional.items() if value}}
 
@@ -77,6 +82,8 @@ class Alert:
     """How many suppressed matches the alert's message reported ..."""
     suppressed_since: str = ""
     """... since when (ISO 8601). Empty until a channel has accepted a message that reports them."""
+    suppressed_by: str = ""
+    """The alert or digest whose cooldown suppressed this alert; empty when it is not suppressed."""
     leased_by: str = ""
     leased_until: int = 0
     """Milliseconds since the epoch."""
@@ -123,8 +130,21 @@ class Alert:
         """Whether at least one channel accepted a message about this alert alone."""
         return any(delivery.status == SENT for delivery in self.deliveries.values())
 
+    @property
+    def fallback_for(self) -> tuple[str, ...]:
+        """The failed channels that e-mail replaces."""
+        return self.delivery(EMAIL).fallback_for
+
     def delivery(self, channel_id: str) -> Delivery:
         return self.deliveries.get(channel_id, Delivery(PENDING))
+
+    def add_fallback(self, now: str, status: str = PENDING) -> bool:
+        """Adds e-mail as a channel when all channels of the rule have failed and it is none of them; whether it did."""
+        if EMAIL in self.channels or {self.delivery(channel_id).status for channel_id in self.channels} != {FAILED}:
+            return False
+        self.deliveries[EMAIL] = Delivery(status, now, fallback_for=self.channels)
+        self.channels = (*self.channels, EMAIL)
+        return True
 
     def status_by_deliveries(self) -> str:
         """The status of the whole alert: what is still to be done comes first, then the best outcome."""
@@ -148,6 +168,7 @@ class Alert:
             {channel_id: Delivery.from_item(delivery) for channel_id, delivery in item["Deliveries"].items()},
             int(item.get("SuppressedBefore", 0)),
             str(item.get("SuppressedSince", "")),
+            str(item.get("SuppressedBy", "")),
             str(item.get("LeasedBy", "")),
             int(item.get("LeasedUntil", 0)),
         )
@@ -161,7 +182,6 @@ class Alert:
             "RuleVersion": self.rule_version,
             "Rule": self.rule,
             "Severity": self.severity,
-            "Channels": list(self.channels),
             "ImageId": self.image_id,
             "Version": self.version,
             "Bucket": self.bucket,
@@ -174,10 +194,15 @@ class Alert:
         }
 
     def deliveries_item(self) -> dict[str, Any]:
-        """The deliveries, and what their messages reported."""
+        """The channels, the deliveries, and what their messages reported."""
         deliveries = {channel_id: delivery.to_item() for channel_id, delivery in self.deliveries.items()}
         reported = {"SuppressedBefore": self.suppressed_before, "SuppressedSince": self.suppressed_since}
-        return {"Deliveries": deliveries, **(reported if self.suppressed_since else {})}
+        return {
+            "Channels": list(self.channels),
+            "Deliveries": deliveries,
+            **(reported if self.suppressed_since else {}),
+            **({"SuppressedBy": self.suppressed_by} if self.suppressed_by else {}),
+        }
 
 
 def alert_id(image: ImageVersion, rule: Mapping[str, Any]) -> str:

@@ -1,18 +1,23 @@
-"""The text of an alert's message: subject and body."""
+"""The text of an alert's message: subject and body, for one rule or for several rules that matched the same image."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from imagewatch.alerts.alert import alert_id
+from imagewatch.alerts.alert import Alert
 from imagewatch.alerts.cooldown import Suppressed, render_duration
-from imagewatch.images.version import ImageVersion
+from imagewatch.images.version import UPLOADS_PREFIX, ImageVersion
 from imagewatch.text import one_line, shortened
 
 MAX_SUBJECT = 99  # SNS refuses subjects of 100 characters and more
 _MAX_NAME = 40  # of a rule in the subject, so that what was found is in it too
+_MAX_SOURCE = 30
+_MATCHES_OF_SEVERAL = 3  # of each rule, in a message about several
+_MAX_TERM = 100  # characters, in a message about several
+SEVERITIES = ("critical", "warning", "info")
+_COOLDOWNS = ((600, "10m"), (3600, "1h"), (86_400, "1d"))
 
 
 @dataclass(frozen=True)
@@ -22,30 +27,29 @@ class MessageText:
     subject: str
     """One line of at most MAX_SUBJECT UTF-16 units."""
     body: str
+    feedback: str = ""
+    """The end of the body: the commands that mark its alerts as wrong."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One alert of a message, and how many matches its rule's cooldown has suppressed since the alert before."""
+
+    alert: Alert
+    suppressed: Suppressed | None = None
 
 
 def compose(
-    image: ImageVersion,
-    rule: Mapping[str, Any],
-    moderation: Mapping[str, Any],
-    link: str,
-    execution_link: str,
-    suppressed: Suppressed | None = None,
+    image: ImageVersion, entries: Sequence[Entry], moderation: Mapping[str, Any], execution_link: str, note: str = ""
 ) -> MessageText:
-    """The text for one matched rule (as the watchlist gives it), safe to publish whatever the file is called.
+    """The text for the alerts of one image, in their order; safe to publish whatever the file and the rules are called.
 
-    `suppressed` is how many matches the rule's cooldown has suppressed since the alert before this one.
+    `note` says why the message is on another channel than the rules ask for.
     """
-    best, severity = rule["Matches"][0], rule.get("Severity", "warning")
-    name, file_name = render_rule_name(rule["Name"]), one_line(_file_name(image.key)) or "a file without a name"
-    urgent = "CRITICAL: " if severity == "critical" else ""
-    subject = f"{urgent}{shortened(name, _MAX_NAME)}: {render_match(best)} {percent(best['Confidence'])} in {file_name}"
-    rule_id, version = one_line(rule["RuleId"]), f", version {rule['RuleVersion']}" if "RuleVersion" in rule else ""
+    severity, link = entries[0].alert.severity, entries[0].alert.link
+    feedback = render_feedback([entry.alert for entry in entries])
     lines = [
-        f'Your rule "{name}" matched an image.',
-        "",
-        *(_match_line(match) for match in rule["Matches"]),
-        *([f"  and {rule['MoreMatches']} more"] if rule.get("MoreMatches") else []),
+        *(_one_rule(entries[0].alert) if len(entries) == 1 else _several_rules([entry.alert for entry in entries])),
         "",
         f"Image:      {one_line(image.key)}",
         f"From:       {one_line(image.source)}",
@@ -56,17 +60,26 @@ def compose(
         f"See the image:           {link}",
         f"See how it was analysed: {execution_link}",
         "",
-        *([f"{render_suppressed(suppressed)}", ""] if suppressed and suppressed.count else []),
-        f"This rule (id {rule_id}{version}) is on your watchlist.",
-        f"Too many of these? imagewatch rules snooze {rule_id} --for 8h",
-        render_feedback_line(alert_id(image, rule)),
+        *([one_line(note), ""] if note else []),
+        *_suppressed_lines(entries),
+        *(_advice_for_one(entries[0].alert) if len(entries) == 1 else _advice_for_several(entries)),
+        feedback,
     ]
-    return MessageText(shortened(subject, MAX_SUBJECT), "\n".join(lines))
+    subject = _subject([entry.alert for entry in entries], image)
+    return MessageText(shortened(subject, MAX_SUBJECT), "\n".join(lines), feedback)
 
 
-def render_feedback_line(alert: str) -> str:
-    """The last line of an alert: the command that marks it as wrong. `alert` is its id."""
-    return f"Was it wrong? imagewatch alerts not-this {alert}"
+def by_severity(entries: Sequence[Entry]) -> list[Entry]:
+    """The most severe first; among equals, the order of the rules."""
+    return sorted(entries, key=lambda entry: SEVERITIES.index(entry.alert.severity))
+
+
+def render_feedback(alerts: Sequence[Alert]) -> str:
+    """The end of a message: the command that marks each of its alerts as wrong."""
+    if len(alerts) == 1:
+        return f"Was it wrong? imagewatch alerts not-this {alerts[0].alert_id}"
+    named = (f"  imagewatch alerts not-this {alert.alert_id}  ({_short_name(alert)})" for alert in alerts)
+    return "\n".join(["Was one of them wrong?", *named])
 
 
 def render_suppressed(suppressed: Suppressed) -> str:
@@ -108,10 +121,87 @@ def percent(confidence: float) -> str:
     return f"{int(float(confidence) * 10) / 10:g} %"
 
 
-def _match_line(match: Mapping[str, Any]) -> str:
+def _subject(alerts: Sequence[Alert], image: ImageVersion) -> str:
+    urgent = "CRITICAL: " if alerts[0].severity == "critical" else ""
+    if len(alerts) > 1:
+        return f"{urgent}{len(alerts)} rules matched in {_place(image)}: {', '.join(_short_name(alert) for alert in alerts)}"
+    best = alerts[0].matches[0]
+    return f"{urgent}{_short_name(alerts[0])}: {render_match(best)} {percent(best['Confidence'])} in {_place(image)}"
+
+
+def _place(image: ImageVersion) -> str:
+    """The camera and the file: "front-door/car 1.jpg"."""
+    file_name = one_line(image.key.rstrip("/").rsplit("/", 1)[-1]) or "a file without a name"
+    has_source = "/" in image.key.removeprefix(UPLOADS_PREFIX).strip("/")
+    source = shortened(one_line(image.source), _MAX_SOURCE) if has_source else ""
+    return f"{source}/{file_name}" if source else file_name
+
+
+def _one_rule(alert: Alert) -> list[str]:
+    more = alert.rule.get("MoreMatches")
+    return [
+        f'Your rule "{render_rule_name(alert.rule_name)}" matched an image.',
+        "",
+        *(_match_line(match) for match in alert.matches),
+        *([f"  and {more} more"] if more else []),
+    ]
+
+
+def _several_rules(alerts: Sequence[Alert]) -> list[str]:
+    lines = [f"{len(alerts)} of your rules matched an image."]
+    for alert in alerts:
+        shown = alert.matches[:_MATCHES_OF_SEVERAL]
+        more = len(alert.matches) - len(shown) + int(alert.rule.get("MoreMatches", 0))
+        lines += [
+            "",
+            f'"{render_rule_name(alert.rule_name)}" ({alert.severity}):',
+            *(_match_line(match, _MAX_TERM) for match in shown),
+        ]
+        lines += [f"  and {more} more"] if more else []
+    return lines
+
+
+def _suppressed_lines(entries: Sequence[Entry]) -> list[str]:
+    lines = []
+    for entry in entries:
+        if entry.suppressed and entry.suppressed.count:
+            name = f'"{_short_name(entry.alert)}": ' if len(entries) > 1 else ""
+            lines.append(f"{name}{render_suppressed(entry.suppressed)}")
+    return [*lines, ""] if lines else []
+
+
+def _advice_for_one(alert: Alert) -> list[str]:
+    rule_id = one_line(alert.rule_id)
+    version = f", version {alert.rule['RuleVersion']}" if "RuleVersion" in alert.rule else ""
+    longer = _longer_cooldown(alert)
+    return [
+        f"This rule (id {rule_id}{version}) is on your watchlist.",
+        *([f"Too many of these? imagewatch rules edit {rule_id} --cooldown {longer}"] if longer else []),
+        f"To mute it for some hours: imagewatch rules snooze {rule_id} --for 8h",
+    ]
+
+
+def _advice_for_several(entries: Sequence[Entry]) -> list[str]:
+    alerts = [entry.alert for entry in entries]
+    limited = [(alert, longer) for alert in alerts if (longer := _longer_cooldown(alert))]
+    return [
+        "These rules are on your watchlist.",
+        *(["Too many of these?"] if limited else []),
+        *(f"  imagewatch rules edit {one_line(alert.rule_id)} --cooldown {longer}" for alert, longer in limited),
+        "To mute a rule for some hours: imagewatch rules snooze RULE --for 8h",
+    ]
+
+
+def _longer_cooldown(alert: Alert) -> str:
+    """The next longer of a few usual cooldowns, as the client takes it; empty for a rule that has a day or more."""
+    seconds = int((alert.rule.get("Cooldown") or {}).get("Seconds", 0))
+    return next((text for usual, text in _COOLDOWNS if usual > seconds), "")
+
+
+def _match_line(match: Mapping[str, Any], limit: int = 1000) -> str:
     several = f", {match['Count']} of them" if match["Count"] > 1 else ""
-    return f"  {render_match(match)}, {percent(match['Confidence'])} sure{several}"
+    return f"  {shortened(render_match(match), limit)}, {percent(match['Confidence'])} sure{several}"
 
 
-def _file_name(key: str) -> str:
-    return key.rstrip("/").rsplit("/", 1)[-1]
+def _short_name(alert: Alert) -> str:
+    return shortened(render_rule_name(alert.rule_name), _MAX_NAME)

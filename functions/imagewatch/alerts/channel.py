@@ -49,6 +49,8 @@ class ChannelRecord:
     """When its owner last changed it: ISO 8601."""
     paused_until: float = 0.0
     """Seconds since the epoch."""
+    report_pending: bool = False
+    """True from the moment at which an answer disabled the channel until that is reported."""
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> ChannelRecord:
@@ -62,7 +64,8 @@ class ChannelRecord:
             str(item.get("Url", "")),
             str(item.get("SecretParameter", "")),
             item.get("UpdatedAt"),
-            float(item.get("PausedUntil", 0)),
+            _number(item.get("PausedUntil")),
+            bool(item.get("ReportPending")),
         )
 
     def address_item(self) -> dict[str, str | None]:
@@ -100,6 +103,11 @@ def notice(dead: Sequence[Health]) -> tuple[str, str]:
         ]
     lines.append("Then test it: `imagewatch alerts test`. This check runs once a day; docs/channels.md explains it.")
     return subject, "\n".join(lines)
+
+
+def _number(value: Any) -> float:
+    """0 for anything else: a damaged record must not stop other channels."""
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _what_to_do(health: Health) -> str:

@@ -11,6 +11,7 @@ from imagewatch.alerts import slack_text
 from imagewatch.alerts.alert import Alert
 from imagewatch.alerts.alert_text import (
     MAX_SUBJECT,
+    SEVERITIES,
     MessageText,
     percent,
     render_match,
@@ -28,7 +29,6 @@ MAX_RULES = 200  # rules by name; those beyond are counted together
 MAX_COOLDOWNS = 20  # of one rule, one by one
 _MAX_NAME = 50
 _RESERVED = 400  # bytes for the sums and the last line
-_SEVERITIES = ("critical", "warning", "info")
 
 
 def compose(alerts: Sequence[Alert], counts: Sequence[SuppressedCount], limit: int = MAX_BYTES) -> MessageText:
@@ -75,7 +75,7 @@ def _by_rule(alerts: Sequence[Alert]) -> list[list[Alert]]:
     for alert in alerts:
         groups.setdefault(alert.rule_id, []).append(alert)
     ordered = [sorted(group, key=lambda alert: (-_best(alert)["Confidence"], alert.created_at)) for group in groups.values()]
-    return sorted(ordered, key=lambda group: (_SEVERITIES.index(group[0].severity), -len(group), group[0].rule_id))
+    return sorted(ordered, key=lambda group: (SEVERITIES.index(group[0].severity), -len(group), group[0].rule_id))
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,8 @@ def _group_lines(group: Sequence[Alert], counts: Sequence[SuppressedCount], *, i
     more = len(group) - SHOWN if in_full else 0
     head = f'{_matches(len(group))} of "{name}"{time} ({group[0].severity})'
     lines = [f"{head}, the best ones below:" if more > 0 else f"{head}:" if in_full else head]
+    if failed := dict.fromkeys(name for alert in group for name in alert.fallback_for):
+        lines += [f"  Sent by e-mail because these channels failed: {', '.join(failed)}."]
     for alert in group[:SHOWN] if in_full else ():
         best = _best(alert)
         lines += [f"  {render_match(best)} {percent(best['Confidence'])}, {one_line(alert.key)}, {render_time(alert.created_at)}"]

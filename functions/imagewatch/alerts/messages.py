@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,7 +33,8 @@ class Message:
     """One line of at most 99 UTF-16 units: SNS refuses longer ones."""
     body: str
     """Plain text."""
-    alert: Alert | None = None
+    alerts: Sequence[Alert] = ()
+    """The alerts of one image that the message is about, in the order of the rules."""
     digest: Digest | None = None
     image: ImageVersion | None = None
     picture: Callable[[], Picture] | None = None
@@ -42,3 +43,5 @@ class Message:
     """Where people see the image."""
     kind: str = ALERT
     """ALERT, DIGEST, NOTICE (about Imagewatch itself), TEST, or PING (a check of a receiver; people never see it)."""
+    feedback: str = ""
+    """The end of the body that marks alerts as wrong, which Slack shows in a separate block."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from imagewatch.alerts.alert_text import render_feedback_line
-from imagewatch.alerts.messages import ALERT, Message
+from imagewatch.alerts.messages import Message
 
 # Slack's limits in characters: Block Kit reference, "Section block" (text: 3,000), "Header block" (150), "Context block" with
 # "Text object" (3,000), "Image block" (image_url: 3,000), "Blocks" (50 in a message). Slack also refuses messages of about 12,000
@@ -24,9 +23,8 @@ _CUT = "The rest of this message is too long for Slack."
 
 def slack_payload(message: Message, picture_url: str | None) -> dict[str, Any]:
     """The payload for one message. Text from outside is always plain_text, which Slack does not interpret."""
-    # The command that marks an alert as wrong has a separate block, so that a long text doesn't cut it off.
-    feedback = render_feedback_line(message.alert.alert_id) if message.kind == ALERT and message.alert else ""
-    body = message.body.removesuffix(feedback).rstrip("\n")
+    # The commands that mark alerts as wrong have a separate block, so that a long text doesn't cut them off.
+    body = message.body.removesuffix(message.feedback).rstrip("\n")
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": _plain(message.subject, MAX_HEADER)},
         *({"type": "section", "text": _plain(part, MAX_SECTION)} for part in sections(body)),
@@ -34,10 +32,10 @@ def slack_payload(message: Message, picture_url: str | None) -> dict[str, Any]:
     if picture_url and len(picture_url) <= _MAX_URL:
         blocks.append({"type": "image", "image_url": picture_url, "alt_text": _cut(message.subject, MAX_HEADER)})
     if message.link:
-        link = {"type": "mrkdwn", "text": f"<{_escaped(message.link)}|See the image>"}
+        link = {"type": "mrkdwn", "text": f"<{_escaped_link(message.link)}|See the image>"}
         blocks.append({"type": "section", "text": link})
-    if feedback:
-        blocks.append({"type": "context", "elements": [_plain(feedback, _MAX_CONTEXT)]})
+    if message.feedback:
+        blocks.append({"type": "context", "elements": [_plain(message.feedback, _MAX_CONTEXT)]})
     return {"text": _escaped(message.subject), "blocks": blocks}
 
 
@@ -82,5 +80,10 @@ def _cut(text: str, limit: int) -> str:
 
 
 def _escaped(text: str) -> str:
-    # Slack's three: "Escaping text". A bar would end a link's address.
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("|", "%7C")
+    """The three characters that Slack interprets: "Formatting text for app surfaces", "Escaping text"."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _escaped_link(link: str) -> str:
+    """A bar would end the address."""
+    return _escaped(link).replace("|", "%7C")

@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from imagewatch.alerts.alert import Alert
+from imagewatch.alerts.digest import Digest
 from imagewatch.alerts.messages import Message
 
 SIGNATURE_HEADER = "X-Imagewatch-Signature"
@@ -27,8 +29,11 @@ def webhook_document(message: Message, channel_id: str, sent_at: str, picture: b
     }
     if message.link:
         document["Link"] = message.link
-    if subject := _alert_or_digest(message):
-        document["Alert"] = subject
+    if message.alerts:
+        document["Alert"] = _alert(message.alerts[0])
+        document["Alerts"] = [_alert(alert) for alert in message.alerts]
+    if message.digest:
+        document["Alert"] = _digest(message.digest)
     if message.image:
         document["Image"] = message.image.to_state()
     if picture:
@@ -47,22 +52,22 @@ def signature(secret: str, timestamp: int, body: bytes) -> str:
     return f"t={timestamp},v1={digest}"
 
 
-def _alert_or_digest(message: Message) -> dict[str, Any]:
-    if alert := message.alert:
-        return {
-            "AlertId": alert.alert_id,
-            "RuleId": alert.rule_id,
-            "RuleName": alert.rule_name,
-            "RuleVersion": alert.rule_version,
-            "Severity": alert.severity,
-            "CreatedAt": alert.created_at,
-            "SuppressedBefore": alert.suppressed_before,
-            "Matches": alert.matches,
-        }
-    if digest := message.digest:
-        about = {"AlertId": digest.record_id, "DigestId": digest.digest_id, "Count": digest.count}
-        return {**about, "CreatedAt": digest.created_at}
-    return {}
+def _alert(alert: Alert) -> dict[str, Any]:
+    return {
+        "AlertId": alert.alert_id,
+        "RuleId": alert.rule_id,
+        "RuleName": alert.rule_name,
+        "RuleVersion": alert.rule_version,
+        "Severity": alert.severity,
+        "CreatedAt": alert.created_at,
+        "SuppressedBefore": alert.suppressed_before,
+        "Matches": alert.matches,
+    }
+
+
+def _digest(digest: Digest) -> dict[str, Any]:
+    about = {"AlertId": digest.record_id, "DigestId": digest.digest_id}
+    return {**about, "Count": digest.count, "CreatedAt": digest.created_at}
 
 
 def _json_number(value: Any) -> float:

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from imagewatch import timestamps
 from imagewatch.aws.clients import client, error_code, translated
 from imagewatch.decimals import from_decimals, to_decimals
-from imagewatch.errors import TransientError
+from imagewatch.errors import Throttled, TransientError
 from imagewatch.observability import logger
 
 Item = dict[str, Any]
@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 WRITE_PAUSES = (0.1, 0.3, 0.9)
 """Seconds before each further attempt of `retry_write`. Their sum is short beside the timeouts of the functions that send."""
+
+_TRANSIENT_CANCELLATIONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
@@ -73,6 +75,35 @@ def conditional_update(
         response: dict[str, Any] = {**error.response}
         return Written(False, from_item(response.get("Item", {})))
     return Written(True, from_item(answer.get("Attributes", {})))
+
+
+def transact_updates(table: str, updates: Sequence[tuple[Mapping[str, str], str, Mapping[str, Any]]]) -> None:
+    """Makes up to 100 updates, each (key, update expression, values), or none. Costs twice the write units of single updates.
+
+    Raises Throttled where another write of the same items or a limit cancelled them. Source: DynamoDB developer guide, "Amazon
+    DynamoDB Transactions: How it works".
+    """
+    steps = [
+        {
+            "Update": {
+                "TableName": table,
+                "Key": to_item(key),
+                "UpdateExpression": update,
+                "ExpressionAttributeNames": {f"#{name}": name for name in re.findall(r"#(\w+)", update)},
+                "ExpressionAttributeValues": to_item(values),
+            }
+        }
+        for key, update, values in updates
+    ]
+    try:
+        with translated():
+            client("dynamodb").transact_write_items(TransactItems=steps)
+    except ClientError as error:
+        response: dict[str, Any] = {**error.response}
+        codes = {reason.get("Code", "None") for reason in response.get("CancellationReasons", [])} - {"None"}
+        if codes and codes <= _TRANSIENT_CANCELLATIONS:
+            raise Throttled(str(error)) from error
+        raise
 
 
 def set_clause(names: Sequence[str] | Mapping[str, Any]) -> str:

@@ -11,3 +11,8 @@ def setting(name: str) -> str:
         return os.environ[name]
     except KeyError:
         raise KeyError(f"{name} is not set: template.yaml must set it for this function.") from None
+
+
+def optional_setting(name: str) -> str:
+    """The variable's value, or an empty string. For variables that template.yaml does not set."""
+    return os.environ.get(name, "")

@@ -5,8 +5,10 @@ All names are pure functions of bucket, key, version and lease, so that duplicat
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -36,10 +38,32 @@ def image_id(bucket: str, key: str) -> str:
     return sha256_hex(bucket, key)[:32]
 
 
+@functools.lru_cache(maxsize=1024)
+def normal_source(name: str) -> str:
+    """A source's name in the form in which uploads, rules and records compare it: "Front Door" -> front-door.
+
+    Lower case, NFC, with single dashes in place of everything but letters and digits (of any script), "_" and ".". A name without
+    letters and digits stays as it is.
+    """
+    flat = unicodedata.normalize("NFC", name).lower()
+    return re.sub(r"[^\w.]+", "-", flat).strip("-._") or flat
+
+
 def source_of(key: str) -> str:
-    """The first folder under uploads/: a camera, a host or a person. Without a folder, "uploads"."""
+    """The first folder under uploads/ (a camera, a host or a person), as `normal_source`. Without a folder, "uploads"."""
     folder, separator, _ = key.removeprefix(UPLOADS_PREFIX).partition("/")
-    return folder if separator and folder else "uploads"
+    return normal_source(folder) if separator and folder else "uploads"
+
+
+def normal_prefix(prefix: str) -> str:
+    """The beginning of a key below uploads/ in the form that `normal_path` has: NFC, and the first folder as `normal_source`."""
+    folder, separator, rest = unicodedata.normalize("NFC", prefix).partition("/")
+    return f"{normal_source(folder)}/{rest}" if separator and folder else folder
+
+
+def normal_path(key: str) -> str:
+    """A key below uploads/ in the form in which key prefixes are compared with it."""
+    return normal_prefix(key.removeprefix(UPLOADS_PREFIX))
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,10 @@ class BackfillRun:
             raise InvalidRun(f"The run: Since must be before Until, but {run.since} isn't before {run.until}.")
         return run
 
+    def to_input(self) -> dict[str, Any]:
+        since = {"Since": self.since} if self.since else {}
+        return {"RuleId": self.rule_id, **since, "Until": self.until, "Alert": self.alert}
+
     def includes(self, record: Mapping[str, Any]) -> bool:
         """Whether the record is that of an analysed image, uploaded in the run's time, that isn't being removed."""
         analysed = record.get("Status") == "ANALYZED" and "Lease" in record
@@ -78,6 +82,10 @@ class Progress:
     done: bool = False
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
     alerts: dict[str, int] = field(default_factory=dict)
+    first_page: int = 0
+    """How many pages were finished before this execution."""
+    continued_by: str = ""
+    """The ARN of the execution that continues the run; empty while this one does."""
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], outcomes: Sequence[str]) -> Progress:
@@ -89,12 +97,18 @@ class Progress:
             state.get("Done", False),
             {name: state.get(name, 0) for name in _COUNTS},
             {outcome: alerts.get(outcome, 0) for outcome in outcomes},
+            state.get("FirstPage", 0),
         )
 
     def to_state(self) -> dict[str, Any]:
         """A copy: later counting doesn't change it."""
-        position = {"Done": self.done, "Cursor": self.cursor, "Rule": self.rule}
-        return {**position, **self.counts, "Alerts": dict(self.alerts)}
+        position = {"Done": self.done, "Cursor": self.cursor, "Rule": self.rule, "FirstPage": self.first_page}
+        continued = {"ContinuedBy": self.continued_by} if self.continued_by else {}
+        return {**position, **self.counts, "Alerts": dict(self.alerts), **continued}
+
+    def continuation(self, run: BackfillRun) -> dict[str, Any]:
+        """The input of an execution that continues this one: the same images, from this cursor."""
+        return {"run": run.to_input(), "progress": {**self.to_state(), "FirstPage": self.counts["Pages"]}}
 
 
 @dataclass(frozen=True)

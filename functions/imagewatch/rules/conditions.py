@@ -12,7 +12,7 @@ from imagewatch.rules.matched_rule import Match
 from imagewatch.rules.model import Rule, Term
 from imagewatch.rules.terms import KINDS, Detection, TermMatch, match_term, most_specific
 
-NEW_IMAGE = Match("", "New image", "image", 100.0, 1)
+NEW_IMAGE = Match("New image", "New image", "image", 100.0, 1)
 """What a rule without AnyOf and AllOf matches: the image itself."""
 
 

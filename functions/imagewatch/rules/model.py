@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from imagewatch.images.version import UPLOADS_PREFIX, ImageVersion
+from imagewatch.images.version import UPLOADS_PREFIX, ImageVersion, normal_path, normal_prefix, normal_source
 from imagewatch.rules.fields import (
     FLAG,
     MOMENT,
@@ -175,13 +175,16 @@ NO_COOLDOWN = Cooldown()
 def _source(value: Any) -> str:
     if not isinstance(value, str) or not value or "/" in value:
         raise ValueError
-    return value
+    return normal_source(value)
 
 
 def _prefix(value: Any) -> str:
-    if not isinstance(value, str) or not value or value.startswith(("/", UPLOADS_PREFIX)):
+    if not isinstance(value, str) or not value or value.startswith("/"):
         raise ValueError
-    return value
+    prefix = normal_prefix(value)
+    if prefix.startswith(UPLOADS_PREFIX):
+        raise ValueError
+    return prefix
 
 
 SOURCE = scalar(
@@ -217,7 +220,8 @@ class RuleFields:
     SOURCES = Field(
         "Sources",
         texts(SOURCE, 100),
-        "Only images of these sources: the first folder below `uploads/`. One match is enough, here or in `KeyPrefixes`.",
+        "Only images of these sources: the first folder below `uploads/`, stored in lower case with dashes (`Front Door` becomes"
+        " `front-door`). One match is enough, here or in `KeyPrefixes`.",
         (),
         example='["gate", "yard"]',
     )
@@ -288,8 +292,9 @@ class Rule:
     enabled: bool = True
     severity: str = "warning"
     sources: tuple[str, ...] = ()
+    """As `normal_source`."""
     key_prefixes: tuple[str, ...] = ()
-    """Below uploads/."""
+    """Below uploads/, as `normal_prefix`."""
     active_hours: ActiveHours | None = None
     snoozed_until: str = ""
     """ISO 8601, UTC, milliseconds; empty when it isn't snoozed."""
@@ -303,7 +308,7 @@ class Rule:
         """Whether one of the rule's sources or key prefixes is the image's. A rule without both applies to every image."""
         if not self.sources and not self.key_prefixes:
             return True
-        return image.source in self.sources or image.key.removeprefix(UPLOADS_PREFIX).startswith(self.key_prefixes)
+        return image.source in self.sources or normal_path(image.key).startswith(self.key_prefixes)
 
     @classmethod
     def from_item(cls, item: Any) -> Rule:

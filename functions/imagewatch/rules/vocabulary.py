@@ -1,8 +1,7 @@
-"""Names that Rekognition gives: "did you mean", for a rule whose term nothing would ever match."""
+"""Names that Rekognition is known to return, and suggestions for terms that no known name matches."""
 
 from __future__ import annotations
 
-import difflib
 import functools
 import json
 from collections.abc import Iterable
@@ -19,7 +18,7 @@ def _built_in() -> dict[str, list[str]]:
 
 @functools.cache
 def common_labels() -> tuple[str, ...]:
-    """Names of labels that are often found. Rekognition knows about 3,000; this is a part of them, for suggestions only."""
+    """Names of common labels: some of the 3,000 that Rekognition knows, used for suggestions only."""
     return tuple(name for group, names in _built_in().items() if group not in ("Moderation", "Categories") for name in names)
 
 
@@ -29,17 +28,24 @@ def known_names() -> tuple[str, ...]:
     return (*common_labels(), *_built_in()["Categories"], *_built_in()["Moderation"])
 
 
-def suggestions(name: str, known: Iterable[str] = (), *, most: int = 3) -> list[str]:
-    """Known names that are similar to `name`, the most similar first; empty if `name` is known.
-
-    `known` are names that this deployment has seen; they count beside the built-in ones. A name that nothing is close to has
-    no suggestions either: that it is unknown doesn't make it wrong.
-    """
+def is_known(name: str, known: Iterable[str] = ()) -> bool:
+    """Whether whole words of a built-in name, or of one in `known`, are this name."""
     wanted = words_of(name)
-    by_words = {words_of(one): one for one in (*known_names(), *known)}
-    if any(contains(words, wanted) for words in by_words):
+    return any(contains(words_of(one), wanted) for one in (*known_names(), *known))
+
+
+def suggestions(name: str, known: Iterable[str] = (), *, most: int = 3) -> list[str]:
+    """Known names that are similar to `name`, the most similar first; empty when the name is known itself.
+
+    `known` are names that images of this deployment have, in addition to the built-in ones. A name without similar ones isn't
+    necessarily wrong.
+    """
+    import difflib  # only unknown names need it
+
+    if is_known(name, known):
         return []
-    by_text = {" ".join(words): one for words, one in by_words.items()}
-    singular = " ".join(wanted).removesuffix("s")
-    close = difflib.get_close_matches(" ".join(wanted), by_text, most, cutoff=0.7)
+    by_text = {" ".join(words_of(one)): one for one in (*known_names(), *known)}
+    wanted = " ".join(words_of(name))
+    singular = wanted.removesuffix("s")
+    close = difflib.get_close_matches(wanted, by_text, most, cutoff=0.7)
     return [by_text[text] for text in dict.fromkeys([*([singular] if singular in by_text else []), *close])][:most]

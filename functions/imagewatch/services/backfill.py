@@ -102,7 +102,9 @@ class BackfillPage:
     def _alert(self, record: Record, evaluation: Evaluation, matched: MatchedRule) -> None:
         sender = AlertSender(evaluation.image, record["Moderation"], self._sender, record.get("ExecutionArn", ""))
         [defined] = self._watchlist.with_definitions([matched])
-        self._progress.alerts[sender.record_and_send(defined.to_item())] += 1
+        sender.record_and_send([defined.to_item()])
+        for outcome, number in sender.outcomes.items():
+            self._progress.alerts[outcome] += number
 
     def _update(self, item: Item) -> tuple[Record, Evaluation | None]:
         """The image's record and its evaluation, once the record is up to date; None when the run doesn't include it any more."""

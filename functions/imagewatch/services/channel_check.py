@@ -18,9 +18,7 @@ from imagewatch.observability import logger
 
 def check_all() -> list[Health]:
     """Checks every channel that its owner has not disabled, and records the results."""
-    records = {record.channel_id: record for record in channels_table.read_all()}
-    records.setdefault(EMAIL, ChannelRecord(EMAIL, EMAIL))
-    return [_check(record) for _, record in sorted(records.items()) if record.enabled]
+    return [_check(record) for record in _enabled()]
 
 
 def test(channel_id: str) -> dict[str, Any]:
@@ -51,13 +49,40 @@ def report_dead(dead: Sequence[Health], alive: Sequence[Health]) -> None:
     topic = setting("OPERATIONS_TOPIC_ARN")
     with translated():
         client("sns").publish(TopicArn=topic, Subject=subject, Message=body)
-    if email.subscribers(topic).confirmed:
-        return
-    for health in alive:
-        try:
-            registry.load(health.channel_id).send(Message(subject, body, kind=NOTICE))
-        except ImagewatchError as error:
-            logger.warning("A working channel did not accept the notice.", channel=health.channel_id, reason=str(error))
+    if not email.subscribers(topic).confirmed:
+        for health in alive:
+            try:
+                registry.load(health.channel_id).send(Message(subject, body, kind=NOTICE))
+            except ImagewatchError as error:
+                logger.warning("A working channel did not accept the notice.", channel=health.channel_id, reason=str(error))
+    for health in dead:
+        if health.status == DISABLED:
+            channels_table.complete_report(health.channel_id)
+
+
+def report_disabled(channel_id: str, sender: str) -> None:
+    """Reports at once, through the working channels, that an answer to a message has disabled this one. One sender does it.
+
+    What fails here is logged: the daily check reports the channel again.
+    """
+    try:
+        if not channels_table.lease_report(channel_id, sender):
+            return
+        records = {record.channel_id: record for record in _enabled()}
+        if disabled := records.pop(channel_id, None):
+            health = [Health(other.channel_id, other.kind, OK, "") for other in records.values() if other.status != DISABLED]
+            report_dead([Health(channel_id, disabled.kind, DISABLED, disabled.status_reason)], health)
+        else:
+            channels_table.complete_report(channel_id)
+    except (ImagewatchError, ClientError) as error:
+        logger.error("A disabled channel was not reported.", channel=channel_id, reason=str(error))
+
+
+def _enabled() -> list[ChannelRecord]:
+    """Every channel that its owner has not disabled, by id."""
+    records = {record.channel_id: record for record in channels_table.read_all()}
+    records.setdefault(EMAIL, ChannelRecord(EMAIL, EMAIL))
+    return [record for _, record in sorted(records.items()) if record.enabled]
 
 
 def _check(record: ChannelRecord) -> Health:
@@ -67,7 +92,7 @@ def _check(record: ChannelRecord) -> Health:
         status, reason = DISABLED, str(gone)
     except Throttled as throttled:  # it answers, so it works
         status, reason = OK if record.status == UNCHECKED else record.status, str(throttled)
-    except (Unavailable, ChannelRefused, ClientError) as error:
+    except (Unavailable, ChannelRefused) as error:
         status, reason = FAILING, str(error)
     channels_table.write_status(record, status, reason, timestamps.iso_now())
     return Health(record.channel_id, record.kind, status, reason)

@@ -15,7 +15,8 @@ from typing import Any
 
 from imagewatch import timestamps
 from imagewatch.alerts import digest_text
-from imagewatch.alerts.alert import DIGESTED, FAILED, PENDING, SENT, Alert
+from imagewatch.alerts.alert import DIGESTED, FAILED, PENDING, QUEUED, SENT, Alert
+from imagewatch.alerts.channel import EMAIL
 from imagewatch.alerts.cooldown import CooldownLease, CooldownScope
 from imagewatch.alerts.digest import Digest, ReportedCooldown, SuppressedCount
 from imagewatch.alerts.messages import DIGEST, Message
@@ -26,6 +27,7 @@ from imagewatch.aws.tables import cooldowns as cooldowns_table
 from imagewatch.aws.tables import digests as digests_table
 from imagewatch.errors import ChannelGone, ChannelRefused, Throttled, TransientError
 from imagewatch.observability import count, logger
+from imagewatch.services import channel_check
 from imagewatch.services.digest_members import is_queued, lease_cooldowns, queued_alert, release_cooldowns, scopes_of
 
 MAX_MEMBERS = 4000  # alerts in one digest: 64 KB of its record
@@ -41,6 +43,7 @@ class DigestRun:
         self.outcome = {"Digests": 0, "Alerts": 0, "Suppressed": 0, "Failed": 0, "Delayed": 0}
         self._failing: dict[str, str] = {}  # channel id -> why it is to be retried later
         self._refusing: dict[str, str] = {}  # channel id -> why it has refused a digest permanently
+        self._fallback: list[Alert] = []  # alerts whose channels have all failed, queued for e-mail
         self._unreported: list[CooldownScope] = []  # those whose counts no channel has accepted
         self._reusable: Digest | None = None  # the record of an unsent digest without alerts: the next such digest uses it
         self._stop_at = timestamps.now() + WORK_SECONDS * timestamps.SECOND
@@ -49,11 +52,14 @@ class DigestRun:
         """Sends everything that can be sent now. The rest stays for the next run."""
         for digest in digests_table.read_unfinished():
             self._resume(digest)
+        self._fallback.clear()  # the portions below include these alerts
         pages = cooldowns_table.read_due_reports()
         due = self._by_channel(next(pages, []))
         left: list[CooldownScope] = []
         for channel_id, members in self._portions():
             left += self._send_new(channel_id, members, due.pop(channel_id, []))
+        if self._fallback:
+            self._send_new(EMAIL, self._fallback, [])
         self._send_counts([*left, *(scope for scopes in due.values() for scope in scopes)])
         stuck = len(self._unreported)
         for page in pages:
@@ -137,6 +143,7 @@ class DigestRun:
                 digest = self._send(digest, members, leases)
             except (ChannelRefused, ChannelGone) as error:
                 self._refusing[digest.channel_id] = str(error)
+                channel_check.report_disabled(digest.channel_id, digest.digest_id)
                 if not members:
                     return self._set_aside(digest, leases, error)
                 digest = self._fail(digest, f"Could not be sent: {error}")
@@ -154,10 +161,12 @@ class DigestRun:
         """Sends the digest and records that; returns it as it is recorded."""
         counts = [SuppressedCount(lease.scope.rule_id, lease.scope.rule_name, lease.unreported) for lease in leases]
         channel = channels.load(digest.channel_id)
-        text = digest_text.compose(members, counts, digest_text.max_bytes(channel.kind))
+        with channels.border(digest.channel_id):
+            text = digest_text.compose(members, counts, digest_text.max_bytes(channel.kind))
         if not rate_limiter.wait_for_channel_slot(channel.channel_id, channel.kind, SLOT_PATIENCE):
             raise Throttled(f"The channel {channel.channel_id} is busy.")
-        message_id = channel.send(Message(text.subject, text.body, digest=digest, kind=DIGEST))
+        with channels.border(digest.channel_id):
+            message_id = channel.send(Message(text.subject, text.body, digest=digest, kind=DIGEST))
         starting = {scope.cooldown_id for scope in scopes_of(members)}
         sent = replace(
             digest,
@@ -186,6 +195,9 @@ class DigestRun:
             alert.deliveries[digest.channel_id] = replace(
                 before, status=status, at=timestamps.iso_now(), reason=reason or before.reason, digest_id=digest.digest_id
             )
+            if alert.add_fallback(timestamps.iso_now(), QUEUED):
+                self._fallback.append(alert)
+                logger.warning("All channels of an alert failed. It waits for an e-mail digest.", alert_id=alert.alert_id)
             alerts_table.write_deliveries(alert, DigestId=digest.digest_id)
         digests_table.finish(digest)
         self._report(digest, len(members))

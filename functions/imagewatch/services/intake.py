@@ -52,6 +52,29 @@ def admit(image: ImageVersion, deadline: int | None = None, *, by_removal: bool 
     logger.info("Execution started." if started else "Execution existed already.", lease=result.name)
 
 
+def analyze_again(image: ImageVersion, run: str, deadline: int | None = None) -> bool:
+    """Analyses a stored version once more, at the intake's rate: one that failed, or whose moderation is missing.
+
+    `image` is the version as its record has it, with its lease. `run` names the repetition: all calls with the
+    same names start one execution. The record shows ANALYZING until that has ended; findings, index rows and renditions stay
+    until they are replaced. Alerts that were sent are not sent again.
+
+    True when the execution was started, or runs since an earlier call. False when there is nothing to start: the record has
+    another lease, another analysis has not ended, the analysis of this run has ended, or S3 shows another version. Raises
+    TransientError: repeat the call with the same run. It is also raised when the rate limiter has no free slot until `deadline`
+    (microseconds since the epoch; None: no limit).
+    """
+    name = image.execution_name(run=run)
+    links = executions.links(name)
+    set_log_context(image.to_state(), links["ExecutionArn"])
+    if not objects.is_current(image) or not images_table.restart_analysis(image, links, iso_now()):
+        logger.info("Not analysed again: the version isn't current, or its analysis has not ended.")
+        return False
+    started = start_execution(image, name, deadline)
+    logger.info("Execution started again." if started else "Execution existed already.")
+    return started
+
+
 def start_execution(image: ImageVersion, name: str, deadline: int | None = None) -> bool:
     """Starts an execution in the next slot of the rate limiter; False when one of this name exists.
 

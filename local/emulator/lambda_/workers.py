@@ -8,7 +8,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,7 @@ class Worker:
             log_stream=self.log_stream,
             credentials=host.credentials(function),
         )
+        environment = {**host.environment, **environment}
         self.ticket = host.forks.spawn(environment, output)
         self.invocations = 0
         self.asked_next = False
@@ -96,6 +97,8 @@ class Host:
     credentials: Callable[[Function], Credentials]
     region: str
     endpoint: str
+    environment: Mapping[str, str]
+    """Further variables of every function; the function's own have precedence."""
 
 
 class FunctionPool:

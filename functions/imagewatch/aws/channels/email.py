@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from imagewatch.alerts.channel import FAILING, OK, UNCONFIRMED, ChannelRecord
@@ -22,16 +23,28 @@ class Subscribers:
 
 def send(record: ChannelRecord, message: Message) -> str:
     """Publishes to the AlertsTopic; returns SNS's message id."""
-    attributes = {"RuleId": message.alert.rule_id, "Severity": message.alert.severity} if message.alert else {}
+    attributes = {
+        "RuleId": list(dict.fromkeys(alert.rule_id for alert in message.alerts)),
+        "Severity": list(dict.fromkeys(alert.severity for alert in message.alerts)),
+    }
     with translated():
         answer = client("sns").publish(
             TopicArn=setting("ALERTS_TOPIC_ARN"),
             Subject=message.subject,
             Message=message.body,
-            # Subscriptions can filter on these.
-            MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
+            MessageAttributes={name: _attribute(values) for name, values in attributes.items() if values},
         )
     return str(answer["MessageId"])
+
+
+def _attribute(values: list[str]) -> dict[str, str]:
+    """For filter policies of subscriptions, which match an array when they match one of its values.
+
+    Source: "Amazon SNS message attributes" (String.Array) and "String value matching" in the SNS developer guide.
+    """
+    if len(values) == 1:
+        return {"DataType": "String", "StringValue": values[0]}
+    return {"DataType": "String.Array", "StringValue": json.dumps(values)}
 
 
 def check(record: ChannelRecord) -> tuple[str, str]:

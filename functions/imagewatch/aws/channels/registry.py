@@ -5,20 +5,19 @@ from __future__ import annotations
 import importlib
 import math
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import TypeVar
 
 from imagewatch import timestamps
 from imagewatch.alerts.channel import DISABLED, EMAIL, ChannelRecord
 from imagewatch.alerts.messages import Message
 from imagewatch.aws.clients import ClientError
 from imagewatch.aws.tables import channels as channels_table
-from imagewatch.errors import ChannelGone, ChannelRefused, Throttled
+from imagewatch.errors import ChannelGone, ChannelRefused, ImagewatchError, Throttled
 from imagewatch.observability import count, logger
-
-T = TypeVar("T")
 
 _REQUIRED = {"email": {}, "slack": {"SecretParameter": "secret_parameter"}}
 _REQUIRED["webhook"] = {"Url": "url", **_REQUIRED["slack"]}
@@ -49,21 +48,26 @@ class Channel:
             seconds = math.ceil(remaining)
             pause = f"{seconds} more {'second' if seconds == 1 else 'seconds'}"
             raise Throttled(f"The channel {self.channel_id} asked for a pause of {pause}.", remaining)
-        return str(self._guarded(lambda: self._module.send(self.record, message)))
+        with self._border():
+            return str(self._module.send(self.record, message))
 
     def check(self) -> tuple[str, str]:
         """(status, reason), found without a message that people see. Raises the errors of `send`."""
-        status, reason = self._guarded(lambda: self._module.check(self.record))
-        return str(status), str(reason)
+        with self._border():
+            status, reason = self._module.check(self.record)
+            return str(status), str(reason)
 
     @property
     def _module(self) -> ModuleType:
         # Imported when first used: most alerts are e-mails, and the other kinds would lengthen their cold start.
         return importlib.import_module(f"imagewatch.aws.channels.{self.kind}")
 
-    def _guarded(self, call: Callable[[], T]) -> T:
+    @contextmanager
+    def _border(self) -> Iterator[None]:
+        """Records what an error says about the channel. An unexpected error is this channel's failure and no other's."""
         try:
-            return call()
+            with border(self.channel_id):
+                yield
         except ChannelGone as gone:
             self._disable(str(gone))
             raise
@@ -71,13 +75,30 @@ class Channel:
             if throttled.retry_after:
                 channels_table.pause(self.channel_id, time.time() + throttled.retry_after)
             raise
-        except ClientError as refused:
-            raise ChannelRefused(str(refused)) from refused
 
     def _disable(self, reason: str) -> None:
         if channels_table.disable(self.record, reason, timestamps.iso_now()):
             logger.error("A channel was disabled: its address no longer exists.", channel=self.channel_id, reason=reason)
             count("ChannelsDead")
+
+
+@contextmanager
+def border(channel_id: str) -> Iterator[None]:
+    """Turns every error that isn't Imagewatch's own into ChannelRefused.
+
+    It is not retried: the message may have been accepted before the error. Its text is neither logged nor recorded, because it
+    can hold the channel's address.
+    """
+    try:
+        yield
+    except ImagewatchError:
+        raise
+    except ClientError as refused:
+        raise ChannelRefused(str(refused)) from refused
+    except Exception as error:
+        kind, place = type(error).__name__, traceback.extract_tb(error.__traceback__)[-1]
+        logger.error("A channel failed unexpectedly.", channel=channel_id, error=kind, place=f"{place.filename}:{place.lineno}")
+        raise ChannelRefused(f"The channel {channel_id} failed unexpectedly ({kind}). The log names the place.") from error
 
 
 def load(channel_id: str) -> Channel:

@@ -20,7 +20,7 @@ def send(record: ChannelRecord, message: Message) -> str:
     secret = secrets.read(record.secret_parameter, record.updated_at or "")
     headers = {SIGNATURE_HEADER: signature(secret, now, body), "User-Agent": "imagewatch"}
     answer = http.post(record.url, body, headers)
-    http.judge(answer, http.refuse_unsafe(record.url))
+    http.judge(answer)
     return f"HTTP {answer.status}"
 
 

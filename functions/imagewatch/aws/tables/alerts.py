@@ -14,8 +14,9 @@ from botocore.exceptions import ClientError
 from imagewatch import timestamps
 from imagewatch.alerts.alert import FAILED, PENDING, QUEUED, Alert
 from imagewatch.aws.clients import client, error_code, refused_item, translated
-from imagewatch.aws.dynamodb import conditional_update, from_item, placeholders, set_clause, to_item
+from imagewatch.aws.dynamodb import conditional_update, from_item, placeholders, set_clause, to_item, transact_updates
 from imagewatch.aws.settings import setting
+from imagewatch.observability import logger
 
 LEASE_SECONDS = 120
 """How long an execution's lease keeps other senders away: longer than the function that sends may run."""
@@ -24,6 +25,7 @@ ABANDONED_SECONDS = 300
 """How long after the end of its lease an unfinished alert counts as abandoned: retries come sooner."""
 
 _QUEUE = "digest"
+_DAY = 24 * 3600
 _BATCH = 100  # BatchGetItem's limit
 
 
@@ -40,7 +42,7 @@ def create_or_lease(alert: Alert, sender: str) -> tuple[Alert, bool]:
         with translated():
             client("dynamodb").put_item(
                 TableName=setting("ALERTS_TABLE"),
-                Item=to_item(new.to_item() | lease),
+                Item=to_item(new.to_item() | lease | {"ExpiresAt": expires_at()}),
                 ConditionExpression="attribute_not_exists(AlertId)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -49,6 +51,11 @@ def create_or_lease(alert: Alert, sender: str) -> tuple[Alert, bool]:
             raise
         return _lease(alert.alert_id, lease, now, from_item(refused_item(error)))
     return new, True
+
+
+def expires_at() -> int:
+    """When a record written now is deleted: seconds since the epoch, as DynamoDB's time to live reads them."""
+    return timestamps.milliseconds() // 1000 + int(float(setting("ALERT_RETENTION_DAYS")) * _DAY)
 
 
 def _lease(alert_id: str, lease: Mapping[str, Any], now: int, known: Mapping[str, Any]) -> tuple[Alert, bool]:
@@ -67,13 +74,30 @@ def write_deliveries(alert: Alert, **attributes: Any) -> None:
 
     A finished alert leaves the index, and its lease ends.
     """
+    write_all_deliveries([alert], **attributes)
+
+
+def write_all_deliveries(alerts: Sequence[Alert], **attributes: Any) -> None:
+    """`write_deliveries` of up to 100 alerts, all or none: a retry must not repeat a message about some of them."""
+    updates = [_deliveries_update(alert, attributes) for alert in alerts]
+    if len(alerts) == 1:
+        update, values = updates[0]
+        _update(alerts[0].alert_id, update, "", values)
+    else:
+        keys = [{"AlertId": alert.alert_id} for alert in alerts]
+        transact_updates(setting("ALERTS_TABLE"), [(key, *update) for key, update in zip(keys, updates, strict=True)])
+    for alert in alerts:
+        alert.status = alert.status_by_deliveries()
+
+
+def _deliveries_update(alert: Alert, attributes: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(update expression, values)."""
     status = alert.status_by_deliveries()
     done = ["LeasedBy", "LeasedUntil"] if status != PENDING else []
     done += ["QueuedFor"] if status not in (PENDING, QUEUED) else []
     values = {**alert.deliveries_item(), "Status": status, **attributes}
     remove = f" REMOVE {', '.join(done)}" if done else ""
-    _update(alert.alert_id, f"{set_clause(values)}{remove}", "", placeholders(values))
-    alert.status = status
+    return f"{set_clause(values)}{remove}", placeholders(values)
 
 
 def is_abandoned(alert: Alert) -> bool:
@@ -123,7 +147,16 @@ def read(alert_ids: Sequence[str]) -> list[Alert]:
             answer = client("dynamodb").batch_get_item(RequestItems=wanted)
         items += [from_item(item) for item in answer["Responses"].get(table, [])]
         wanted = answer.get("UnprocessedKeys", {})
-    return sorted(map(Alert.from_item, items), key=lambda alert: (alert.created_at, alert.alert_id))
+    return sorted(filter(None, map(_readable, items)), key=lambda alert: (alert.created_at, alert.alert_id))
+
+
+def _readable(item: Mapping[str, Any]) -> Alert | None:
+    """None for a damaged record, which must not stop the other alerts."""
+    try:
+        return Alert.from_item(item)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        logger.error("An alert's record is damaged. It was skipped.", alert_id=item["AlertId"], error=type(error).__name__)
+        return None
 
 
 def _abandoned_before() -> int:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from imagewatch import timestamps
 from imagewatch.alerts.channel import DISABLED, EMAIL, ChannelRecord
 from imagewatch.aws.clients import client, translated
 from imagewatch.aws.dynamodb import conditional_update, from_item, placeholders, set_clause, to_item
 from imagewatch.aws.settings import setting
+
+REPORT_LEASE_SECONDS = 120
+"""How long one sender keeps others from reporting a disabled channel: longer than any function that sends may run."""
 
 
 def read(channel_id: str) -> ChannelRecord | None:
@@ -28,13 +32,13 @@ def read_all() -> list[ChannelRecord]:
 
 
 def disable(channel: ChannelRecord, reason: str, now: str) -> bool:
-    """Disables a channel whose address no longer exists; True for the one call that did it.
+    """Disables a channel whose address no longer exists; True for the one call that did it. That is still to be reported.
 
     A channel that its owner changed after `channel` was read stays as it is.
     """
     address = channel.address_item()
     unchanged = [f"#{name} = :{name}" if value else f"attribute_not_exists(#{name})" for name, value in address.items()]
-    values = {"Status": DISABLED, "StatusReason": reason, "CheckedAt": now}
+    values = {"Status": DISABLED, "StatusReason": reason, "CheckedAt": now, "ReportPending": True}
     condition = " AND ".join(["attribute_exists(ChannelId)", "#Status <> :Status", *unchanged])
     expected = placeholders({name: value for name, value in address.items() if value})
     return _update(channel.channel_id, values, condition, expected)
@@ -49,6 +53,25 @@ def write_status(channel: ChannelRecord, status: str, reason: str, now: str) -> 
     unchanged = "attribute_not_exists(#UpdatedAt)" if channel.updated_at is None else "#UpdatedAt = :UpdatedAt"
     expected = {} if channel.updated_at is None else {":UpdatedAt": channel.updated_at}
     _update(channel.channel_id, {"Status": status, "StatusReason": reason, "CheckedAt": now}, exists + unchanged, expected)
+
+
+def lease_report(channel_id: str, sender: str) -> bool:
+    """Whether this sender (an execution or a run) is to report that the channel was disabled: one does, and its retry."""
+    now = timestamps.milliseconds()
+    return _update(
+        channel_id,
+        {"ReportLeasedBy": sender, "ReportLeasedUntil": now + REPORT_LEASE_SECONDS * 1000},
+        "#ReportPending = :pending AND"
+        " (attribute_not_exists(#ReportLeasedBy) OR #ReportLeasedBy = :ReportLeasedBy OR #ReportLeasedUntil <= :now)",
+        {":pending": True, ":now": now},
+    )
+
+
+def complete_report(channel_id: str) -> None:
+    """Records that it was reported that the channel was disabled."""
+    update = "REMOVE ReportPending, ReportLeasedBy, ReportLeasedUntil"
+    key = {"ChannelId": channel_id}
+    conditional_update(setting("CHANNELS_TABLE"), key, update, "attribute_exists(ReportPending)", returns="NONE")
 
 
 def pause(channel_id: str, until: float) -> None:

@@ -59,7 +59,7 @@ def complete_lease(cooldown_id: str, owner: str, reported: int, seconds: int, se
 
     With None, the counts were reported without an alert, and no cooldown starts. Changes nothing when the lease was lost.
     """
-    starts = "" if sent_at is None else "LastSentAt = :at, "
+    starts = "" if sent_at is None else "LastSentAt = :at, LastSentBy = :owner, "
     at = timestamps.milliseconds() if sent_at is None else sent_at
     values: dict[str, Any] = {":owner": owner, ":reported": reported} | ({":at": at} if starts else {})
     all_reported = _update(
@@ -83,11 +83,15 @@ def release_lease(cooldown_id: str, owner: str) -> None:
     _update(cooldown_id, "REMOVE LeasedBy, LeasedUntil", "LeasedBy = :owner", {":owner": owner})
 
 
-def count_suppressed(scope: CooldownScope, alert_id: str) -> None:
-    """Counts the alert as suppressed: once, even if this is repeated before `remove_token`."""
+def count_suppressed(scope: CooldownScope, alert_id: str) -> str:
+    """Counts the alert as suppressed: once, even if this is repeated before `remove_token`.
+
+    Returns the alert or digest that is the reason: the one that is being sent, or else the one that was sent last.
+    """
     now, token = timestamps.milliseconds(), pending_token(alert_id)
-    _update(
-        scope.cooldown_id,
+    written = conditional_update(
+        setting("COOLDOWNS_TABLE"),
+        {"CooldownId": scope.cooldown_id},
         "SET SuppressedSince = if_not_exists(SuppressedSince, :now), ReportPending = :pending,"
         " ReportAfter = if_not_exists(ReportAfter, :after),"
         " RuleId = :rule, RuleName = :name, Channels = :channels, #Seconds = :seconds"
@@ -106,6 +110,8 @@ def count_suppressed(scope: CooldownScope, alert_id: str) -> None:
             ":token": token,
         },
     )
+    is_leased = int(written.item.get("LeasedUntil", 0)) > now
+    return str(written.item.get("LeasedBy" if is_leased else "LastSentBy", ""))
 
 
 def has_counted(cooldown_id: str, alert_id: str) -> bool:

@@ -10,6 +10,7 @@ from imagewatch.alerts.digest import Digest
 from imagewatch.aws.clients import client, translated
 from imagewatch.aws.dynamodb import conditional_update, from_item, placeholders, set_clause, to_item
 from imagewatch.aws.settings import setting
+from imagewatch.aws.tables.alerts import expires_at
 
 RUN_SECONDS = 250
 """How long one run's lease keeps other runs away: longer than the function may run."""
@@ -33,7 +34,7 @@ def release_run_lease(run_id: str) -> None:
 
 def create(digest: Digest) -> None:
     """Writes a digest that is not sent yet. It replaces an unsent one with the same id."""
-    values = digest.to_item() | {"QueuedFor": _UNFINISHED}
+    values = digest.to_item() | {"QueuedFor": _UNFINISHED, "ExpiresAt": expires_at()}
     _update(digest.record_id, f"{set_clause(values)} REMOVE Reason", "", placeholders(values))
 
 

@@ -88,6 +88,20 @@ def set_execution(image: ImageVersion, attributes: Mapping[str, Any], now: str) 
     return _update_owned(image, f"{set_clause(attributes)} REMOVE #Reason", values, "#Status = :analyzing") is not None
 
 
+def restart_analysis(image: ImageVersion, attributes: Mapping[str, Any], now: str) -> bool:
+    """Shows an image whose analysis has ended as ANALYZING again, by the execution of these links; idempotent for one execution.
+
+    False when the lease is lost, another analysis has not ended, or the analysis by this execution has ended. Findings and
+    artifacts stay until the analysis replaces them.
+    """
+    values = {**attributes, "Status": ANALYZING, "AnalyzingShard": image.image_id[0], "AnalyzingSince": now}
+    update = f"{set_clause(values)}, #Stored[0].InProgress = :yes REMOVE #Reason"
+    bound = placeholders(values) | {":yes": True}
+    same, ended = "#ExecutionArn = :ExecutionArn", "#Status <> :Status"
+    condition = f"(({ended} AND NOT {same}) OR (NOT {ended} AND {same}))"
+    return _update_owned(image, update, bound, condition) is not None
+
+
 def set_reason(image: ImageVersion, reason: str) -> bool:
     """Writes why an analysis has not ended yet; False when the lease is lost or the analysis has ended."""
     values = {":reason": reason, ":analyzing": ANALYZING}

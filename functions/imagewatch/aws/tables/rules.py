@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +23,8 @@ class _Snapshot:
 
     read_at: float
     """Seconds since the epoch."""
-    items: dict[str, Item]
+    digests: dict[str, bytes]
+    """By rule id. The items themselves would take more memory than the rules."""
     rules: dict[str, Rule | InvalidRule]
     watchlist: Watchlist
 
@@ -59,15 +63,18 @@ def clear_cache() -> None:
 
 
 def _read(now: float, last: _Snapshot | None) -> _Snapshot:
-    items = {item["RuleId"]["S"]: item for item in _items()}
-    if last and items == last.items:
-        return _Snapshot(now, last.items, last.rules, last.watchlist)
-    rules = {
+    digests: dict[str, bytes] = {}
+    rules: dict[str, Rule | InvalidRule] = {}
+    for item in _items():
+        rule_id = item["RuleId"]["S"]
+        digests[rule_id] = digest = hashlib.blake2b(json.dumps(item, sort_keys=True).encode(), digest_size=16).digest()
         # Reading a rule costs more than comparing it, and between two reads of the table few rules change.
-        rule_id: last.rules[rule_id] if last and last.items.get(rule_id) == items[rule_id] else _rule(items[rule_id])
-        for rule_id in sorted(items)
-    }
-    return _Snapshot(now, items, rules, Watchlist(rule for rule in rules.values() if isinstance(rule, Rule)))
+        is_unchanged = last and last.digests.get(rule_id) == digest
+        rules[rule_id] = last.rules[rule_id] if last and is_unchanged else _rule(item)
+    if last and digests == last.digests:
+        return _Snapshot(now, last.digests, last.rules, last.watchlist)
+    rules = dict(sorted(rules.items()))
+    return _Snapshot(now, digests, rules, Watchlist(rule for rule in rules.values() if isinstance(rule, Rule)))
 
 
 def _rule(item: Item) -> Rule | InvalidRule:
@@ -77,14 +84,13 @@ def _rule(item: Item) -> Rule | InvalidRule:
         return error
 
 
-def _items() -> list[dict[str, Any]]:
+def _items() -> Iterator[Item]:
     # The read is consistent, so that it includes every rule written before it, and the limit on the watchlist's age holds.
-    items: list[dict[str, Any]] = []
     start: dict[str, Any] = {}
     while True:
         with translated():
             page = client("dynamodb").scan(TableName=setting("WATCHLIST_TABLE"), ConsistentRead=True, **start)
-        items += page["Items"]
+        yield from page["Items"]
         if "LastEvaluatedKey" not in page:
-            return items
+            return
         start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
