@@ -58,6 +58,7 @@ ORDER = (
     "send_alert",
     "send_digest",
     "check_channels",
+    "reconcile_images",
     "record_rejection",
     "record_failure",
 )

@@ -10,7 +10,7 @@ import pytest
 
 from imagewatch.images import version as images
 from tools.sam_template import Template
-from uploader.upload import keys as client_identity
+from uploader.upload import transfer
 
 from .conftest import ROOT, State, functions, pascal, snake, tasks
 
@@ -78,7 +78,7 @@ def test_outputs_have_the_names_that_scripts_rely_on(template: Template) -> None
 
 def test_the_client_and_the_functions_give_an_image_the_same_id() -> None:
     for key in ("uploads/a.jpg", "uploads/caf\u00e9/\U0001f600 +%.JPG"):
-        assert client_identity.image_id("bucket", key) == images.image_id("bucket", key)
+        assert transfer.image_id("bucket", key) == images.image_id("bucket", key)
 
 
 def test_sample_events_name_images_that_the_samples_folder_has() -> None:

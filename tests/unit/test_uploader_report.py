@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from imagewatch.decimals import from_decimals
 from uploader.terminal import printable
 from uploader.upload.discovery import NOT_AN_IMAGE, UnsentFile
 from uploader.upload.follow import REPLACED, Analysis
-from uploader.upload.image_records import plain
 from uploader.upload.plan import PlannedUpload
 from uploader.upload.render import analysis_lines, analysis_table, failure_line, summary_lines
 from uploader.upload.render_findings import label_words, moderation_words, most_specific, rule_words
@@ -174,7 +174,9 @@ def test_an_interruption_has_the_exit_code_of_a_signal() -> None:
 
 def test_numbers_of_dynamodb_become_numbers_of_json() -> None:
     record = {"Size": Decimal("12"), "Labels": [{"Confidence": Decimal("98.73")}], "Tags": {"b", "a"}, "None": None}
-    assert json.dumps(plain(record)) == '{"Size": 12, "Labels": [{"Confidence": 98.73}], "Tags": ["a", "b"], "None": null}'
+    assert (
+        json.dumps(from_decimals(record)) == '{"Size": 12, "Labels": [{"Confidence": 98.73}], "Tags": ["a", "b"], "None": null}'
+    )
 
 
 def test_metadata_is_ascii_and_can_be_read_back() -> None:
