@@ -220,15 +220,15 @@ def test_the_rest_of_a_batch_stays_on_the_queue_when_less_than_ten_seconds_remai
     assert len(executions(stack)) == 2
 
 
-def test_a_message_stays_on_the_queue_when_no_slot_is_free_in_time(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_stays_on_the_queue_when_no_slot_is_free_in_time(stack: Stack) -> None:
     handler = stack.handler("StartAnalysis")
-    monkeypatch.setenv("MAX_IMAGES_PER_SECOND", "1")
     in_a_minute = timestamps.now() + 60 * timestamps.SECOND
     stack.put_item("IntakeRateLimiterTable", {"Name": "executions", "NextSlot": in_a_minute})
     context = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: 60_000})
     event = messages({"Records": [s3_event("uploads/a.jpg", "01")]})
     began = time.monotonic()
-    with pytest.raises(BatchProcessingError, match="no free slot"):
+    in_the_environment = stack.environment("StartAnalysis", MAX_IMAGES_PER_SECOND="1")
+    with in_the_environment, pytest.raises(BatchProcessingError, match="no free slot"):
         start_analysis.handler(event, context)
     assert time.monotonic() - began < 10  # it does not sleep until the slot
     assert executions(stack) == []
