@@ -23,7 +23,7 @@ from .test_start_analysis import executions
 def failed(stack: Stack, announced: Event) -> ImageVersion:
     """An image whose analysis has failed, in the environment of Start Analysis."""
     image = ImageVersion.from_state(announced)
-    stack.handler("StartAnalysis")
+    stack.use_environment("StartAnalysis")
     assert image_store.end(image, Ending("FAILED", "A step timed out."))
     return image
 
@@ -60,7 +60,7 @@ def test_findings_stay_until_they_are_replaced(stack: Stack, announced: Event, s
     stack.handler("StoreAnalysis")({**sample("store_analysis"), "Image": announced})
     image = ImageVersion.from_state(announced)
     before, rows = record_of(stack, image), stack.items("LabelIndexTable")
-    stack.handler("StartAnalysis")
+    stack.use_environment("StartAnalysis")
     assert intake.analyze_again(image, "unmoderated")
     assert record_of(stack, image)["Labels"] == before["Labels"]
     assert stack.items("LabelIndexTable") == rows

@@ -580,7 +580,7 @@ def test_after_its_last_page_an_execution_hands_the_cursor_to_another_one(
         started.append((machine, execution, copy.deepcopy(values)))
         return "arn:of:the:next"
 
-    stack.handler("EvaluatePage")
+    stack.use_environment("EvaluatePage")
     monkeypatch.setattr("evaluate_page.continue_run", continue_run)
     event = sample_event("evaluate_page")
     second = history.page(history.page(MaxPages=2), MaxPages=2)
