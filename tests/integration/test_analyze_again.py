@@ -44,7 +44,7 @@ def test_a_failed_image_is_analysed_again(stack: Stack, failed: ImageVersion) ->
     assert ImageVersion.from_state(json.loads(execution["input"])["image"]) == failed
 
 
-def test_one_run_starts_one_execution_however_often_it_asks(stack: Stack, failed: ImageVersion) -> None:
+def test_repeated_calls_of_one_run_start_one_execution(stack: Stack, failed: ImageVersion) -> None:
     for _ in range(2):
         assert intake.analyze_again(failed, "backfill-1")
     assert not intake.analyze_again(failed, "backfill-2")  # the first has not ended
