@@ -314,7 +314,7 @@ def test_a_run_that_was_stopped_says_that_its_page_goes_on(
     for arguments, code in ((["--stop", arn], 0), (["--follow", arn], 1)):
         assert main(["rules", "apply", *arguments]) == code
         printed = capsys.readouterr().out
-        assert "aborted  so far no page has ended, so nothing is counted\n" in printed
+        assert "aborted  so far no page has ended yet\n" in printed
         assert f"The current page ends about 20 seconds after the stop and {does}" in printed
         assert "--resume" in printed
 
@@ -323,7 +323,7 @@ def test_what_is_no_run_of_this_stack_is_left_alone(deployed: Stack, workflow: W
     other = "arn:aws:states:us-east-1:123456789012:execution:imagewatch-AnalyzeImageStateMachine-1:a-photo"
     for option in ("--stop", "--resume", "--follow"):
         assert main(["rules", "apply", option, other]) == 2
-        assert "is no run of this stack" in capsys.readouterr().err
+        assert "is not a run of this stack" in capsys.readouterr().err
     assert (workflow.stopped, workflow.resumed, workflow.looks) == ([], [], 0)
 
 
@@ -386,7 +386,7 @@ def test_a_dry_run_says_what_a_run_would_do(deployed: Stack, workflow: Workflow,
 def test_what_a_run_costs_is_said_by_the_size_of_the_table() -> None:
     assert "about 50,000 images (836.0 MB): about $0.01, and about $0.01 for each 1,000" in estimate(Size(50_000, 836_000_000))
     assert "about 10 images (0.0 MB): less than a cent" in estimate(Size(10, 1000))
-    assert "DynamoDB doesn't say yet how large" in estimate(Size(10, 0))
+    assert "DynamoDB doesn't report their size yet" in estimate(Size(10, 0))
     assert "about $12.76" in estimate(Size(50_000_000, 836_000_000_000))
 
 
