@@ -1,4 +1,4 @@
-"""Plausible answers of Rekognition: as many labels as asked for, with their parents, aliases, categories and boxes."""
+"""Plausible answers of Rekognition: any number of labels, with parents, aliases, categories and boxes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 _VEHICLES, _PEOPLE, _HOME = "Vehicles and Automotive", "Person Description", "Home and Indoors"
 _NATURE, _BUILDINGS, _TECHNOLOGY = "Nature and Outdoors", "Buildings and Architecture", "Technology and Computing"
 
-# (name, all ancestors, synonym, category, boxes)
+# (name, all ancestors, synonym, category, number of boxes)
 _LABELS: tuple[tuple[str, tuple[str, ...], str, str, int], ...] = (
     ("Person", (), "Human", _PEOPLE, 3),
     ("Car", ("Transportation", "Vehicle"), "Automobile", _VEHICLES, 2),
@@ -48,7 +48,7 @@ MOST_LABELS = len(_LABELS)
 
 
 def labels_answer(count: int) -> dict[str, Any]:
-    """DetectLabels' answer with `count` labels (at most MOST_LABELS), always the same for the same count."""
+    """DetectLabels' answer with `count` labels, at most MOST_LABELS. Equal counts give equal answers."""
     chance = random.Random(count)
     labels = [_label(entry, 99.9 - 1.9 * place - chance.random(), chance) for place, entry in enumerate(_LABELS[:count])]
     return {"Labels": labels, "LabelModelVersion": "3.0"}
@@ -60,7 +60,7 @@ def moderation_answer() -> dict[str, Any]:
 
 
 def record(image: bytes, labels: int, folder: Path) -> None:
-    """Keeps the answers for an image where the local Rekognition looks for them: by the image's hash."""
+    """Writes the answers for an image to the folder in which the local Rekognition finds them by the image's hash."""
     answers = {"DetectLabels": labels_answer(labels), "DetectModerationLabels": moderation_answer()}
     folder.mkdir(exist_ok=True)
     (folder / f"{hashlib.sha256(image).hexdigest()}.json").write_text(json.dumps(answers), encoding="utf-8")

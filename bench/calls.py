@@ -1,4 +1,4 @@
-"""Calls, states, payloads and units for each way an image can go, as counted on the local stack."""
+"""Calls, states, payloads and request units of each case, as counted on the local stack."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ def tables(facts: Mapping[str, Facts]) -> list[Table]:
     return [_summary(facts), _operations(facts), _units(facts)]
 
 
-def differences(now: Mapping[str, Facts], kept: Mapping[str, Facts]) -> list[str]:
-    """What has changed against the kept measurement, of that which must not change by chance."""
-    found = [f"{name}: not measured before" for name in now if name not in kept]
-    for name in [name for name in now if name in kept]:
+def differences(now: Mapping[str, Facts], saved: Mapping[str, Facts]) -> list[str]:
+    """Lists what differs from the saved measurement, among the counts that do not vary from run to run."""
+    found = [f"{name}: not measured before" for name in now if name not in saved]
+    for name in [name for name in now if name in saved]:
         for what in ("states", "calls", "invocations", "write_units", "read_units"):
-            new, old = getattr(now[name], what), getattr(kept[name], what)
+            new, old = getattr(now[name], what), getattr(saved[name], what)
             if new != old:
-                found.append(f"{name}: {what} was {old}, is {new}")
+                found.append(f"{name}: {what} were {old} and are {new}")
     return found
 
 
@@ -37,12 +37,12 @@ def _summary(facts: Mapping[str, Facts]) -> Table:
         )
         for name, fact in facts.items()
     ]
-    columns = ("case", "states entered", "Lambda invocations", "AWS calls", "of these Rekognition", "of these S3 GetObject")
+    columns = ("case", "states entered", "Lambda invocations", "AWS calls", "Rekognition calls", "S3 GetObject calls")
     return Table(
-        "What one image sets in motion",
+        "What one image causes",
         (*columns, "largest state, bytes (of 262,144)", "log, bytes"),
         rows,
-        ("Calls are those of our functions. Rekognition reads the object itself, once for each call.",),
+        ("AWS calls: those of our functions. Rekognition reads the object itself, once for each call.",),
     )
 
 
@@ -66,5 +66,5 @@ def _units(facts: Mapping[str, Facts]) -> Table:
         "DynamoDB request units for one image",
         ("table", *facts),
         rows,
-        ("By DynamoDB's rules from the items before and after each write, with the table's indexes; 1 KB written, 4 KB read.",),
+        ("Calculated from the items before and after each write, indexes included. A unit writes 1 KB or reads 4 KB.",),
     )

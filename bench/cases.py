@@ -1,4 +1,4 @@
-"""What happens to one image, counted on the real local stack: calls, states, payloads, DynamoDB units, bytes of log."""
+"""Counts what happens to one image on the local stack: calls, states, payloads, DynamoDB units, bytes of log."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from imagewatch.images.version import image_id
 
 QUIET_SECONDS = 1.5
 PATIENCE_SECONDS = 60
-LOG_EVENT_OVERHEAD = 26  # bytes that CloudWatch Logs adds to each event when it reckons what was taken in
+LOG_EVENT_OVERHEAD = 26  # bytes that CloudWatch Logs adds to each event when it meters ingestion
 WATCHED = {"Term": "car", "MinConfidence": 80}
 
 
 @dataclass
 class Facts:
-    """One case. Calls are counted by function and "service:Operation"; units by table; bytes are bytes."""
+    """One case. Calls are counted by function and "service:Operation", units by table."""
 
     states: list[str] = field(default_factory=list)
     calls: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Facts:
     thumbnail_bytes: int = 0
 
     def total(self, service: str, *operations: str) -> int:
-        """How many calls of a service, of these operations or of all."""
+        """The number of calls of a service: of the given operations, or of all."""
         wanted = {f"{service}:{operation}" for operation in operations}
         return sum(
             number
@@ -54,7 +54,7 @@ class Facts:
 
 
 def measure() -> dict[str, Facts]:
-    """Every case, one after the other, on a stack of its own."""
+    """Runs every case, one after the other, on a stack that is started for the purpose."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         photos = _photos(root / "recorded")
@@ -67,7 +67,7 @@ def plain(facts: dict[str, Facts]) -> dict[str, Any]:
 
 
 def _photos(recorded: Path) -> dict[str, bytes]:
-    """A photograph of a camera's usual size in each guise, with its answers recorded."""
+    """Variants of a photo of a camera's usual size. Their answers are recorded."""
     base = Image.open(REPOSITORY / "samples" / "rocket-on-launch-pad.jpg").convert("RGB").resize((1280, 854))
     photos = {}
     for name, labels, colour, kind in (
@@ -89,7 +89,7 @@ def _photos(recorded: Path) -> dict[str, bytes]:
 
 def _cases(counter: Counted, photos: dict[str, bytes]) -> Iterator[tuple[str, Facts]]:
     counter.watch("match")
-    counter.upload("warm-up.jpg", photos["30 labels"])  # connections, caches, first slot
+    counter.upload("warm-up.jpg", photos["30 labels"])  # opens connections, fills caches, takes the first slot
     yield "new image", counter.upload("first.jpg", photos["30 labels"])
     yield "15 labels", counter.upload("few.jpg", photos["15 labels"])
     yield "one match", counter.upload("match.jpg", photos["30 labels"])
@@ -101,7 +101,7 @@ def _cases(counter: Counted, photos: dict[str, bytes]) -> Iterator[tuple[str, Fa
 
 
 class Counted:
-    """Does one thing to the stack and tells what came of it."""
+    """Does one thing to the stack and counts what it causes."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -112,10 +112,10 @@ class Counted:
         return self._counted(name, lambda: self._put(name, body))
 
     def repeat(self, name: str) -> Facts:
-        """S3's event about the object once more, as S3 may send it."""
+        """Sends S3's event about the object a second time, as S3 may do."""
         record = self._record(name)
         if record is None:
-            raise LookupError(f"{name} has no record, so its event can't be repeated")
+            raise LookupError(f"{name} has no record, so its event cannot be repeated.")
         s3_object = {"key": record["Key"]["S"], "versionId": record["VersionId"]["S"], "eTag": record["ETag"]["S"]}
         s3_object |= {"sequencer": record["Sequencer"]["S"], "size": int(record["Size"]["N"])}
         event = {"eventName": "ObjectCreated:Put", "eventTime": record["UploadedAt"]["S"], "eventSource": "aws:s3"}
@@ -128,7 +128,7 @@ class Counted:
         return self._counted("", lambda: self._stack.client("s3").delete_object(Bucket=self._bucket, Key=self._key(name)))
 
     def watch(self, prefix: str) -> None:
-        """Puts a rule on the watchlist for images whose names begin so."""
+        """Puts a rule on the watchlist for images whose names begin with the prefix."""
         below_uploads = self._key(prefix).removeprefix("uploads/")
         rule = {"RuleId": "car", "Name": "Car", "AnyOf": [WATCHED], "KeyPrefixes": [below_uploads]}
         table = self._stack.outputs["WatchlistTableName"]
@@ -137,7 +137,7 @@ class Counted:
     def _counted(self, name: str, act: Callable[[], Any]) -> Facts:
         line, since = len(self._lines()), time.time()
         act()
-        self._settle(line)
+        self._wait_for_rest(line)
         facts = Facts()
         for entry in self._lines()[line:]:
             _add(facts, entry)
@@ -150,8 +150,8 @@ class Counted:
                 facts.thumbnail_bytes = found["ContentLength"]
         return facts
 
-    def _settle(self, line: int) -> None:
-        """Waits until something has happened and then nothing more."""
+    def _wait_for_rest(self, line: int) -> None:
+        """Returns when something has happened and nothing more happens. Raises TimeoutError after PATIENCE_SECONDS."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         seen, since = line, time.monotonic()
         while time.monotonic() < deadline:
@@ -161,7 +161,7 @@ class Counted:
             if time.monotonic() - since > QUIET_SECONDS:
                 return
             time.sleep(0.1)
-        raise TimeoutError(f"the stack didn't come to rest within {PATIENCE_SECONDS} s")
+        raise TimeoutError(f"The stack was still busy after {PATIENCE_SECONDS} s.")
 
     def _lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self._ledger.read_text(encoding="utf-8").splitlines()]
@@ -173,7 +173,7 @@ class Counted:
         return found
 
     def _history(self, execution: str) -> tuple[list[str], int]:
-        """Names of the states entered, in order, and the largest input or output of a state in bytes."""
+        """(names of the states entered, in order; the largest input or output of a state in bytes)."""
         names, largest = [], 0
         pages = self._stack.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=execution)
         for page in pages:

@@ -1,4 +1,4 @@
-"""Cold start: what a fresh process does before a function's first AWS call, against a process with nothing but boto3."""
+"""Cold start: CPU of a new process before a function's first AWS call, compared with a process that has only boto3."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from bench.tables import Table
 GOAL = 1.2
 ROUNDS = 9
 RUNTIME = "3.13"
-# Optional parts of urllib3 and botocore that this project's own tools bring into the environment; Lambda's runtime and
-# functions/requirements.txt don't have them, and they would only make the floor higher.
+# Optional parts of urllib3 and botocore that the development tools install. Lambda's runtime and functions/requirements.txt
+# do not have them, and they would make the floor higher.
 ABSENT = ("OpenSSL", "awscrt")
 DECODERS = "imagewatch.images.decoding"
 
@@ -32,22 +32,22 @@ _STAND_IN = f"import types, imagewatch\nsys.modules['{DECODERS}'] = imagewatch.i
 
 
 def table(rounds: int = ROUNDS) -> Table:
-    """One row for each function: CPU time in ms of its start and of its floor, and the ratio of neighbouring runs."""
+    """One row for each function: CPU milliseconds of its start and of its floor, and the ratio of neighbouring runs."""
     with recorded() as bench:
         services = {name: recording.services for name, recording in bench.recordings.items()}
     programs = {name: (_floor(needed), _function(name, needed)) for name, needed in services.items()}
     floor, function = programs["validate_image"]
-    programs["validate_image, its decoders in the floor too"] = (_DECODERS + floor, function)
+    programs["validate_image, floor with its decoders"] = (_DECODERS + floor, function)
     programs["validate_image, without its decoders"] = (floor, _STAND_IN + function)
     taken = _interleaved(programs, rounds)
     rows = [_row(name, services.get(name.split(",")[0], []), *taken[name]) for name in programs]
     return Table(
-        f"Cold start: CPU ms to import a function and make its clients, {rounds} runs of each in turn, median (least-greatest)",
+        f"Cold start: CPU ms to import a function and make its clients, {rounds} alternating runs, median (minimum-maximum)",
         ("function", "clients", "floor: boto3 and bare clients", "function", "ratio", f"goal: at most {GOAL}"),
         rows,
-        ("Ratio: the median of the ratios of neighbouring runs. A process's own start is in neither; both find their .pyc files.",
+        ("Ratio: the median of the ratios of neighbouring runs. The interpreter's own start is not included; .pyc files exist.",
          "Decoders: Pillow with its plug-ins, and pi_heif.",
-         f"This was Python {platform.python_version()}; Lambda runs {RUNTIME}. Under 3.11, deep imports are slow."),
+         f"Measured with Python {platform.python_version()}. Lambda runs {RUNTIME}; deep imports are slower in 3.11."),
     )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def _function(module: str, services: Sequence[str]) -> str:
 
 
 def _interleaved(programs: Mapping[str, tuple[str, str]], rounds: int) -> dict[str, tuple[list[float], list[float]]]:
-    """CPU seconds of each program's floor and function, in turn, so that a busy moment meets both."""
+    """CPU seconds of each program's floor and function. They alternate, so that a busy moment affects both."""
     taken: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in programs}
     for number in range(rounds + 1):
         for name, pair in programs.items():
@@ -80,7 +80,7 @@ def _interleaved(programs: Mapping[str, tuple[str, str]], rounds: int) -> dict[s
 def _cpu_seconds(program: str) -> float:
     keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     regions = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
-    # Else our modules, unlike boto3's, would be compiled anew each time where somebody has switched .pyc files off.
+    # Where .pyc files are switched off, our modules would be compiled at each start, and boto3's would not.
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     finished = subprocess.run(
         [sys.executable, "-c", _BEGIN.format(absent=ABSENT) + program + _END],

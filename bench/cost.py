@@ -1,6 +1,6 @@
-"""What images cost: amounts from what was counted, by the price list, beside the published shapes of such pipelines.
+"""What images cost: the saved counts times the price list, and the same for published pipelines of this kind.
 
-Sums are exact (`math.fsum`): the built-in sum rounds differently from Python 3.12 on, and so would the documents.
+Sums use `math.fsum`, because the built-in sum rounds differently from Python 3.12 on, and the documents must not.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from bench.tables import Table
 FOLDER = Path(__file__).parent
 MEASURED = FOLDER / "measured.json"
 GOAL = 0.12
-FULL_VCPU_MB = 1769  # memory at which Lambda gives one whole vCPU; below it, CPU time stretches in proportion
+FULL_VCPU_MB = 1769  # memory at which Lambda gives one whole vCPU; with less memory, CPU time grows in proportion
 GB = 1e9
 
-# name, states entered, Rekognition calls; counted in their repositories
+# (name, states entered, Rekognition calls), counted in their repositories
 PUBLISHED = (
     ("lambda-refarch-imagerecognition (labels only)", 7, 1),
     ("media-insights, labels and moderation (2 + 5 for each operator)", 2 + 5 * 2, 2),
     ("media2cloud v4, everything on", 33, 6),
 )
-# What each item of the price list counts towards, in the order in which lines are printed.
+# The printed lines in their order, and the items of the price list in each.
 LINES: Mapping[str, tuple[str, ...]] = {
     "Rekognition": ("rekognition_image",),
     "Step Functions, states entered": ("states_transition",),
@@ -61,34 +61,34 @@ _BASIS = {
 
 @cache
 def assumed(name: str) -> float:
-    """One of assumptions.json."""
+    """The value of one entry of assumptions.json."""
     return float(json.loads((FOLDER / "assumptions.json").read_text(encoding="utf-8"))[name]["value"])
 
 
 def measured() -> tuple[dict[str, Facts], dict[str, float]]:
-    """The kept measurement: facts by case, CPU milliseconds by function."""
-    kept = json.loads(MEASURED.read_text(encoding="utf-8"))
-    return {name: Facts(**fact) for name, fact in kept["facts"].items()}, kept["cpu_milliseconds"]
+    """The saved measurement: (facts by case, CPU milliseconds by function)."""
+    saved = json.loads(MEASURED.read_text(encoding="utf-8"))
+    return {name: Facts(**fact) for name, fact in saved["facts"].items()}, saved["cpu_milliseconds"]
 
 
 @cache
 def memory_by_function() -> Mapping[str, int]:
-    """MB by function, as the template says."""
+    """The template's memory in MB by function."""
     functions = {name: r["Properties"] for name, r in load().resources.items() if r["Type"] == "AWS::Lambda::Function"}
     return {name.removesuffix("Function"): int(properties.get("MemorySize", 128)) for name, properties in functions.items()}
 
 
 def seconds(function: str, calls: Mapping[str, int], cpu_milliseconds: float, memory: int) -> float:
-    """How long one invocation takes, rounded up to a millisecond as Lambda does: CPU at its share of a vCPU, and waiting."""
+    """Billed seconds of one invocation: CPU time at its share of a vCPU plus waiting, rounded up to a millisecond."""
     cpu = cpu_milliseconds / 1000 * max(1.0, FULL_VCPU_MB / memory)
     cpu *= assumed("camera_photo_factor") if function == "ValidateImage" else 1
     waiting = math.fsum(number * assumed(f"{name.partition(':')[0]}_seconds") for name, number in calls.items())
-    waiting += assumed("pace_seconds") if "states:StartExecution" in calls else 0
+    waiting += assumed("rate_limiter_seconds") if "states:StartExecution" in calls else 0
     return math.ceil(1000 * (cpu + waiting)) / 1000
 
 
 def amounts(facts: Facts, cpu: Mapping[str, float]) -> Counter[str]:
-    """How much of each item of the price list one image uses."""
+    """The amount of each item of the price list that one image uses."""
     used: Counter[str] = Counter()
     for function, number in facts.invocations.items():
         memory, calls = memory_by_function()[function], facts.calls.get(function, {})
@@ -100,7 +100,7 @@ def amounts(facts: Facts, cpu: Mapping[str, float]) -> Counter[str]:
     used["states_transition"] = len(facts.states)
     used["dynamodb_write"] = math.fsum(facts.write_units.values())  # type: ignore[assignment]
     used["dynamodb_read"] = math.fsum(facts.read_units.values())  # type: ignore[assignment]
-    # A duplicated event or a removal has no upload of its own.
+    # A duplicate event and a removal come without an upload.
     used["s3_put"] = facts.total("s3", "PutObject") + bool(facts.states)
     reads = facts.total("rekognition") * assumed("rekognition_reads")
     used["s3_get"] = facts.total("s3", "GetObject", "HeadObject") + reads  # type: ignore[assignment]
@@ -117,12 +117,12 @@ def times(used: Mapping[str, float], number: float) -> dict[str, float]:
 
 
 def by_line(used: Mapping[str, float]) -> dict[str, float]:
-    """US dollars of each printed line for amounts used within a month."""
+    """US dollars of each printed line for one month's amounts."""
     return {line: math.fsum(cost(item, used.get(item, 0)) for item in items) for line, items in LINES.items()}
 
 
 def share_of_the_rest(lines: Mapping[str, float]) -> float:
-    """Everything that isn't Rekognition, as a part of Rekognition's; infinite where Rekognition isn't called."""
+    """The cost of everything but Rekognition divided by Rekognition's cost; infinite without Rekognition calls."""
     rest = math.fsum(lines.values()) - lines["Rekognition"]
     return rest / lines["Rekognition"] if lines["Rekognition"] else math.inf
 
@@ -134,20 +134,20 @@ def thousand() -> Table:
     rows = [(line, *(_dollars(lines[line]) for lines in cases.values()), _BASIS[line]) for line in LINES]
     rows.append(("all", *(_dollars(math.fsum(lines.values())) for lines in cases.values()), ""))
     shares = [share_of_the_rest(lines) for lines in cases.values()]
-    rows.append(("the rest, as a part of Rekognition", *(_percent(share) for share in shares), f"goal: at most {GOAL:.0%}"))
+    rows.append(("all but Rekognition / Rekognition", *(_percent(share) for share in shares), f"goal: at most {GOAL:.0%}"))
     return Table(
         "Cost of 1,000 images, US dollars, us-east-1, first tier of each price, no free tier",
         ("line", *cases, "basis"),
         rows,
         (
-            f"The cases have 30 labels each but for the one with 15. {_verdict(shares[0])}",
-            "A duplicated event costs nothing at Rekognition.",
+            f"Each case has 30 labels, except the one with 15. {_verdict(shares[0])}",
+            "A duplicate event costs no Rekognition call.",
         ),
     )
 
 
 def shapes() -> Table:
-    """States and Rekognition calls of the published pipelines and ours, at the same prices."""
+    """States and Rekognition calls of Imagewatch and of published pipelines, at the same prices."""
     facts, _ = measured()
     ours = [
         (f"Imagewatch, {name}", len(facts[name].states), facts[name].total("rekognition")) for name in ("new image", "one match")
@@ -159,8 +159,8 @@ def shapes() -> Table:
         rows.append(
             (name, str(states), str(calls), _dollars(workflow), _dollars(rekognition), _dollars(workflow + rekognition), share)
         )
-    columns = ("shape", "states", "Rekognition calls", "states, $", "Rekognition, $", "both, $", "states / Rekognition")
-    return Table("1,000 images by the published shapes, states and Rekognition alone", columns, rows)
+    columns = ("pipeline", "states", "Rekognition calls", "states, $", "Rekognition, $", "both, $", "states / Rekognition")
+    return Table("1,000 images in published pipelines: states and Rekognition only", columns, rows)
 
 
 def prices() -> Table:
@@ -168,7 +168,7 @@ def prices() -> Table:
     for price in price_list().values():
         tiers = "; ".join(f"{'then' if limit is None else f'to {limit:,}'} {amount:g}" for limit, amount in price.tiers)
         tiers = tiers.removeprefix("then ")
-        source = "not found: an assumption" if price.assumed else f"{price.source}; {price.date}"
+        source = "none found; assumed" if price.assumed else f"{price.source}; {price.date}"
         rows.append((price.what, f"{price.unit:,}", tiers, source))
     return Table("Prices (us-east-1, US dollars)", ("what", "for", "price", "source and date"), rows)
 

@@ -1,6 +1,6 @@
-"""`python -m bench.counted_stack`: the local stack, with every request that reaches it written down (calls.jsonl in its state).
+"""`python -m bench.counted_stack`: the local stack with a ledger of every request (calls.jsonl in its state folder).
 
-For writes and reads of DynamoDB the line also says what they are charged, worked out from the items themselves.
+For DynamoDB, the line also holds the request units, which are calculated from the items themselves.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from local.emulator.gateway.gateway import Gateway
 from local.emulator.gateway.http_server import Request, Response
 from local.emulator.gateway.identification import identify
 from local.emulator.lambda_.runner import LambdaRunner
+from local.emulator.lambda_.workers import Result
 
 LEDGER = "calls.jsonl"
 Item = dict[str, dict[str, Any]]
 
 
 class Ledger:
-    """One JSON line for each request and for each invocation, in the order in which they ended."""
+    """Writes one JSON line for each request and for each invocation, in the order in which they ended."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("w", encoding="utf-8", buffering=1)
@@ -42,26 +43,26 @@ class Ledger:
 
 
 def install(ledger: Ledger) -> None:
-    """Has the gateway and the runner write into the ledger."""
+    """Makes the gateway and the runner write into the ledger."""
     answer, invoke = Gateway.__call__, LambdaRunner.invoke
 
-    def counted_answer(gateway: Gateway, request: Request) -> Response:
+    def counted_answer(self: Gateway, request: Request) -> Response:
         if request.target.startswith("/_local/"):
-            return answer(gateway, request)
+            return answer(self, request)
         host = request.headers.get("host", "")
         call = identify(request.method, host, request.path, request.query, request.headers, request.body)
-        role = gateway._identities.role_of(call.access_key)  # there is no other way to know who asks
+        role = self._identities.role_of(call.access_key)  # the gateway has no public way to name the caller
         if role is None:
-            return answer(gateway, request)
+            return answer(self, request)
         charged = _dynamodb_units(call, request.body) if call.service == "dynamodb" else dict
-        response = answer(gateway, request)
+        response = answer(self, request)
         entry = {"kind": "call", "function": logical(role.session), "service": call.service, "operation": call.operation}
         ledger.write(**entry, status=response.status, **charged())
         return response
 
-    def counted_invoke(runner: LambdaRunner, name: str, event: bytes, trace_id: str = "") -> Any:
-        result = invoke(runner, name, event, trace_id)
-        ledger.write(kind="invocation", function=logical(runner.function(name).name), event_bytes=len(event))
+    def counted_invoke(self: LambdaRunner, name_or_arn: str, event: bytes, trace_id: str = "") -> Result:
+        result = invoke(self, name_or_arn, event, trace_id)
+        ledger.write(kind="invocation", function=logical(self.function(name_or_arn).name), event_bytes=len(event))
         return result
 
     Gateway.__call__ = counted_answer  # type: ignore[method-assign]
@@ -69,13 +70,13 @@ def install(ledger: Ledger) -> None:
 
 
 def logical(name: str) -> str:
-    """A deployed function's or table's name as the template calls it, without the word Function."""
+    """A deployed function's or table's logical id in the template, without the word Function."""
     parts = name.split("-")
     return (parts[1] if len(parts) > 2 else name).removesuffix("Function")
 
 
 def _dynamodb_units(call: Call, body: bytes) -> Callable[[], dict[str, Any]]:
-    """Looks at the items before the request; the function that it returns looks again, and gives the units and the table."""
+    """Reads the items before the request. The returned function reads them again and returns the table and the units."""
     asked: dict[str, Any] = json.loads(body)
     backend = dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"]
     if call.operation == "BatchWriteItem":
@@ -87,7 +88,7 @@ def _dynamodb_units(call: Call, body: bytes) -> Callable[[], dict[str, Any]]:
     table = backend.tables[name]
     before = [_item(table, key) for key in keys]
 
-    def reckon() -> dict[str, Any]:
+    def calculate() -> dict[str, Any]:
         after = [_item(table, key) for key in keys]
         found: dict[str, Any] = {"table": logical(name), "items": [item_size(item) for item in after if item]}
         consistent = bool(asked.get("ConsistentRead"))
@@ -107,7 +108,7 @@ def _dynamodb_units(call: Call, body: bytes) -> Callable[[], dict[str, Any]]:
         )
         return {**found, "write": written + indexed}
 
-    return reckon
+    return calculate
 
 
 def _item(table: Any, key: Mapping[str, Any]) -> Item | None:
@@ -126,13 +127,13 @@ def _size(item: Item | None) -> int:
 
 
 def _projected(index: Any, item: Item | None) -> Item | None:
-    """What the index holds of an item: none of one without all its keys."""
+    """The part of an item that the index holds; None when the item lacks one of the index's keys."""
     keys = [key["AttributeName"] for key in index.schema]
     if item is None or any(key not in item for key in keys):
         return None
     projection = index.projection
-    held = {*keys, *index.table_key_attrs, *projection.get("NonKeyAttributes", [])}
-    return {name: value for name, value in item.items() if projection["ProjectionType"] == "ALL" or name in held}
+    projected = {*keys, *index.table_key_attrs, *projection.get("NonKeyAttributes", [])}
+    return {name: value for name, value in item.items() if projection["ProjectionType"] == "ALL" or name in projected}
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""What DynamoDB charges for a read or a write: sizes of items and the rounding of request units.
+"""Calculates what DynamoDB charges for a read or a write: sizes of items and the rounding of request units.
 
 Source: "DynamoDB item sizes and formats" and "DynamoDB throughput capacity" in its developer guide, read 2026-11-20.
 """
@@ -23,7 +23,7 @@ def item_size(item: Item) -> int:
 
 
 def write_units(before: int, after: int) -> int:
-    """Units of one put, update or delete between two sizes (0 = no item). The larger counts, and 1 is the least.
+    """Units of one put, update or delete between two sizes (0 = no item). The larger size counts; the minimum is 1.
 
     A write whose condition fails costs the same as one that succeeds.
     """
@@ -31,15 +31,15 @@ def write_units(before: int, after: int) -> int:
 
 
 def read_units(sizes: Iterable[int], *, consistent: bool) -> float:
-    """Units of one request that reads items together (GetItem of one, Query, Scan): the sum is rounded, 1 or 0.5 is the least."""
+    """Units of one request that reads items (GetItem, Query, Scan). The sum of sizes is rounded up; the minimum is 1 or 0.5."""
     units = max(1, math.ceil(sum(sizes) / READ_UNIT))
     return float(units) if consistent else units / 2
 
 
 def index_write_units(before: Item | None, after: Item | None, keys: Iterable[str]) -> int:
-    """Units of keeping one global secondary index in step, given what it projects of the item before and after.
+    """Units of updating one global secondary index, given what it projects of the item before and after.
 
-    Nothing changed costs nothing; a changed key costs a deletion and a put.
+    An unchanged projection costs nothing. A changed key costs a deletion and a put.
     """
     if before == after:
         return 0
@@ -70,7 +70,7 @@ def _value_size(value: Mapping[str, Any]) -> int:
             return sum(len(base64.b64decode(element)) for element in content)
         case "NS":
             return sum(_number_size(element) for element in content)
-    raise ValueError(f"sizes of the type {kind} are not known here")
+    raise ValueError(f"The size of the type {kind} is not implemented.")
 
 
 def _number_size(text: str) -> int:

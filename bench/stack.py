@@ -1,4 +1,4 @@
-"""A local stack of its own for a measurement: started on free ports, asked through HTTP, stopped afterwards."""
+"""Starts a local stack on free ports for a measurement, and stops it afterwards."""
 
 from __future__ import annotations
 
@@ -19,13 +19,12 @@ from typing import Any
 import boto3
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-CREDENTIALS = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "us-east-1"}
 READY_SECONDS = 60
 
 
 @dataclass
 class Stack:
-    """Answers at `endpoint`; its files lie in `state`. `ready_seconds` is how long the start took."""
+    """A running stack. It listens at `endpoint`, keeps its files in `state` and took `ready_seconds` to start."""
 
     process: subprocess.Popen[bytes]
     endpoint: str
@@ -36,24 +35,24 @@ class Stack:
 
     def client(self, service: str) -> Any:
         if service not in self._clients:
-            session = boto3.Session(**CREDENTIALS)
+            session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1")  # noqa: S106
             self._clients[service] = session.client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]
         return self._clients[service]
 
     def executions(self) -> dict[str, int]:
-        """{started, running, ...} as the stack counts them."""
+        """The stack's counts of executions: {started, running, ...}."""
         found: dict[str, int] = (health(self.endpoint) or {}).get("components", {}).get("executions", {})
         return found
 
 
 @contextmanager
 def started(root: Path, module: str = "local", recorded: Path | None = None) -> Iterator[Stack]:
-    """A stack for as long as the block lasts; `module` is what is run. Raises RuntimeError when it doesn't get ready."""
+    """Runs a stack for the block. `module` is the program to run. Raises RuntimeError when the stack does not start."""
     begun = time.monotonic()
     state = root / "state"
     state.mkdir()
     command = [sys.executable, "-m", module, "--port", "0", "--web-port", "0", "--state", str(state)]
-    # Else it would hang on the moment which image pays for reading the watchlist, some twice a minute for each process.
+    # Each process reads the watchlist about twice a minute, so the counts would depend on when an image arrives.
     command += ["--parameter", "WatchlistMaxAgeSeconds=900"]
     command += ["--recorded", str(recorded)] if recorded else []
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -82,7 +81,7 @@ def _ready(process: subprocess.Popen[bytes], state: Path, begun: float, output: 
     endpoint = ""
     while not endpoint or (health(endpoint) or {}).get("status") != "ok":
         if process.poll() is not None or time.monotonic() - begun > READY_SECONDS:
-            raise RuntimeError(f"the local stack didn't start: {output.read_text(encoding='utf-8')[-2000:]}")
+            raise RuntimeError(f"The local stack did not start: {output.read_text(encoding='utf-8')[-2000:]}")
         time.sleep(0.05)
         written = state / "endpoint"
         endpoint = written.read_text(encoding="utf-8") if written.exists() else ""

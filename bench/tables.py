@@ -1,4 +1,4 @@
-"""One table, printed three ways: for the terminal, for documents, for programs."""
+"""A table in three forms: for the terminal, for documents and for programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a title; the first column names the row. Notes say how to read it."""
+    """Rows of text under a title. The first column names the row; the notes say how to read the table."""
 
     title: str
     columns: Sequence[str]

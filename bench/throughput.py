@@ -1,6 +1,6 @@
-"""What the local stack costs as its library grows: images a second, latency, CPU for each image and memory by process.
+"""Throughput of the local stack as its library grows: images a second, latency, CPU for each image and memory by process.
 
-Memory is PSS: pages that processes share are counted once. Rekognition's answers are recorded ones.
+Memory is PSS, which counts pages that processes share once. Rekognition's answers are recorded.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from imagewatch.images.version import image_id
 LABELS = 12
 UPLOADS_AT_ONCE = 8
 SIDE = 1280  # pixels
-SAMPLE = 100  # records that are asked for their times in each stage
+SAMPLE = 100  # records of each stage from which latencies are taken
 
 
 @dataclass(frozen=True)
 class Stage:
-    """From one size of the library to the next."""
+    """The growth from one size of the library to the next."""
 
     before: int
     after: int
@@ -50,7 +50,7 @@ class Stage:
 
 
 def measure(sizes: Sequence[int], side: int = SIDE) -> tuple[list[Stage], float]:
-    """Grows one stack's library to each of the sizes; also the seconds until the stack was ready."""
+    """Grows one stack's library to each size. Returns the stages and the seconds until the stack was ready."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         base = _photo(side)
@@ -84,7 +84,7 @@ def table(stages: Sequence[Stage], ready_seconds: float) -> Table:
                 f"{total:.0f}",
             )
         )
-    columns = ("library", "images/s", "CPU ms/image, server", "workers", "CPU against the first stage", "latency s, p50 / p95")
+    columns = ("library", "images/s", "CPU ms/image, server", "workers", "CPU / first stage", "latency s, p50 / p95")
     notes = [f"Ready after {ready_seconds:.1f} s. The client that uploads shares the machine's {os.cpu_count()} cores."]
     if len(stages) > 1:
         notes.append(f"The server's memory grew by {_growth(stages):.0f} KB for each image after the first stage.")
@@ -113,7 +113,7 @@ def _photo(side: int) -> bytes:
 
 
 def _variant(base: bytes, number: int) -> bytes:
-    """Another file of the same picture: what stands behind a JPEG's end is not decoded."""
+    """A different file of the same picture. Bytes after a JPEG's end are not decoded."""
     return base + number.to_bytes(8, "big")
 
 
@@ -141,18 +141,18 @@ def _upload(stack: Stack, base: bytes, numbers: range) -> None:
 
 
 def _wait(stack: Stack, count: int) -> None:
-    """Until that many executions have started and none is running. Raises TimeoutError after 2 s for each and a minute."""
+    """Returns when `count` executions have started and none runs. Raises TimeoutError after a minute and 2 s for each."""
     deadline = time.monotonic() + 60 + 2 * count
     while time.monotonic() < deadline:
         found = stack.executions()
         if found.get("started", 0) >= count and found["running"] == 0:
             return
         time.sleep(0.1)
-    raise TimeoutError(f"the executions were {found}")
+    raise TimeoutError(f"{count} executions should have ended; the stack counts {found}.")
 
 
 def _latency(stack: Stack, number: int) -> float:
-    """Seconds from the upload to the end of the analysis."""
+    """Seconds from the upload to the end of the analysis. Raises RuntimeError for an image that was not analysed."""
     key = {"ImageId": {"S": image_id(stack.outputs["ImagesBucketName"], _key(number))}}
     record = stack.client("dynamodb").get_item(TableName=stack.outputs["ImagesTableName"], Key=key)["Item"]
     if record["Status"]["S"] != "ANALYZED":
@@ -169,18 +169,18 @@ def _key(number: int) -> str:
 
 
 def processes(pid: int) -> list[int]:
-    """The server, its fork server and the workers."""
+    """Process ids of the server, its fork server and the workers."""
     found = [pid]
     for parent in found:
         for thread in Path(f"/proc/{parent}/task").iterdir():
-            with suppress(FileNotFoundError, ProcessLookupError):  # threads come and go
+            with suppress(FileNotFoundError, ProcessLookupError):  # a thread ended meanwhile
                 children = (thread / "children").read_text(encoding="utf-8").split()
                 found += [int(child) for child in children if int(child) not in found]
     return sorted(found)
 
 
 def memory(pid: int) -> dict[str, float]:
-    """PSS in MB: the server's, the fork server's, and that of all workers together."""
+    """PSS in MB of the server, the fork server, and all workers together."""
     totals = {"server": 0.0, "fork server": 0.0, "workers": 0.0}
     for process in processes(pid):
         rollup = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="utf-8")
@@ -191,7 +191,7 @@ def memory(pid: int) -> dict[str, float]:
 
 
 def cpu_seconds(pid: int) -> tuple[float, float]:
-    """User and system time in seconds: the server's, and that of all other processes of the stack."""
+    """User and system time in seconds: (the server's, that of all other processes of the stack)."""
     ticks: dict[bool, int] = {True: 0, False: 0}
     for process in processes(pid):
         fields = _stat(process)

@@ -1,4 +1,4 @@
-"""Warm CPU: what a function costs once it runs, without waiting and without AWS, against the same calls by bare clients."""
+"""Warm CPU: what a warm function costs without waiting and without AWS, compared with the same calls by bare clients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROUNDS = 40
 
 @dataclass(frozen=True)
 class Warm:
-    """CPU seconds of each run of one function, and of its AWS calls alone, taken in turn."""
+    """CPU seconds of each run of one function, and of its AWS calls alone, measured alternately."""
 
     handler: list[float]
     calls: list[float]
@@ -22,6 +22,7 @@ class Warm:
 
 
 def measure(rounds: int = ROUNDS) -> dict[str, Warm]:
+    """Runs every function and its calls alternately; results by function."""
     with recorded() as bench:
         taken = {name: Warm([], [], len(bench.recordings[name].calls)) for name in ORDER}
         for number in range(rounds + 3):
@@ -40,16 +41,17 @@ def table(taken: dict[str, Warm]) -> Table:
     calls = [sum(run) for run in zip(*(warm.calls for warm in together), strict=True)]
     rows.append(_row("one image, no match", sum(warm.number_of_calls for warm in together), handler, calls))
     return Table(
-        f"Warm CPU: ms for each function's sample event, {len(handler)} runs in turn, median (least-greatest)",
-        ("function", "AWS calls", "its AWS calls by bare clients", "function", "ratio"),
+        f"Warm CPU: milliseconds for each function's sample event, {len(handler)} alternating runs, median (minimum-maximum)",
+        ("function", "AWS calls", "AWS calls by bare clients", "function", "ratio"),
         rows,
-        (f"AWS's answers are replayed, so no network and no moto. Findings have {LABELS} labels, the photo 512 x 512 pixels.",
-         "The ratio says how much is ours: 1 would be a function that does nothing but call AWS."),
+        (f"AWS's answers are replayed, without network or moto. Findings have {LABELS} labels; the photo has 512 x 512 pixels.",
+         "Ratio: the function divided by its AWS calls. A function that does nothing but call AWS has the ratio 1.",
+         "Evaluate Watchlist has the watchlist in memory. Its call reads the watchlist once in WatchlistMaxAgeSeconds."),
     )  # fmt: skip
 
 
 def milliseconds_by_function(taken: dict[str, Warm]) -> dict[str, float]:
-    """The medians, for the price of Lambda."""
+    """Medians by function, from which the price of Lambda is calculated."""
     return {name: round(1000 * statistics.median(warm.handler), 1) for name, warm in taken.items()}
 
 

@@ -1,6 +1,6 @@
-"""For every tier: which examples properties are tried with; Ctrl-C means Ctrl-C, also where pytest was started in the background,
-whose jobs a shell lets ignore it; how many processes share the work; and what tests have counted is said at the end, whichever
-process they ran in.
+"""Settings for every tier: Hypothesis' profile, the number of processes, and the summary of what tests counted in any process.
+
+Ctrl-C also stops a pytest that a shell started in the background and made ignore SIGINT.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.loaders import Loader
 from hypothesis import HealthCheck, settings
 
-# The same examples on every machine and in every run, and no verdict by the clock.
+# The same examples on every machine and in every run, and no deadlines.
 settings.register_profile(
     "stable", derandomize=True, deadline=None, database=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("stable")
 
 LEAST_PRIVILEGE = "least privilege"
-"""The property in which a test reports [missed by what we do, by AWS's platform alone, by nothing]."""
+"""Name of the property with which a test reports its counts: [needed by Imagewatch, by AWS's platform alone, by nothing]."""
 
 
 def pytest_configure() -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_")]:  # a developer's own account is nobody's business here
+    for name in [name for name in os.environ if name.startswith("AWS_")]:  # tests never use a developer's account
         del os.environ[name]
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, [os.environ.get(name, ""), "localhost,127.0.0.1"]))
@@ -34,15 +35,30 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors, since many tests wait for a stack; each has a stack of its own, so not more than 4."""
+    """One more than there are processors, because many tests wait for a stack; at most 4, because each process starts a stack."""
     return min((os.cpu_count() or 1) + 1, 4)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nobody_says_how_wide_the_output_is() -> Iterator[None]:
-    """pytest's workers set COLUMNS, and some shells do; tables are folded by it."""
+def default_output_width() -> Iterator[None]:
+    """Removes COLUMNS, by which tables are folded. pytest's workers and some shells set it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("COLUMNS", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_service_models() -> Iterator[None]:
+    """Loads botocore's description of each service once in a process. moto starts a new boto3 session for each test."""
+    loaded: dict[Any, Any] = {}
+    initialise = Loader.__init__
+
+    def with_shared_cache(self: Loader, *arguments: Any, **options: Any) -> None:
+        initialise(self, *arguments, **options)
+        self._cache = loaded
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Loader, "__init__", with_shared_cache)
         yield
 
 
@@ -57,6 +73,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if counts:
         by_us, by_platform, survived = (sum(column) for column in zip(*counts.values(), strict=True))
         terminalreporter.write_line(
-            f"least privilege: {by_us + by_platform + survived} permissions and conditions taken out one at a time; "
-            f"{by_us} were missed by what Imagewatch does, {by_platform} by AWS's platform alone, {survived} by nothing"
+            f"least privilege: {by_us + by_platform + survived} permissions and conditions were removed one at a time; "
+            f"{by_us} are needed by Imagewatch, {by_platform} by AWS's platform alone, {survived} by nothing"
         )

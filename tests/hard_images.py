@@ -1,4 +1,4 @@
-"""Hard images, made by hand: every format people send, every limit, files made to do harm, and what is no image at all."""
+"""Generates difficult images: every common format, every limit, malicious files, and files that are not images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ORIENTATION, GPS = 0x0112, 0x8825
 
 
 def scene(width: int = 120, height: int = 90) -> Image.Image:
-    """White, with the upper left quarter red: shows how it is turned."""
+    """A white picture with a red upper left quarter, which shows its orientation."""
     image = Image.new("RGB", (width, height), WHITE)
     ImageDraw.Draw(image).rectangle((0, 0, width // 2 - 1, height // 2 - 1), fill=RED)
     return image
@@ -45,7 +45,7 @@ def grey_16(kind: str) -> bytes:
 
 
 def png(width: int, height: int, depth: int, colour: int, rows: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG written by hand, for what Pillow doesn't write."""
+    """A PNG of a kind that Pillow does not write."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -65,7 +65,7 @@ def rgb_png_16() -> bytes:
 
 
 def interlaced_png() -> bytes:
-    """Adam7, from an image whose rows are all the same kind of simple: grey, 8 bits."""
+    """A grey 8-bit PNG with Adam7 interlacing."""
     grey = scene().convert("L")
     rows = b""
     for x0, y0, dx, dy in ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)):
@@ -78,7 +78,7 @@ def interlaced_png() -> bytes:
 
 
 def see_through(mode: str) -> Image.Image:
-    """The scene with everything but the red quarter transparent, and black where nobody should see it."""
+    """The scene with everything but the red quarter transparent. Transparent pixels are black."""
     image = Image.new("RGBA", (120, 90), (0, 0, 0, 0))
     image.paste((*RED, 255), (0, 0, 60, 45))
     return image.convert(mode)
@@ -146,7 +146,7 @@ GREYS: dict[str, tuple[str, Callable[[], bytes]]] = {
 
 
 def tiled_tiff(tile_width: int, tile_height: int, width: int = 120, height: int = 90) -> bytes:
-    """An RGB TIFF in tiles, which Pillow doesn't write. Tiles larger than the picture are left empty (but promised)."""
+    """A tiled RGB TIFF, which Pillow does not write. Tiles above 1,024 pixels are declared but empty."""
     image = scene(width, height)
     tiles = [
         zlib.compress(image.crop((x, y, x + tile_width, y + tile_height)).tobytes() if tile_width <= 1024 else b"")
@@ -213,7 +213,7 @@ def webp_header(width: int, height: int) -> bytes:
 
 
 def with_sides(data: bytes, box: bytes, width: int, height: int) -> bytes:
-    """An AVIF or HEIC whose `ispe` box lies about the sides."""
+    """An AVIF or HEIC whose `ispe` box declares false dimensions."""
     at = data.index(box) + 8
     return data[:at] + struct.pack(">II", width, height) + data[at + 8 :]
 
@@ -279,7 +279,7 @@ NO_IMAGES = {
 
 
 def turned(kind: str, orientation: int) -> bytes:
-    """The scene as a camera stores it that was held another way."""
+    """The scene as a camera stores it with this EXIF orientation."""
     way = STORED_AS[orientation]
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
@@ -291,7 +291,7 @@ def _plain(width: int, height: int, kind: str = "JPEG") -> Callable[[], bytes]:
 
 
 def _heavy(size: int) -> bytes:
-    """A JPEG of so many bytes: what follows its end counts too."""
+    """A JPEG of `size` bytes, padded after its end."""
     data = encoded(scene(), "JPEG")
     return data + bytes(size - len(data))
 
@@ -321,7 +321,7 @@ ODDITIES: dict[str, Callable[[], bytes]] = {
     "GIF with a script behind it": lambda: encoded(scene(), "GIF") + b"<script>alert(1)</script>",
     "TIFF with giant tiles": lambda: tiled_tiff(46_000, 46_000),
 }
-"""Limits from both sides, damage and polyglots."""
+"""Both sides of each limit, damaged files and polyglots."""
 
 VARIANTS: dict[str, Callable[[], bytes]] = {
     **{name: make for name, (_, make) in (FORMATS | GREYS).items()},
@@ -329,4 +329,4 @@ VARIANTS: dict[str, Callable[[], bytes]] = {
     **{f"bomb by its header: {name}": lambda data=data: data for name, data in BOMBS.items()},
     **{f"no image: {name}": lambda data=data: data for name, (data, _) in NO_IMAGES.items()},
 }
-"""One of each kind, by name."""
+"""One file of each kind, by name."""

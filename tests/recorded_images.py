@@ -1,4 +1,4 @@
-"""Small, distinct JPEGs with known Rekognition answers: what a stack finds in them is decided here, and costs no time."""
+"""Small, distinct pictures with recorded Rekognition answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MODEL = "3.0"
 
 
 def picture(number: int, kind: str = "JPEG", side: int = 96) -> bytes:
-    """A picture unlike that of every other number: coarse noise, a kilobyte or two."""
+    """A picture that differs for each number: coarse noise of one or two kilobytes."""
     noise = random.Random(number).randbytes(8 * 8 * 3)
     buffer = io.BytesIO()
     Image.frombytes("RGB", (8, 8), noise).resize((side, side), Image.Resampling.NEAREST).save(buffer, kind)
@@ -24,7 +24,7 @@ def picture(number: int, kind: str = "JPEG", side: int = 96) -> bytes:
 
 
 def record(directory: Path, body: bytes, labels: Mapping[str, float]) -> None:
-    """From now on the engine finds these labels (name -> confidence, 0-100) in these bytes, and nothing to moderate."""
+    """Records Rekognition's answers for these bytes: these labels (name -> confidence, 0-100), and no moderation labels."""
     answers: dict[str, Any] = {
         "DetectLabels": {
             "Labels": [

@@ -19,13 +19,17 @@ def to_decimals(value: Any) -> Any:
 
 
 def from_decimals(value: Any) -> Any:
-    """The value with int or float in place of Decimals, and sorted lists in place of sets, at any depth."""
+    """The value with int or float in place of Decimals, and sorted lists in place of sets, at any depth.
+
+    Sets of binary values stay as they are: boto3's Binary has no order.
+    """
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, Mapping):
         return {key: from_decimals(inner) for key, inner in value.items()}
     if isinstance(value, set | frozenset):
-        return sorted(from_decimals(inner) for inner in value)
+        plain = [from_decimals(inner) for inner in value]
+        return sorted(plain) if all(isinstance(inner, str | int | float) for inner in plain) else value
     if isinstance(value, list):
         return [from_decimals(inner) for inner in value]
     return value

@@ -1,1 +1,1 @@
-"""`make chaos`: many images through a stack that throttles, crashes, repeats and reorders; then every promise is checked."""
+"""`make chaos`: sends many images through throttles, crashes, duplicates and reordered events, and checks all promises."""

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos [--images 1000] [--seed N]`: prints its seed and counts; exit code 1 when a promise was broken."""
+"""`python -m tests.chaos [--images 1000] [--seed N]`: prints its seed and counts. Exit code 1: a promise was broken."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .storm import Outcome, run
 
 def main() -> int:
     arguments = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    arguments.add_argument("--images", type=int, default=1000, help="How many images (1000).")
-    arguments.add_argument("--seed", type=int, help="Repeats the plan and the dice of an earlier run.")
+    arguments.add_argument("--images", type=int, default=1000, help="Number of images (1000).")
+    arguments.add_argument("--seed", type=int, help="Repeats the plan and the random faults of an earlier run.")
     options = arguments.parse_args()
     seed = random.randrange(2**31) if options.seed is None else options.seed
     console = Console()
@@ -42,7 +42,7 @@ def report(outcome: Outcome, images: int) -> int:
     for sentence in outcome.broken:
         print(f"BROKEN: {sentence}")
     if outcome.broken:
-        print(f"Again: python -m tests.chaos --images {images} --seed {outcome.seed}")
+        print(f"Repeat: python -m tests.chaos --images {images} --seed {outcome.seed}")
         return 1
     print("Every promise was kept.")
     return 0

@@ -1,4 +1,4 @@
-"""S3's notifications as S3 promises them, and no better: at least once, in any order, some much later."""
+"""Delivers S3's notifications only as well as S3 promises: at least once, in any order, some much later."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.local.pipeline import Pipeline
 
 
 class Courier:
-    """Takes the place of the intake queue as the bucket's destination, and carries each message on late, and sometimes often."""
+    """Replaces the intake queue as the bucket's destination, and forwards each message late, some of them several times."""
 
     def __init__(self, pipeline: Pipeline, seed: int) -> None:
         self._sqs = pipeline.stack.client("sqs")
@@ -49,7 +49,7 @@ class Courier:
 
     @property
     def backlog(self) -> int:
-        """Messages that have yet to be delivered for the first time or again."""
+        """The number of messages that are still to be delivered, repetitions included."""
         return len(self._due)
 
     def stop(self) -> None:
@@ -73,7 +73,7 @@ class Courier:
         copies = self._dice.choices([1, 2, 3], [0.5, 0.35, 0.15])[0]
         self.copies += copies - 1
         for copy in range(copies):
-            # The first soon, so that the run gets on; among them the order is lost, and a repetition can come long after.
+            # The first delivery comes soon, in random order. A repetition can come much later.
             wait = self._dice.uniform(0, 1.5) if copy == 0 else self._dice.choice([0.0, 0.5, 3.0, 8.0]) * self._dice.random()
             heapq.heappush(self._due, (time.monotonic() + wait, next(self._numbers), body))
 

@@ -1,4 +1,4 @@
-"""What is to be seen of a stack after a run: records, rows, renditions, executions, alerts and mail, as they are."""
+"""Collects what a run left in a stack: records, index rows, renditions, executions, alerts and e-mails."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from imagewatch.aws.dynamodb import from_item
 from tests.local.pipeline import Pipeline
 
 Record = dict[str, Any]
-ALONE = "Your rule "  # how a mail about a single match begins
+ALONE = "Your rule "  # the beginning of an e-mail about a single match
 
 
 @dataclass(frozen=True)
 class Run:
-    """One execution: which version it was for, how it ended, and how often each task's attempts died."""
+    """One execution: its image version, its status, and the number of crashed attempts of each function."""
 
     key: str
     version_id: str
     version: str
-    """How records and alerts name that version."""
+    """The version's name in records and alerts."""
     status: str
     arn: str
     deaths: Counter[str]
@@ -31,7 +31,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything, at one moment."""
+    """Everything in the stack at one moment."""
 
     records: dict[str, Record]
     """By key."""
@@ -41,9 +41,9 @@ class Evidence:
     runs: list[Run]
     alerts: list[Record]
     mails: Counter[tuple[str, str]]
-    """How many mails there are for each (execution ARN, rule id)."""
-    told_in_digests: int
-    """How many matches all digests tell; one that was sent twice counts once."""
+    """The number of e-mails for each (execution ARN, rule id)."""
+    reported_in_digests: int
+    """The number of matches in all digests. A digest that was sent twice counts once."""
 
 
 def gather(pipeline: Pipeline) -> Evidence:
@@ -58,8 +58,10 @@ def gather(pipeline: Pipeline) -> Evidence:
         for body in received
         if body.startswith(ALONE)
     )
-    told = {body: re.findall(r'^(\d+) match(?:es)? of "', body, re.MULTILINE) for body in received if not body.startswith(ALONE)}
-    in_digests = sum(int(number) for numbers in told.values() for number in numbers)
+    digests = {
+        body: re.findall(r'^(\d+) match(?:es)? of "', body, re.MULTILINE) for body in received if not body.startswith(ALONE)
+    }
+    in_digests = sum(int(number) for numbers in digests.values() for number in numbers)
     return Evidence(records, rows, renditions, runs(pipeline), alerts, mails, in_digests)
 
 
@@ -81,7 +83,7 @@ def runs(pipeline: Pipeline) -> list[Run]:
 
 
 def attempts_that_died(states: Any, arn: str) -> Counter[str]:
-    """How many attempts of each function ended with its process."""
+    """The number of attempts of each function that ended with the end of its process."""
     deaths: Counter[str] = Counter()
     by_id: dict[int, dict[str, Any]] = {}
     for page in states.get_paginator("get_execution_history").paginate(executionArn=arn):

@@ -1,4 +1,4 @@
-"""What chaos uploads, and how each image must end whatever happens on the way. A seed decides all of it."""
+"""Plans what chaos uploads and how each image must end. A seed determines the whole plan."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ UNREADABLE = (
 
 @dataclass(frozen=True)
 class Upload:
-    """One version of an image: its bytes, the status that it must end in, and what is found in it."""
+    """One version of an image: its bytes, its final status, and its labels (confidence 0-100)."""
 
     body: bytes
     status: str
@@ -37,7 +37,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Subject:
-    """One key: uploaded once, or overwritten, and perhaps removed at last."""
+    """One key, with its uploads in order; `removed` when it is deleted afterwards."""
 
     key: str
     uploads: tuple[Upload, ...]
@@ -45,7 +45,7 @@ class Subject:
 
 
 def subjects(number: int, seed: int, recordings: Path) -> list[Subject]:
-    """So many keys; 1 in 12 is overwritten, 1 in 30 removed. What Rekognition finds is recorded for each."""
+    """`number` keys; 1 in 12 is overwritten, 1 in 30 removed. Rekognition's answers are recorded for each upload."""
     dice = random.Random(seed)
     made = []
     for place in range(number):

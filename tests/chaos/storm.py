@@ -1,4 +1,4 @@
-"""One run of chaos: uploads, faults, an intake that is killed, dead letters and their redrive; then the verdict."""
+"""One run of chaos: uploads, faults, killed intakes, dead letters and their redrive, and the check of all promises."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from .plan import RULES, UNREADABLE, Subject, subjects
 from .verdict import broken_promises, harm_done
 
 THROTTLE_RATE, CRASH_RATE = 0.2, 0.05
-LATEST_CRASH = 8  # calls of a handler after which one can strike
+LATEST_CRASH = 8  # a crash follows at most this many calls of a handler
 VISIBILITY_SECONDS = 2
 INTAKES_TO_KILL, LONGEST_INTAKE_DOWN_SECONDS = 4, 10.0
 LONGEST_DIGEST_LOCK_SECONDS = 260.0
-ALERT_PACE = 9
-AIMED_AT, ALERTS_TO_QUEUE, LONGEST_SILENCE_SECONDS = 2, 3, 15.0
-PACE = 200  # images a second: the pace has its own tests
+ALERT_RATE = 9
+CRASHED_ALERTS, ALERTS_TO_QUEUE, LONGEST_SILENCE_SECONDS = 2, 3, 15.0
+IMAGE_RATE = 200  # images a second; the rate limiter has its own tests
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass
 class Outcome:
-    """What a run counted, and which promises it saw broken (sentences; empty is what we want)."""
+    """What a run counted, and the promises that were broken, as sentences."""
 
     seed: int
     counts: dict[str, int] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Outcome:
 
 
 def run(images: int, seed: int, folder: Path, progress: Progress) -> Outcome:
-    """Sends `images` keys through a stack of its own in `folder` and checks every promise."""
+    """Starts a stack in `folder`, sends `images` keys through it and checks every promise."""
     recordings, state = folder / "recordings", folder / "state"
     recordings.mkdir()
     state.mkdir()
@@ -52,16 +52,16 @@ def run(images: int, seed: int, folder: Path, progress: Progress) -> Outcome:
         "--recorded",
         str(recordings),
         "--parameter",
-        f"MaxImagesPerSecond={PACE}",
+        f"MaxImagesPerSecond={IMAGE_RATE}",
         "--parameter",
-        f"MaxAlertsPerSecond={ALERT_PACE}",
+        f"MaxAlertsPerSecond={ALERT_RATE}",
     )
     with started(state, *options) as stack:
         return Storm(Pipeline(stack), planned, seed, progress).outcome()
 
 
 class Storm:
-    """The run itself, on a stack that is there."""
+    """A run on a running stack."""
 
     def __init__(self, pipeline: Pipeline, planned: list[Subject], seed: int, progress: Progress) -> None:
         self.pipeline, self.planned, self.progress = pipeline, planned, progress
@@ -77,9 +77,9 @@ class Storm:
             self.pipeline.watch(label.lower())
             assert rule == f"watch-{label.lower()}"
         self.sqs.set_queue_attributes(QueueUrl=self.intake, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)})
-        time.sleep(3)  # a poll that is under way still hides messages for the old time
+        time.sleep(3)  # a poll that has begun still uses the old visibility timeout
         with self.courier() as courier:
-            self.aim_at_an_alerts_sore_points()
+            self.crash_around_the_publishing_of_alerts()
             self.throttle_and_crash()
             for body in UNREADABLE:
                 self.sqs.send_message(QueueUrl=self.intake, MessageBody=body)
@@ -88,11 +88,11 @@ class Storm:
                 self.kill_the_intake_in_the_middle()
                 self.silence_the_channel()
                 uploading.result()
-            self.settle("analysing", courier)
+            self.wait_for_rest("analysing", courier)
             self.result.counts |= {"S3 events": courier.events, "repeated deliveries": courier.copies}
             deaths = self.faults_met()
-            self.pipeline_faults_off()
-            self.tell_what_waits()
+            self.remove_all_faults()
+            self.send_digest()
             self.judge(deaths)
             self.redrive(courier)
         return self.result
@@ -111,21 +111,21 @@ class Storm:
             self.fault(service="rekognition", operation="*", error=error, rate=rate)
         share = CRASH_RATE / (LATEST_CRASH + 1)
         for calls in range(LATEST_CRASH + 1):
-            # Only what the earlier rules let pass comes to this one.
+            # A rule sees only the invocations that the earlier rules let pass.
             self.crash(calls, rate=share / (1 - calls * share))
 
-    def aim_at_an_alerts_sore_points(self) -> None:
-        """Published but not yet marked as sent, and marked but not yet answered: dice seldom find either.
+    def crash_around_the_publishing_of_alerts(self) -> None:
+        """Crashes after publishing and before the record, and after the record and before the answer. Random crashes seldom do.
 
-        On an idle channel the message is the fifth call; a machine under load can miss a slot, and then the next image has to do.
+        On an idle channel, publishing is the fifth call. A busy machine can miss a slot; then the next image is used.
         """
         fits = [one for one in self.planned if len(one.uploads) == 1 and not one.removed and len(one.uploads[0].rules) == 1]
         for calls, wanted in ((5, "sns:Publish"), (6, "dynamodb:UpdateItem")):
             hit = 0
-            while fits and hit < AIMED_AT:
+            while fits and hit < CRASHED_ALERTS:
                 number = self.crash(calls, count=1, match=self.pipeline.function("SendAlert"))
                 self.put(fits.pop(0), 0)
-                self.pipeline.eventually(partial(self.deaths_of, number), "no alert was interrupted")
+                self.pipeline.eventually(partial(self.deaths_of, number), "No alert was interrupted.")
                 (death,) = self.deaths_of(number)
                 hit += death["calls"][-1] == wanted and len(death["calls"]) == calls
 
@@ -136,7 +136,7 @@ class Storm:
         return self.fault(service="lambda", operation="Invoke", error="Crash", after_calls=after_calls, **fault)
 
     def fault(self, **fault: Any) -> int:
-        """Asks for a fault; returns its number."""
+        """Adds a fault; returns its number."""
         self.pipeline.fault(**fault, seed=self.dice.randrange(2**32))
         return int(self.faults()[-1]["id"])
 
@@ -145,7 +145,7 @@ class Storm:
             return list(json.load(answer))
 
     def upload(self) -> None:
-        """Every version of every key; the order of keys is shuffled, and a key's later versions follow much later."""
+        """Uploads every version of every key in random order. A key's later versions follow much later."""
         s3 = self.pipeline.stack.client("s3")
         steps = [
             (place + (step * 3 if step else 0) + self.dice.random(), subject, step)
@@ -166,7 +166,7 @@ class Storm:
         self.versions.setdefault(subject.key, []).append(answer["VersionId"])
 
     def kill_the_intake_in_the_middle(self) -> None:
-        """Once a third of the uploads is out, every intake dies over its batch, several times; then it is back."""
+        """After a third of the uploads, crashes every intake within its batch, several times, and stops."""
         while len(self.versions) < len(self.planned) / 3:
             time.sleep(0.05)
         intake = self.pipeline.function("StartAnalysis")
@@ -179,12 +179,12 @@ class Storm:
             killed = [death for number in numbers for death in met[number]]
         for number in numbers:
             self.remove_fault(number)
-        self.result.counts["intakes killed over a batch"] = len(killed)
+        self.result.counts["intakes crashed within a batch"] = len(killed)
         if not any(death["calls"] for death in killed):
-            self.result.broken.append("The run proves nothing about the intake: none was killed in the middle of a batch.")
+            self.result.broken.append("The run proves nothing about the intake: none crashed in the middle of a batch.")
 
     def silence_the_channel(self) -> None:
-        """E-mail has no slot until some alerts wait for a digest."""
+        """Takes e-mail's slots until some alerts wait for a digest."""
         dynamodb, until = self.pipeline.stack.client("dynamodb"), time.monotonic() + LONGEST_SILENCE_SECONDS
         queued = 0
         while queued < ALERTS_TO_QUEUE and time.monotonic() < until:
@@ -197,8 +197,8 @@ class Storm:
             time.sleep(0.2)
             queued = sum(alert["Status"] == "QUEUED" for alert in items(self.pipeline, "AlertsTable") if "RuleId" in alert)
 
-    def tell_what_waits(self) -> None:
-        """As the schedule does every few minutes. A run that died (chaos meets those too) keeps the next away for a while."""
+    def send_digest(self) -> None:
+        """Runs Send Digest as the schedule does. After a crashed run, waits until the lock expires."""
         function, answer = self.pipeline.function("SendDigest"), {"Busy": True}
         while answer.get("Busy") and time.monotonic() < self.limit + LONGEST_DIGEST_LOCK_SECONDS:
             payload = self.pipeline.stack.client("lambda").invoke(FunctionName=function, Payload=b"{}")["Payload"]
@@ -209,11 +209,11 @@ class Storm:
         body = json.dumps({"id": number}).encode()
         urlopen(Request(f"{self.pipeline.stack.endpoint}/_local/faults", body, method="DELETE")).close()
 
-    def pipeline_faults_off(self) -> None:
+    def remove_all_faults(self) -> None:
         urlopen(Request(f"{self.pipeline.stack.endpoint}/_local/faults", method="DELETE")).close()
 
     def faults_met(self) -> list[dict[str, Any]]:
-        """Counts what the stack did to us; returns the crashes."""
+        """Counts throttles and crashes; returns the crashes."""
         rules = self.faults()
         deaths = [death for rule in rules for death in rule.get("deaths", [])]
         self.result.counts["throttles"] = sum(rule["hits"] for rule in rules if rule["service"] == "rekognition")
@@ -224,15 +224,15 @@ class Storm:
         return deaths
 
     def waiting(self, courier: Courier) -> int:
-        """What is still on its way: undelivered and unread messages, running executions, records in progress."""
+        """The number of undelivered and unread messages and of running executions."""
         queue = attributes(self.sqs, self.intake)
         messages = int(queue["ApproximateNumberOfMessages"]) + int(queue["ApproximateNumberOfMessagesNotVisible"])
         with urlopen(f"{self.pipeline.stack.endpoint}/_local/health") as answer:
             running = json.load(answer)["components"]["executions"]["running"]
         return int(courier.backlog + messages + running)
 
-    def settle(self, stage: str, courier: Courier) -> None:
-        """Returns when nothing moves any more, or says what still does."""
+    def wait_for_rest(self, stage: str, courier: Courier) -> None:
+        """Returns when nothing is under way four times in a row, or records a broken promise when the time limit is reached."""
         calm, most = 0, 1
         while calm < 4:
             left = self.waiting(courier)
@@ -240,7 +240,7 @@ class Storm:
             self.progress(stage, most - left, most)
             calm = calm + 1 if left == 0 else 0
             if time.monotonic() > self.limit:
-                self.result.broken.append(f"{left} messages and executions were still on their way when time was up ({stage}).")
+                self.result.broken.append(f"{left} messages and executions were still under way at the time limit ({stage}).")
                 return
             time.sleep(0.5 if left else 0.3)
 
@@ -251,14 +251,14 @@ class Storm:
         self.result.broken += broken
 
     def redrive(self, courier: Courier) -> None:
-        """Every dead letter goes back to the intake: what can't be read dies again, and nothing else changes."""
+        """Redrives every dead letter. Unreadable messages become dead letters again, and nothing else changes."""
         before, letters = self.evidence, self.dead_letters()
         self.result.counts["dead letters"] = len(letters)
         missing = [body for body in UNREADABLE if letters.count(body) != 1]
         self.result.broken += [f"Not exactly once among the dead letters: {body}" for body in missing]
         arn = attributes(self.sqs, self.dead)["QueueArn"]
         self.sqs.start_message_move_task(SourceArn=arn)
-        self.settle("redriving", courier)
+        self.wait_for_rest("redriving", courier)
         again = self.dead_letters()
         if sorted(again) != sorted(UNREADABLE):
             self.result.broken.append(f"After the redrive there are {len(again)} dead letters instead of {len(UNREADABLE)}.")
@@ -266,7 +266,7 @@ class Storm:
         self.result.broken += harm_done(before, after, rescued=len(letters) > len(UNREADABLE))
 
     def dead_letters(self) -> list[str]:
-        """The bodies in the dead-letter queue, which stay there."""
+        """The bodies in the dead-letter queue. The messages stay in the queue."""
         bodies: dict[str, str] = {}
         for _ in range(200):
             answer = self.sqs.receive_message(QueueUrl=self.dead, MaxNumberOfMessages=10, VisibilityTimeout=2)

@@ -279,3 +279,33 @@ def test_every_environment_variable_that_is_set_is_read_and_every_one_that_is_re
 def test_every_parameter_has_a_description_in_full_sentences(template: Template) -> None:
     for name, parameter in template.body["Parameters"].items():
         assert parameter.get("Description", "").endswith((".", ")")), name
+
+
+def test_the_highest_rate_stays_below_the_writes_that_one_dynamodb_key_accepts() -> None:
+    """All intakes update one item, up to three times for each start (test_pacing_backlog), and refused updates count too.
+
+    Source: Amazon DynamoDB developer guide, "Best practices for designing and using partition keys": 1,000 write units a second.
+    """
+    highest = re.search(r"MaxImagesPerSecond:\n(?:.+\n)*?\s+MaxValue: (\d+)", SOURCE)
+    assert highest is not None
+    assert 3 * int(highest[1]) < 1_000
+
+
+def test_the_rate_names_the_quota_of_every_rekognition_operation() -> None:
+    described = re.search(r"MaxImagesPerSecond:\n(?:    .+\n)+", SOURCE)
+    assert described is not None
+    operations = {"DetectLabels", "DetectModerationLabels", "DetectText"}
+    assert {name for name in operations if f"rekognition:{name}" in SOURCE} == operations
+    assert {name for name in operations if re.search(rf"\b{name}\b", described[0])} == operations
+
+
+def test_refused_invocations_raise_an_alarm(template: Template) -> None:
+    alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
+    (alarm,) = [alarm for alarm in alarms if alarm.get("MetricName") == "Throttles"]
+    assert (alarm["Namespace"], alarm["Statistic"], alarm["ComparisonOperator"]) == (
+        "AWS/Lambda",
+        "Sum",
+        "GreaterThanOrEqualToThreshold",
+    )
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "ValidateImageFunction"}}]  # each image passes it
+    assert alarm["Period"] * alarm["EvaluationPeriods"] <= 900

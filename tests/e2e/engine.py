@@ -1,7 +1,7 @@
-"""Asks for a container engine, in a process of its own: its client leaves sockets open when nothing answers.
+"""Looks for a container engine in a separate process, because the client leaves sockets open when no engine answers.
 
-`python -m tests.e2e.engine IMAGE` prints what a container calls this machine, or exits with 1 and the reason why there is no use
-in trying. The same client finds the engine as the SAM CLI's does.
+`python -m tests.e2e.engine IMAGE` prints the address of this machine as containers see it, or exits with 1 and the reason. The
+client finds the engine in the same way as the SAM CLI.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def main() -> None:
     try:
         engine = docker.from_env(timeout=SECONDS)
     except DockerException as error:
-        sys.exit(f"no container engine answers: {error}")
+        sys.exit(f"No container engine answers: {error}")
     with closing(engine):
         _fetch(engine, sys.argv[1])
         sys.stdout.write(_this_machine(engine))
@@ -35,7 +35,7 @@ def _fetch(engine: docker.DockerClient, image: str) -> None:
         try:
             engine.images.pull(image)
         except (DockerException, requests.RequestException) as error:
-            sys.exit(f"the Lambda base image {image} isn't here and can't be fetched: {error}")
+            sys.exit(f"The Lambda base image {image} is missing and cannot be downloaded: {error}")
 
 
 def _this_machine(engine: docker.DockerClient) -> str:

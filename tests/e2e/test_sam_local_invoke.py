@@ -1,6 +1,6 @@
-"""Each function, as SAM builds it and runs it in a container, with its sample event and the local stack as its AWS.
+"""Runs each function in SAM's container on its sample event, with the local stack in place of AWS.
 
-Each is judged by what it returns and by what it leaves in the stack.
+The tests check each function's result and what it leaves in the stack.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .conftest import ROOT, Build, SamLocal
 
 pytestmark = pytest.mark.container
 
-KEY = "uploads/samples/astronaut-portrait.jpg"  # the events tell of it
+KEY = "uploads/samples/astronaut-portrait.jpg"  # the sample events name it
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def pipeline(reachable_stack: RunningStack) -> Pipeline:
 
 @pytest.fixture(scope="module")
 def announced(sam: SamLocal, pipeline: Pipeline) -> Any:
-    """Start Analysis's answer to the event of a newer version of the portrait, once the execution that it started is over."""
+    """Start Analysis' result for the event of a newer version of the portrait. Its execution has ended."""
     answer = sam.invoke("StartAnalysisFunction", "start_analysis")
     pipeline.ended(KEY)
     return answer
@@ -43,7 +43,7 @@ def announced(sam: SamLocal, pipeline: Pipeline) -> Any:
 
 @pytest.fixture
 def analysing(announced: Any, pipeline: Pipeline) -> None:
-    """The portrait's record as the execution that the events belong to would find it: being analysed, and its own."""
+    """Writes the portrait's record as the sample events' execution finds it: ANALYZING and leased by it."""
     image = json.loads((ROOT / "events" / "validate_image.json").read_text())["Image"]
     record = {**record_of(pipeline), "Lease": "", **image, "Status": "ANALYZING"}
     pipeline.stack.client("dynamodb").put_item(TableName=pipeline.outputs["ImagesTableName"], Item=to_item(record))
@@ -63,7 +63,7 @@ def test_start_analysis_starts_the_execution_of_the_announced_version(announced:
     assert record["ExecutionArn"].split(":")[-1].startswith("astronaut-portrait-jpg-")
 
 
-def test_validate_image_tells_what_the_picture_is_and_writes_its_thumbnail(
+def test_validate_image_returns_format_and_size_and_writes_the_thumbnail(
     sam: SamLocal, analysing: None, pipeline: Pipeline
 ) -> None:
     bucket, s3 = pipeline.outputs["RenditionsBucketName"], pipeline.stack.client("s3")
@@ -86,14 +86,14 @@ def test_detect_labels_finds_the_person(sam: SamLocal, analysing: None) -> None:
     assert result["ModelVersion"]
 
 
-def test_detect_moderation_says_that_no_model_looked(sam: SamLocal, analysing: None) -> None:
+def test_detect_moderation_reports_that_nothing_was_checked(sam: SamLocal, analysing: None) -> None:
     result = sam.invoke("DetectModerationFunction", "detect_moderation")
 
     assert (result["Status"], result["Labels"]) == ("NOT_CHECKED", [])
     assert result["Reason"].endswith(".")
 
 
-def test_detect_text_answers_with_what_it_read(sam: SamLocal, analysing: None) -> None:
+def test_detect_text_returns_the_text(sam: SamLocal, analysing: None) -> None:
     assert sam.invoke("DetectTextFunction", "detect_text").keys() == {"Text", "ModelVersion"}
 
 
@@ -106,14 +106,14 @@ def test_store_analysis_writes_the_record(sam: SamLocal, analysing: None, pipeli
     assert [float(label["Confidence"]) for label in record["Labels"]] == [99.12, 97.3, 97.3]  # the event's, not the engine's
 
 
-def test_evaluate_watchlist_finds_the_rule_that_matches(sam: SamLocal, analysing: None) -> None:
+def test_evaluate_watchlist_finds_the_matching_rule(sam: SamLocal, analysing: None) -> None:
     result = sam.invoke("EvaluateWatchlistFunction", "evaluate_watchlist")
 
     assert result["MatchCount"] == 1
     assert result["Rules"][0]["Name"] == "Looking for person"
 
 
-def test_send_alert_sends_one_mail_however_often_it_runs(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
+def test_send_alert_sends_one_email_even_when_it_runs_twice(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
     first = sam.invoke("SendAlertFunction", "send_alert")
     second = sam.invoke("SendAlertFunction", "send_alert")
 
@@ -122,7 +122,7 @@ def test_send_alert_sends_one_mail_however_often_it_runs(sam: SamLocal, analysin
     assert len([mail for mail in pipeline.mail_about(KEY) if mail["subject"].startswith("Person at the door")]) == 1
 
 
-def test_send_digest_tells_what_waits(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
+def test_send_digest_reports_queued_alerts(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
     dynamodb, table = pipeline.stack.client("dynamodb"), pipeline.outputs["AlertsTableName"]
     waiting = {"AlertId": f"{1:032x}", "RuleId": "waiting", "RuleName": "Waiting", "Severity": "info", "Channels": ["email"]}
     waiting |= {
@@ -142,13 +142,13 @@ def test_send_digest_tells_what_waits(sam: SamLocal, analysing: None, pipeline: 
     assert [mail["subject"] for mail in pipeline.mail_about('1 match of "Waiting"')] == ["1 match of Waiting"]
 
 
-def test_check_channels_finds_out_who_gets_alerts(sam: SamLocal, pipeline: Pipeline) -> None:
+def test_check_channels_reports_the_status_of_each_channel(sam: SamLocal, pipeline: Pipeline) -> None:
     result = sam.invoke("CheckChannelsFunction", "check_channels")
 
     assert [(channel["channel_id"], channel["status"]) for channel in result["Channels"]] == [("email", "ok")]
 
 
-def test_evaluate_page_holds_history_against_the_rule(sam: SamLocal, announced: Any, pipeline: Pipeline) -> None:
+def test_evaluate_page_matches_stored_images_against_the_rule(sam: SamLocal, announced: Any, pipeline: Pipeline) -> None:
     rule = {"RuleId": "sample-person-at-the-door", "Name": "Person at the door", "Enabled": True}
     rule["AnyOf"] = [{"Term": "person", "MinConfidence": 50}]
     pipeline.stack.client("dynamodb").put_item(TableName=pipeline.outputs["WatchlistTableName"], Item=to_item(rule))
@@ -158,7 +158,7 @@ def test_evaluate_page_holds_history_against_the_rule(sam: SamLocal, announced: 
     assert (result["Done"], result["Pages"], result["Rule"]["RuleId"]) == (True, 1, "sample-person-at-the-door")
 
 
-def test_record_rejection_gives_the_reason_to_the_record(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
+def test_record_rejection_writes_the_reason_to_the_record(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
     result = sam.invoke("RecordRejectionFunction", "record_rejection")
 
     assert result["Status"] == "REJECTED"
@@ -166,14 +166,16 @@ def test_record_rejection_gives_the_reason_to_the_record(sam: SamLocal, analysin
     assert (record_of(pipeline)["Status"], record_of(pipeline)["Reason"]) == ("REJECTED", result["Reason"])
 
 
-def test_record_failure_gives_the_reason_to_the_record(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
+def test_record_failure_writes_the_reason_to_the_record(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
     result = sam.invoke("RecordFailureFunction", "record_failure")
 
     assert result["Reason"].startswith("An AWS service kept throttling requests")
     assert (record_of(pipeline)["Status"], record_of(pipeline)["Reason"]) == ("FAILED", result["Reason"])
 
 
-def test_record_interruption_ends_what_no_catch_could_see(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
+def test_record_interruption_records_the_end_of_an_execution_without_a_catch(
+    sam: SamLocal, analysing: None, pipeline: Pipeline
+) -> None:
     result = sam.invoke("RecordInterruptionFunction", "record_interruption")
 
     assert result == {"Recorded": True}
@@ -181,7 +183,7 @@ def test_record_interruption_ends_what_no_catch_could_see(sam: SamLocal, analysi
     assert record_of(pipeline)["Reason"].endswith(".")
 
 
-def test_every_function_that_sam_builds_is_invoked_here(build: Build) -> None:
+def test_every_built_function_is_invoked_in_this_module(build: Build) -> None:
     source = Path(__file__).read_text()
 
     assert [function for function in build.functions if f'invoke("{function}"' not in source] == []

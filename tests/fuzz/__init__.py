@@ -1,1 +1,1 @@
-"""`make fuzz`: damaged images through validation, within a function's memory and time; all but a rejection is a finding."""
+"""`make fuzz`: examines damaged images within a function's memory and time. Only pictures and rejections are no findings."""

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz [--seconds 60] [--seed N] [--only N]`: exit code 1 when an image did anything but be read or rejected."""
+"""`python -m tests.fuzz [--seconds 60] [--seed N] [--only N]`: exit code 1 when an image is neither read nor rejected."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .mutations import MOST_BYTES, mutated
 from .sandbox import Sandbox
 
 TARGET = "imagewatch.images.decoding:examine"
-IMAGE_SECONDS = 30.0  # a quarter of the function's timeout: whatever is slower here is too slow there
+IMAGE_SECONDS = 30.0  # a quarter of the function's timeout
 FINDINGS = Path(".local") / "fuzz-findings"
 
 
@@ -28,7 +28,7 @@ def main() -> int:
     options = arguments()
     seed = random.randrange(2**31) if options.seed is None else options.seed
     console = Console()
-    console.print(f"Seed {seed}. Making the seed files ...")
+    console.print(f"Seed {seed}. Creating the seed files ...")
     seeds = {name: data for name, data in ((name, make()) for name, make in VARIANTS.items()) if 0 < len(data) <= MOST_BYTES}
     sandbox, verdicts, findings = Sandbox(TARGET, IMAGE_SECONDS), Counter[str](), 0
     began = time.monotonic()
@@ -44,7 +44,7 @@ def main() -> int:
             if verdict == "finding":
                 findings += 1
                 console.print(
-                    f"FINDING {number} ({name}): {what}\n  {keep(seed, number, data)}; again: --seed {seed} --only {number}"
+                    f"FINDING {number} ({name}): {what}\n  {keep(seed, number, data)}; repeat: --seed {seed} --only {number}"
                 )
             bar.update(task, completed=time.monotonic() - began)
     sandbox.close()
@@ -56,7 +56,7 @@ def main() -> int:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60, help="How long (60).")
+    parser.add_argument("--seconds", type=float, default=60, help="Duration (60).")
     parser.add_argument("--seed", type=int, help="Repeats an earlier run.")
     parser.add_argument("--only", type=int, help="Repeats one image of that run.")
     return parser.parse_args()

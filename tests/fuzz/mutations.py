@@ -1,4 +1,4 @@
-"""Damage: what transport, bad software and malice do to a file. A random generator decides all of it."""
+"""Damages files as transport, faulty software and attackers do. A seeded random generator decides."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable, Mapping
 
 MOST_BYTES = 200_000
-"""Of a seed file: larger ones only make the run slower."""
+"""Size limit of a seed file. Larger ones only make the run slower."""
 EXTREMES = [0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 10_000, 60_000]
 
 
@@ -23,7 +23,7 @@ def mutated(seeds: Mapping[str, bytes], dice: random.Random) -> tuple[str, bytes
 
 
 def _place(data: bytearray, dice: random.Random) -> int:
-    # Half of the damage goes where the structure is: into the head.
+    # Half of the damage goes into the header.
     return dice.randrange(min(len(data), 300) if dice.random() < 0.5 else len(data))
 
 
@@ -32,7 +32,7 @@ def _flip_a_bit(data: bytearray, dice: random.Random, seeds: Mapping[str, bytes]
 
 
 def _write_a_number(data: bytearray, dice: random.Random, seeds: Mapping[str, bytes]) -> None:
-    """An extreme size, offset or count, in either byte order."""
+    """Writes an extreme size, offset or count in either byte order."""
     form = dice.choice([">B", ">H", "<H", ">I", "<I"])
     number = dice.choice([*EXTREMES, dice.randrange(2**32)]) % (1 << 8 * struct.calcsize(form))
     at = _place(data, dice)
@@ -61,7 +61,7 @@ def _repeat(data: bytearray, dice: random.Random, seeds: Mapping[str, bytes]) ->
 
 
 def _graft(data: bytearray, dice: random.Random, seeds: Mapping[str, bytes]) -> None:
-    """A piece of another file, of whatever format."""
+    """Inserts a part of another file of any format."""
     other = seeds[dice.choice(sorted(seeds))]
     start = dice.randrange(len(other) or 1)
     at = _place(data, dice)

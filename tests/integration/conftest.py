@@ -1,12 +1,16 @@
-"""The handlers on moto: tables, buckets, queue and topic are made from template.yaml, and each function gets exactly the
-environment that the template gives it, so that a variable or an index missing there breaks a test here."""
+"""The handlers on moto. Tables, buckets, queue and topic are created from template.yaml.
+
+Each function runs in exactly the environment that the template gives it, so a missing variable or index breaks a test here.
+"""
 
 from __future__ import annotations
 
 import importlib
 import json
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +29,8 @@ from imagewatch.services import image_store
 from local.emulator.moto_patches import dynamodb_speed
 from tools.sam_template import Resolver, Template, load_template
 
+from .function_environments import FunctionEnvironments
+
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
 CONTEXT = SimpleNamespace(
@@ -39,12 +45,17 @@ Event = dict[str, Any]
 
 @dataclass
 class Stack:
-    """The deployed resources that handlers use, and the handlers themselves."""
+    """The deployed resources that handlers use, and the handlers."""
 
     template: Template
-    monkeypatch: pytest.MonkeyPatch
+    exits: ExitStack
+    """Closed at the end of the test."""
     names: dict[str, str] = field(default_factory=dict)
     clients: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def environments(self) -> FunctionEnvironments:
+        return FunctionEnvironments(self.template, self.resolve)
 
     def name(self, logical_id: str) -> str:
         return self.names.get(logical_id, logical_id)
@@ -60,20 +71,26 @@ class Stack:
         ).resolve(value)
 
     def handler(self, function: str) -> Callable[[Event], Any]:
-        """The handler of one of the template's functions, in the environment that the template gives it and nothing else."""
-        properties = self.template.resources[f"{function}Function"]["Properties"]
-        for other in self.template.resources.values():
-            if other["Type"] == "AWS::Lambda::Function":
-                for variable in other["Properties"]["Environment"]["Variables"]:
-                    self.monkeypatch.delenv(variable, raising=False)
-        for name, value in self.resolve(properties["Environment"]["Variables"]).items():
-            self.monkeypatch.setenv(name, str(value))
-        module, _, attribute = properties["Handler"].rpartition(".")
+        """The handler of one of the template's functions. Each call sets that function's environment and restores it."""
+        module, _, attribute = self.template.resources[f"{function}Function"]["Properties"]["Handler"].rpartition(".")
         function_handler = getattr(importlib.import_module(module), attribute)
-        return lambda event: function_handler(event, CONTEXT)
+
+        def invoke(event: Event) -> Any:
+            with self.environments.of(function):
+                return function_handler(event, CONTEXT)
+
+        return invoke
+
+    def environment(self, function: str, **changes: str) -> AbstractContextManager[None]:
+        """A function's environment for a block that calls its code without its handler; `changes` replaces variables."""
+        return self.environments.of(function, **changes)
+
+    def use_environment(self, function: str, **changes: str) -> None:
+        """Sets a function's environment until the end of the test, for code that is called without its handler."""
+        self.exits.enter_context(self.environments.of(function, **changes))
 
     def client(self, service: str) -> Any:
-        """A client of the test's own; making one is slow, so it is kept."""
+        """A client for the test itself. Clients are cached, because creating one is slow."""
         if service not in self.clients:
             self.clients[service] = boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
         return self.clients[service]
@@ -122,9 +139,10 @@ def stack(template: Template, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack
     with mock_aws():
         clients.client.cache_clear()
         rules_table.clear_cache()
-        stack = Stack(template, monkeypatch)
-        _create(stack)
-        yield stack
+        with ExitStack() as exits:
+            stack = Stack(template, exits)
+            _create(stack)
+            yield stack
         clients.client.cache_clear()
 
 
@@ -173,7 +191,7 @@ def _create_mailbox(stack: Stack) -> None:
 
 
 def sample_event(name: str) -> Event:
-    """One of events/*.json, fresh."""
+    """A copy of one of events/*.json."""
     event: Event = json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8"))
     return event
 
@@ -185,7 +203,7 @@ def sample() -> Callable[[str], Event]:
 
 @pytest.fixture
 def uploaded(stack: Stack) -> Event:
-    """The sample events' image lies in the images bucket; its state form, with the version id that S3 gave it."""
+    """Uploads the sample events' image; its state form with the version id that S3 assigned."""
     image: Event = sample_event("validate_image")["Image"]
     body = (ROOT / "samples" / "astronaut-portrait.jpg").read_bytes()
     answer = stack.client("s3").put_object(Bucket=stack.name("ImagesBucket"), Key=image["Key"], Body=body)
@@ -193,11 +211,11 @@ def uploaded(stack: Stack) -> Event:
 
 
 def leased(stack: Stack, image: Event) -> Event:
-    """The image's record as Start Analysis leaves it: leased by this version, ANALYZING."""
-    stack.handler("StartAnalysis")
+    """Creates the image's record as Start Analysis does: leased for this version, ANALYZING."""
     version = ImageVersion.from_state(image)
-    links = executions.links(version.execution_name())
-    image_store.acquire_lease(version, {**links, "ReceivedAt": "2026-11-20T09:30:16.000Z"})
+    with stack.environment("StartAnalysis"):
+        links = executions.links(version.execution_name())
+        image_store.acquire_lease(version, {**links, "ReceivedAt": "2026-11-20T09:30:16.000Z"})
     return image
 
 
@@ -215,7 +233,7 @@ def newer(image: Event) -> Event:
 
 @pytest.fixture
 def rekognition(stack: Stack) -> Iterator[Stubber]:
-    """Rekognition answers what the test says; a call that it didn't announce fails."""
+    """Rekognition gives the answers that the test adds. A call without an answer fails."""
     with Stubber(clients.client("rekognition")) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()

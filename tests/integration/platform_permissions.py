@@ -1,4 +1,4 @@
-"""The permissions that AWS itself uses with our roles, out of our code's sight: each with its reason and its source."""
+"""Permissions that AWS itself uses with Imagewatch's roles, outside of Imagewatch's code: each with its reason and its source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STREAM = "log-stream:2026/11/20/[$LATEST]0123456789abcdef"
 
 @dataclass(frozen=True)
 class PlatformPermission:
-    """What AWS does with a role of ours. `resource` gives the ARN that is asked for, `source` the page that says so."""
+    """What AWS does with one of the roles. `resource` returns the ARN in the request; `source` names the page that says so."""
 
     role: str
     actions: tuple[str, ...]

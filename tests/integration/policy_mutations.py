@@ -1,4 +1,4 @@
-"""Takes policies apart, one action, resource or condition at a time, and counts what is missed."""
+"""Removes one action, resource or condition at a time from policies, and counts which removals a refused call detects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Policy = Sequence[Statement]
 
 
 def without_one(policy: Policy) -> Iterator[tuple[str, Policy]]:
-    """Every way to take a single action or a single resource out of a policy: what is missing, and what is left."""
+    """Every removal of a single action or resource from a policy: (what was removed, the rest)."""
     for index, statement in enumerate(policy):
         for element in ("Action", "Resource"):
             values = as_list(statement[element])
@@ -27,7 +27,7 @@ def without_one(policy: Policy) -> Iterator[tuple[str, Policy]]:
 
 
 def without_one_condition(policy: Policy) -> Iterator[tuple[str, Policy]]:
-    """Every way to drop a single condition: its key (in AWS's documented spelling), and what is left."""
+    """Every removal of a single condition: (its key in AWS's documented spelling, the rest)."""
     for index, statement in enumerate(policy):
         for operator, keys in statement.get("Condition", {}).items():
             for key in keys:
@@ -42,7 +42,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def refused(calls: Sequence[Sent], policy: Policy) -> Denial | None:
-    """The first refusal when a role with this policy and no other makes the calls; None when it may make them all."""
+    """The first refusal when a role with only this policy makes the calls; None when all are allowed."""
     role = Role("mutated", f"arn:aws:iam::{ACCOUNT_ID}:role/mutated", policy)
     for made in calls:
         denial = authorize(made.call, role)
@@ -55,19 +55,19 @@ def refused(calls: Sequence[Sent], policy: Policy) -> Denial | None:
 
 @dataclass
 class Tally:
-    """Counts mutations, and keeps those that nothing missed."""
+    """Counts mutations, and collects those that nothing detected."""
 
     by_us: int = 0
     by_platform: int = 0
     survived: list[str] = field(default_factory=list)
 
     def numbers(self) -> list[int]:
-        """Missed by what we do, by AWS's platform alone, by nothing."""
+        """[needed by Imagewatch, needed by AWS's platform alone, needed by nothing]."""
         return [self.by_us, self.by_platform, len(self.survived)]
 
-    def judge(self, what: str, missed: object, by_platform: object = None) -> None:
-        """Counts one mutation, by whether what we do, or else what AWS's platform does, comes to grief without it."""
-        if missed:
+    def judge(self, what: str, needed: object, by_platform: object = None) -> None:
+        """Counts one mutation: whether a call of Imagewatch (`needed`), or only one of AWS's platform, is refused without it."""
+        if needed:
             self.by_us += 1
         elif by_platform:
             self.by_platform += 1

@@ -1,4 +1,4 @@
-"""A real HTTP server on this machine, to stand where Slack or somebody's webhook stands."""
+"""A real HTTP server on this machine that takes the place of Slack or of a webhook's server."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ class Received:
 
 @dataclass
 class Receiver:
-    """Answers each request with the next of `answers` (status, body, headers), the last one for ever; keeps what it received."""
+    """Answers each request with the next of `answers` (status, body, headers), repeats the last one, and records requests."""
 
     port: int = 0
     received: list[Received] = field(default_factory=list)
     answers: list[tuple[int, bytes, dict[str, str]]] = field(default_factory=lambda: [(200, b"ok", {})])
     hang: threading.Event = field(default_factory=threading.Event)
-    """While it isn't set, an answer of status 0 keeps the caller waiting, and one of status -2 comes drop by drop. After one of
-    status -3 the connection stays open until the caller closes it or asks again, which gets no answer."""
+    """While it is not set, an answer with status 0 makes the caller wait, and one with status -2 is sent byte by byte. Status -1
+    sends bytes that are not HTTP. After status -3 the connection stays open until the caller closes it or sends more, which gets
+    no answer."""
 
     def url(self, path: str = "/hook") -> str:
         return f"http://127.0.0.1:{self.port}{path}"
@@ -52,7 +53,7 @@ def listening() -> Iterator[Receiver]:
                 receiver.hang.wait(30)
                 return
             if status == -1:
-                self.wfile.write(answer)  # whatever it is, it isn't HTTP
+                self.wfile.write(answer)  # not HTTP
                 return
             if status == -2:
                 for place in range(len(answer)):
@@ -70,11 +71,11 @@ def listening() -> Iterator[Receiver]:
             self.wfile.write(answer)
 
         def log_message(self, *arguments: Any) -> None:
-            """Keeps the test's output readable."""
+            """Prints nothing, to keep the test's output readable."""
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, request: Any, client_address: Any) -> None:
-            if not isinstance(sys.exception(), ConnectionError):  # else the caller has had enough, as some tests want it
+            if not isinstance(sys.exception(), ConnectionError):  # in some tests, the caller closes the connection early
                 super().handle_error(request, client_address)
 
     server = Server(("127.0.0.1", 0), Handler)

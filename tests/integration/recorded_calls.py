@@ -1,4 +1,4 @@
-"""What the functions really ask of AWS: the template deployed on moto, and every signed HTTP request that a handler sends."""
+"""Deploys the template on moto and records every signed HTTP request that a handler sends."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from .receiver import Receiver, listening
 
 PARAMETERS = {
     "TextDetection": "on",
-    "MaxImagesPerSecond": "1000",
+    "MaxImagesPerSecond": "300",
     "AlertEmail": "operator@example.com",
     "MaxAlertsPerSecond": "9",
 }
-# moto has no DetectModerationLabels: each operation answers as Rekognition does when it has found nothing.
+# moto has no DetectModerationLabels. Each operation answers as Rekognition does when it finds nothing.
 _REKOGNITION: Mapping[str, Event] = {
     "DetectLabels": {"Labels": [], "LabelModelVersion": "3.0"},
     "DetectModerationLabels": {"ModerationLabels": [], "ModerationModelVersion": "7.0"},
@@ -50,24 +50,24 @@ _REKOGNITION: Mapping[str, Event] = {
 
 @dataclass
 class Sent:
-    """One request as it went over the wire, understood, and the status with which it was answered."""
+    """One request, identified, and the status of its answer."""
 
     call: Call
     status: int = 0
 
     @property
     def found_nothing(self) -> bool:
-        """S3 said 404: then the caller also needed the permission to be told so."""
+        """Whether S3 answered 404, for which the caller needs another permission."""
         return self.status == 404 and self.call.when_missing is not None
 
 
 class Recorder:
-    """Stands in for boto3 in `imagewatch.aws.clients`: its clients write down every request, under the function at work."""
+    """Replaces boto3 in `imagewatch.aws.clients`. Its clients record every request under the function that sends it."""
 
     def __init__(self) -> None:
         self.sent: dict[str, list[Sent]] = defaultdict(list)
         self.interludes: dict[str, Callable[[], Any]] = {}
-        """What happens elsewhere right after the next answer to an operation, by its name."""
+        """Actions that follow the next answer to an operation, by the operation's name."""
         self._function = ""
 
     def client(self, service: str, **arguments: Any) -> Any:
@@ -112,13 +112,13 @@ def _text(value: str | bytes) -> str:
 
 
 class Account:
-    """An account in which the template has been deployed: its resources, and its functions in their own environments."""
+    """An account with the deployed template: its resources, and its functions in their environments."""
 
     def __init__(self, deployment: Deployment, recorder: Recorder, receiver: Receiver) -> None:
         self.deployment = deployment
         self.recorder = recorder
         self.receiver = receiver
-        """Where the channels of this account lead."""
+        """Receives what the account's channels send."""
         self._announced = 0
 
     def client(self, service: str) -> Any:
@@ -131,7 +131,7 @@ class Account:
         return str(self.deployment.attribute(logical_id, "Arn"))
 
     def run(self, name: str, event: Event) -> Any:
-        """Calls the handler of `<name>Function` in the template's environment and no other, in a process that knows nothing."""
+        """Calls the handler of `<name>Function` in exactly the template's environment, with empty caches."""
         secrets.clear_cache()
         rules_table.clear_cache()
         function = self.deployment.functions[self.ref(f"{name}Function")]
@@ -144,18 +144,18 @@ class Account:
             return handler(event, CONTEXT)
 
     def task(self, name: str, image: Event, **fields: Any) -> Any:
-        """Runs a Task's function on its sample event, with this image and these fields."""
+        """Runs a task's function on its sample event, with this image and these fields."""
         snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("_")
         return self.run(name, {**sample_event(snake), "Image": image, **fields})
 
     def upload(self, key: str, sample: str = "astronaut-portrait.jpg") -> Event:
-        """Puts a sample into the images bucket; returns what S3 says of it."""
+        """Uploads a sample to the images bucket; returns the object part of S3's event."""
         body = (ROOT / "samples" / sample).read_bytes()
         answer = self.client("s3").put_object(Bucket=self.ref("ImagesBucket"), Key=key, Body=body)
         return {"key": key, "versionId": answer["VersionId"], "eTag": answer["ETag"].strip('"'), "size": len(body)}
 
     def announce(self, found: Event, name: str = "ObjectCreated:Put", **changes: Any) -> Event:
-        """Gives Start Analysis S3's event about an object; returns the image of the execution that it starts, if any."""
+        """Sends S3's event about an object to Start Analysis; returns the image of the execution that it starts, or {}."""
         self._announced += 1
         record = json.loads(sample_event("start_analysis")["Records"][0]["body"])["Records"][0]
         record["eventName"] = name
@@ -179,14 +179,14 @@ class Account:
         self.client("dynamodb").put_item(TableName=self.ref("WatchlistTable"), Item=to_item(rule))
 
     def add_channel(self, channel_id: str, kind: str) -> None:
-        """A Slack channel or webhook that leads to the receiver."""
+        """Adds a Slack channel or webhook with the receiver's address."""
         name, url = f"/imagewatch/imagewatch/channels/{channel_id}", self.receiver.url(f"/{channel_id}")
         self.client("ssm").put_parameter(Name=name, Value=url, Type="SecureString", Overwrite=True)
         record = {"ChannelId": channel_id, "Kind": kind, "Enabled": True, "Status": "ok", "Url": url, "SecretParameter": name}
         self.client("dynamodb").put_item(TableName=self.ref("ChannelsTable"), Item=to_item(record))
 
     def follow_picture_links(self, function: str) -> int:
-        """Fetches what Slack was shown, as the function that signed the links; returns how many there were."""
+        """Records Slack's requests for the linked pictures under the function that signed the links; returns their number."""
         slack = [json.loads(got.body) for got in self.receiver.received if got.path == "/ops" and got.body != b"{}"]
         links = [block["image_url"] for payload in slack for block in payload["blocks"] if block["type"] == "image"]
         for link in links:
@@ -198,7 +198,7 @@ class Account:
 
     @contextmanager
     def later(self, hours: int) -> Iterator[None]:
-        """So much time has passed, for all that goes by the timestamps."""
+        """Moves the time that functions read forward by `hours` for the block."""
         with pytest.MonkeyPatch.context() as patch:
             now = timestamps.now
             patch.setattr(timestamps, "now", lambda: now() + hours * 3600 * timestamps.SECOND)
@@ -207,13 +207,13 @@ class Account:
 
 @contextmanager
 def deployed() -> Iterator[Account]:
-    """The real template on moto for as long as the block lasts; handlers' requests are recorded, and answered by moto."""
+    """Deploys the real template on moto for the block. The handlers' requests are recorded, and moto answers them."""
     keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     with pytest.MonkeyPatch.context() as patch, mock_aws(), listening() as receiver:
         for name, value in {**keys, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}.items():
             patch.setenv(name, value)
         patch.setitem(default_user_config["core"]["passthrough"], "services", ["rekognition"])  # type: ignore[typeddict-item]
-        # moto takes a bucket policy's Deny without its conditions; who may do what is judged by local.emulator.iam.evaluation.
+        # moto ignores the conditions of a bucket policy's Deny. Permissions are evaluated by local.emulator.iam.evaluation.
         patch.setattr(FakeBucket, "get_permission", lambda bucket, action, resource: PermissionResult.NEUTRAL)
         recorder = Recorder()
         patch.setattr(clients, "boto3", SimpleNamespace(client=recorder.client))

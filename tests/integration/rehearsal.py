@@ -1,18 +1,15 @@
-"""The whole pipeline in one process on moto, one step at a time, so that a test decides what happens when, twice, or half.
+"""Runs the whole pipeline in one process on moto, one step at a time. A test decides the order, repetitions and crashes.
 
-S3's events are built for real operations on a versioned bucket; the workflow's routing is read from its ASL; Rekognition answers
-by the colour of the picture that it is shown. `at_call` is where a test cuts in: it hears of each call before and after.
+S3's events are built for real operations on a versioned bucket. The workflow's routing is read from its ASL. Rekognition's
+answer depends on the colour of the picture. `at_call` is called before and after each call to AWS.
 """
 
 from __future__ import annotations
 
-import importlib
 import io
 import json
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -27,7 +24,7 @@ from imagewatch import timestamps
 from imagewatch.aws import clients
 from imagewatch.errors import ImagewatchError
 
-from .conftest import CONTEXT, ROOT, Event, Stack, sample_event
+from .conftest import ROOT, Event, Stack, sample_event
 
 READS = {
     "BatchGetItem", "DescribeExecution", "DetectLabels", "DetectModerationLabels", "DetectText", "GetItem", "GetObject",
@@ -35,11 +32,11 @@ READS = {
 }  # fmt: skip
 LABELS = {"red": ["Cat", "Animal"], "green": ["Person", "Animal"], "blue": ["Car"]}
 RULES = {"people": "Person", "animals": "Animal"}
-_RETRIED = {"Crash": "Runtime.ExitError"}  # what Step Functions calls it when a function's process ends
+_RETRIED = {"Crash": "Runtime.ExitError"}  # Step Functions' error when a function's process ends
 
 
 class Crash(BaseException):
-    """The end of a function's process: nothing in it can catch this."""
+    """The end of a function's process. No handler catches it."""
 
 
 def picture(colour: str, kind: str = "JPEG") -> bytes:
@@ -67,7 +64,7 @@ class Message:
 
 
 class Rehearsal:
-    """A stack, the S3 events that wait on its queue, and the executions that it has started."""
+    """A stack, the S3 events on its queue, and the executions that it started."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
@@ -78,7 +75,7 @@ class Rehearsal:
         self.published: Counter[tuple[str, str]] = Counter()
         """Messages by rule and version id."""
         self.analyses: dict[str, set[str]] = defaultdict(set)
-        """Executions that asked Rekognition, by version id."""
+        """Executions that called Rekognition, by version id."""
         self.denied: set[str] = set()
         """Operations of Rekognition that are refused."""
         self.at_call: Callable[[str, str], None] | None = None
@@ -89,16 +86,13 @@ class Rehearsal:
         self._about: list[Event] = []
         self.workflow = json.loads((ROOT / "statemachine" / "analyze_image.asl.json").read_text(encoding="utf-8"))
         self.s3, self.bucket = self.stack.client("s3"), self.stack.name("ImagesBucket")
-        self._handlers, self._environments = {}, {}
+        self._handlers = {}
         for logical_id, resource in self.stack.template.resources.items():
             if resource["Type"] == "AWS::Lambda::Function":
-                module, _, attribute = resource["Properties"]["Handler"].rpartition(".")
                 name = logical_id.removesuffix("Function")
-                self._handlers[name] = getattr(importlib.import_module(module), attribute)
-                variables = self.stack.resolve(resource["Properties"]["Environment"]["Variables"])
-                self._environments[name] = {variable: str(value) for variable, value in variables.items()}
-        self._environments["StartAnalysis"]["MAX_IMAGES_PER_SECOND"] = "1000000"
-        self._environments["SendAlert"]["MAX_ALERTS_PER_SECOND"] = "1000000"
+                self._handlers[name] = self.stack.handler(name)
+        self.stack.environments.change("StartAnalysis", MAX_IMAGES_PER_SECOND="1000000")
+        self.stack.environments.change("SendAlert", MAX_ALERTS_PER_SECOND="1000000")
         for service in ("dynamodb", "s3", "sns", "stepfunctions", "rekognition"):
             self._listen(clients.client(service).meta.events)
 
@@ -112,11 +106,11 @@ class Rehearsal:
 
     def delete(self, key: str) -> None:
         marker = self.s3.delete_object(Bucket=self.bucket, Key=key).get("VersionId")
-        if marker:  # moto makes none for a key that has never held anything
+        if marker:  # moto creates none for a key that never held an object
             self._announce("ObjectRemoved:DeleteMarkerCreated", key, marker)
 
     def purge(self, key: str, version_id: str) -> None:
-        """Deletes a version (or a delete marker) for good."""
+        """Deletes a version or a delete marker permanently."""
         self.s3.delete_object(Bucket=self.bucket, Key=key, VersionId=version_id)
         self._announce("ObjectRemoved:Delete", key, version_id)
 
@@ -127,7 +121,7 @@ class Rehearsal:
         return [str(one["VersionId"]) for one in sorted(both, key=lambda one: not one["IsLatest"])]
 
     def current(self, key: str) -> str | None:
-        """The version id that the key shows."""
+        """The current version id of the key."""
         newest = [
             one for one in self.s3.list_object_versions(Bucket=self.bucket, Prefix=key).get("Versions", []) if one["IsLatest"]
         ]
@@ -136,7 +130,7 @@ class Rehearsal:
     def _announce(self, name: str, key: str, version_id: str, **more: Any) -> None:
         record = json.loads(sample_event("start_analysis")["Records"][0]["body"])["Records"][0]
         self._events += 1
-        # S3's sequencers are of unequal length; the shorter is padded on the right.
+        # S3's sequencers differ in length. To compare them, the shorter one is padded on the right.
         sequencer = f"0065{self._events:08X}" + ("01" if self._events % 2 else "")
         record |= {"eventName": name, "eventTime": f"2026-11-20T10:{self._events // 60 % 60:02}:{self._events % 60:02}.250Z"}
         record["s3"]["object"] = {"key": quote_plus(key), "sequencer": sequencer, "versionId": version_id, **more}
@@ -147,19 +141,18 @@ class Rehearsal:
     # -------------------------------------------------------------------------------------------------------- the functions
 
     def invoke(self, function: str, event: Event) -> Any:
-        """One run of a function, in the environment that the template gives it; safe to do inside another's run."""
-        with _environment(self._environments[function], {name for one in self._environments.values() for name in one}):
-            self._about.append(event)
-            self.at_work.append(function)
-            try:
-                # A function gets and gives JSON, and never the caller's own objects.
-                return json.loads(json.dumps(self._handlers[function](json.loads(json.dumps(event)), CONTEXT)))
-            finally:
-                self._about.pop()
-                self.at_work.pop()
+        """Runs a function once, in the environment that the template gives it. A run may lie within another function's run."""
+        self._about.append(event)
+        self.at_work.append(function)
+        try:
+            # A function receives and returns JSON, never the caller's objects.
+            return json.loads(json.dumps(self._handlers[function](json.loads(json.dumps(event)))))
+        finally:
+            self._about.pop()
+            self.at_work.pop()
 
     def deliver(self, messages: list[Message]) -> None:
-        """One batch for Start Analysis. Messages that failed, or met a crash, are back on the queue."""
+        """Sends one batch to Start Analysis. Messages that failed, and all messages after a crash, return to the queue."""
         self.queue = [message for message in self.queue if message not in messages]
         try:
             event = {"Records": [{"messageId": str(n), "body": message.body} for n, message in enumerate(messages)]}
@@ -174,7 +167,7 @@ class Rehearsal:
         return [execution for execution in self.executions.values() if execution.status == "RUNNING" and not execution.busy]
 
     def interrupt(self) -> None:
-        """EventBridge tells of an execution's end, and once more when that isn't received."""
+        """EventBridge delivers an execution's end, and delivers it again when the function crashes."""
         event = self.interruptions.pop(0)
         try:
             self.invoke("RecordInterruption", event)
@@ -192,7 +185,7 @@ class Rehearsal:
                 self.invoke("ReconcileImages", {})
 
     def drain(self, *, late_messages: bool = False) -> None:
-        """Everything that is under way comes to its end, as it does when time goes on; executions perhaps before the queue."""
+        """Finishes everything that is under way. With `late_messages`, executions come before the queue."""
         for turn in range(200):
             if not (self.queue or self.running() or self.interruptions):
                 return
@@ -202,12 +195,12 @@ class Rehearsal:
                 execution.finish()
             while self.interruptions:
                 self.interrupt()
-        raise AssertionError(f"It never ends: {[message.body for message in self.queue]}")
+        raise AssertionError(f"The queue is never empty: {[message.body for message in self.queue]}")
 
     # ------------------------------------------------------------------------------------------------------------- the wire
 
     def _listen(self, events: Any) -> None:
-        asked: list[Event] = []  # calls can be made while another is on its way
+        asked: list[Event] = []  # calls nest
 
         def understood(params: Event, **_: Any) -> None:
             asked.append(params)
@@ -254,7 +247,7 @@ class Rehearsal:
 
 
 class Execution:
-    """One execution of the workflow, a task at a time."""
+    """One execution of the workflow, one task at a time."""
 
     def __init__(self, rehearsal: Rehearsal, arn: str, given: Event) -> None:
         self.rehearsal, self.arn, self.given = rehearsal, arn, given
@@ -264,7 +257,7 @@ class Execution:
         next(self._tasks)  # up to the first task
 
     def advance(self, *, twice: bool = False) -> None:
-        """Does the next task, perhaps a second time as after an answer that got lost."""
+        """Runs the next task; with `twice`, a second time, as after a lost answer."""
         self.busy, self.twice = True, twice
         try:
             next(self._tasks, None)
@@ -276,7 +269,7 @@ class Execution:
             self.advance()
 
     def abort(self) -> None:
-        """Stopped from outside: by hand, or by its timeout."""
+        """Stops the execution from outside: by hand, or by its timeout."""
         self._close("ABORTED", "Operator", "wrong camera")
 
     def _whole(self) -> Iterator[None]:
@@ -294,7 +287,7 @@ class Execution:
             self.rehearsal.interruptions.append({"detail": detail})
 
     def _from(self, machine: Event, data: Any) -> Iterator[None]:
-        """Walks a machine or a branch to its end, pausing before each task; returns how it ended, or a branch's output."""
+        """Runs a machine or a branch to its end and yields before each task. Returns its end, or a branch's output."""
         name = machine["StartAt"]
         while True:
             name = name.replace("${AfterAnalyzeImage}", "Store Analysis")
@@ -373,22 +366,3 @@ def _put(data: Event, path: str, result: Any) -> Any:
 def _colour(body: bytes) -> str:
     pixel: Any = Image.open(io.BytesIO(body)).convert("RGB").getpixel((40, 40))
     return ("red", "green", "blue")[pixel.index(max(pixel))]
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str], managed: set[str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in managed}
-    for name in managed:
-        _set(name, variables.get(name))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            _set(name, value)
-
-
-def _set(name: str, value: str | None) -> None:
-    if value is None:
-        os.environ.pop(name, None)
-    else:
-        os.environ[name] = value

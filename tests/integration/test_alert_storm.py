@@ -41,7 +41,6 @@ class Storm:
             if moment > next_digest:
                 self.digest(next_digest)
                 next_digest += DIGEST_SECONDS * SECOND
-                handler = self._stack.handler("SendAlert")
             self.time.now = int(moment)
             event = matches(f"image-{sent}", *chance.sample(RULES, 2), source=f"camera-{chance.randrange(5)}")
             self.outcomes.update(handler(event))

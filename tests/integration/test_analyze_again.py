@@ -23,7 +23,7 @@ from .test_start_analysis import executions
 def failed(stack: Stack, announced: Event) -> ImageVersion:
     """An image whose analysis has failed, in the environment of Start Analysis."""
     image = ImageVersion.from_state(announced)
-    stack.handler("StartAnalysis")
+    stack.use_environment("StartAnalysis")
     assert image_store.end(image, Ending("FAILED", "A step timed out."))
     return image
 
@@ -44,7 +44,7 @@ def test_a_failed_image_is_analysed_again(stack: Stack, failed: ImageVersion) ->
     assert ImageVersion.from_state(json.loads(execution["input"])["image"]) == failed
 
 
-def test_one_run_starts_one_execution_however_often_it_asks(stack: Stack, failed: ImageVersion) -> None:
+def test_repeated_calls_of_one_run_start_one_execution(stack: Stack, failed: ImageVersion) -> None:
     for _ in range(2):
         assert intake.analyze_again(failed, "backfill-1")
     assert not intake.analyze_again(failed, "backfill-2")  # the first has not ended
@@ -60,7 +60,7 @@ def test_findings_stay_until_they_are_replaced(stack: Stack, announced: Event, s
     stack.handler("StoreAnalysis")({**sample("store_analysis"), "Image": announced})
     image = ImageVersion.from_state(announced)
     before, rows = record_of(stack, image), stack.items("LabelIndexTable")
-    stack.handler("StartAnalysis")
+    stack.use_environment("StartAnalysis")
     assert intake.analyze_again(image, "unmoderated")
     assert record_of(stack, image)["Labels"] == before["Labels"]
     assert stack.items("LabelIndexTable") == rows

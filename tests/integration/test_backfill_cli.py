@@ -123,7 +123,7 @@ def put_image(stack: Stack, hours: float, label: str = "Person", confidence: flo
 # ----------------------------------------------------------------------------------------------------------------- preview
 
 
-def test_a_rule_of_the_watchlist_is_held_against_the_images_of_that_time(deployed: Stack, capsys: Output) -> None:
+def test_a_rule_of_the_watchlist_is_matched_against_the_images_of_that_time(deployed: Stack, capsys: Output) -> None:
     shown = put_image(deployed, 1)
     for hours, more in ((2, {"label": "Car"}), (3, {}), (24 * 40, {}), (4, {"Status": "REJECTED"}), (0.01, {})):
         put_image(deployed, hours, **more)  # type: ignore[arg-type]
@@ -215,8 +215,8 @@ def test_a_table_that_cannot_be_read_ends_the_command_with_the_reason(
 
 def test_a_part_of_the_table_that_breaks_off_is_no_smaller_table(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Aws, "dynamodb", deployed.client("dynamodb"))
-    monkeypatch.setattr(Aws, "new_dynamodb", lambda _: Refusing(KeyError("what nobody expects")))
-    with pytest.raises(KeyError, match="what nobody expects"):
+    monkeypatch.setattr(Aws, "new_dynamodb", lambda _: Refusing(KeyError("an unexpected error")))
+    with pytest.raises(KeyError, match="an unexpected error"):
         main(["rules", "preview", "gate"])
 
 
@@ -268,12 +268,12 @@ def test_a_run_that_fails_is_an_exit_code_a_reason_and_a_way_on(deployed: Stack,
 
 def test_a_detached_run_goes_on_by_itself(deployed: Stack, workflow: Workflow, capsys: Output) -> None:
     assert main(["rules", "apply", "gate", "--detach", "--json"]) == 0
-    told = document(capsys)
-    assert (told["status"], told["progress"]) == ("RUNNING", {})
-    assert main(["rules", "apply", "--follow", told["execution"], "--json"]) == 0
-    told = document(capsys)
-    assert (told["status"], told["progress"]["Matched"], told["progress"]["Done"]) == ("SUCCEEDED", 7, True)
-    assert not {"Rule", "Cursor"} & set(told["progress"])
+    reported = document(capsys)
+    assert (reported["status"], reported["progress"]) == ("RUNNING", {})
+    assert main(["rules", "apply", "--follow", reported["execution"], "--json"]) == 0
+    reported = document(capsys)
+    assert (reported["status"], reported["progress"]["Matched"], reported["progress"]["Done"]) == ("SUCCEEDED", 7, True)
+    assert not {"Rule", "Cursor"} & set(reported["progress"])
     assert len(workflow.started) == 1
 
 
@@ -314,7 +314,7 @@ def test_a_run_that_was_stopped_says_that_its_page_goes_on(
     for arguments, code in ((["--stop", arn], 0), (["--follow", arn], 1)):
         assert main(["rules", "apply", *arguments]) == code
         printed = capsys.readouterr().out
-        assert "aborted  so far no page has ended, so nothing is counted\n" in printed
+        assert "aborted  so far no page has ended yet\n" in printed
         assert f"The current page ends about 20 seconds after the stop and {does}" in printed
         assert "--resume" in printed
 
@@ -323,7 +323,7 @@ def test_what_is_no_run_of_this_stack_is_left_alone(deployed: Stack, workflow: W
     other = "arn:aws:states:us-east-1:123456789012:execution:imagewatch-AnalyzeImageStateMachine-1:a-photo"
     for option in ("--stop", "--resume", "--follow"):
         assert main(["rules", "apply", option, other]) == 2
-        assert "is no run of this stack" in capsys.readouterr().err
+        assert "is not a run of this stack" in capsys.readouterr().err
     assert (workflow.stopped, workflow.resumed, workflow.looks) == ([], [], 0)
 
 
@@ -375,8 +375,8 @@ def test_a_dry_run_says_what_a_run_would_do(deployed: Stack, workflow: Workflow,
     assert main(["rules", "apply", "gate", "--alert", "--dry-run", "--json"]) == 0
     assert document(capsys) == {"dry_run": True, "rule": "gate", "images": 3, "matched": 3, **messages}
     assert main(["rules", "apply", "gate", "--alert", "--dry-run"]) == 0
-    told = "That is at most 3 messages (1 if it lasts no longer than the cooldown of 1 minute): "
-    assert told in capsys.readouterr().out
+    reported = "That is at most 3 messages (1 if it lasts no longer than the cooldown of 1 minute): "
+    assert reported in capsys.readouterr().out
     deployed.put_item("WatchlistTable", {**RULE, "SnoozedUntil": "2099-01-01T00:00:00.000Z"})
     assert main(["rules", "apply", "gate", "--alert", "--dry-run"]) == 0
     assert "It is snoozed until 2099-01-01 00:00 UTC, so it sends no message." in capsys.readouterr().out
@@ -386,7 +386,7 @@ def test_a_dry_run_says_what_a_run_would_do(deployed: Stack, workflow: Workflow,
 def test_what_a_run_costs_is_said_by_the_size_of_the_table() -> None:
     assert "about 50,000 images (836.0 MB): about $0.01, and about $0.01 for each 1,000" in estimate(Size(50_000, 836_000_000))
     assert "about 10 images (0.0 MB): less than a cent" in estimate(Size(10, 1000))
-    assert "DynamoDB doesn't say yet how large" in estimate(Size(10, 0))
+    assert "DynamoDB doesn't report their size yet" in estimate(Size(10, 0))
     assert "about $12.76" in estimate(Size(50_000_000, 836_000_000_000))
 
 

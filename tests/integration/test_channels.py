@@ -66,9 +66,7 @@ def sending(stack: Stack) -> Stack:
 
 
 def environment(stack: Stack) -> Stack:
-    variables = stack.template.resources["SendAlertFunction"]["Properties"]["Environment"]["Variables"]
-    for name, value in stack.resolve(variables).items():
-        stack.monkeypatch.setenv(name, str(value))
+    stack.use_environment("SendAlert")
     return stack
 
 
@@ -482,7 +480,7 @@ def test_the_picture_is_made_once_and_goes_when_the_image_goes(sending: Stack, a
     listed = (sending.record(announced["ImageId"]) or {})["Stored"][0]["Renditions"]
     assert listed.count(key) == 1
 
-    sending.handler("StartAnalysis")
+    sending.use_environment("StartAnalysis")
     records.remove(ImageVersion.from_state(newer(announced)))
     assert sending.keys("RenditionsBucket") == []
     assert sending.record(announced["ImageId"]) is None
@@ -492,7 +490,7 @@ def test_an_analysis_that_is_repeated_does_not_forget_the_pictures_of_alerts(sen
     environment(sending)
     picture = picture_of(announced)
     assert picture.jpeg()
-    sending.handler("StoreAnalysis")
+    sending.use_environment("StoreAnalysis")
     records.store(picture.image, {"Status": "ANALYZED"}, [PERSON])
     records.remove(ImageVersion.from_state(newer(announced)))
     assert annotated_keys(sending) == []
@@ -501,7 +499,7 @@ def test_an_analysis_that_is_repeated_does_not_forget_the_pictures_of_alerts(sen
 def test_a_newer_version_clears_the_older_ones_picture_away(sending: Stack, announced: Event) -> None:
     environment(sending)
     assert picture_of(announced).jpeg()
-    sending.handler("StoreAnalysis")
+    sending.use_environment("StoreAnalysis")
     later = ImageVersion.from_state(newer(announced))
     records.acquire_lease(later, {})
     records.store(later, {"Status": "ANALYZED"}, [])

@@ -137,7 +137,7 @@ def test_the_cooldown_lease_of_a_crashed_sender_ends(stack: Stack, send: Any, wi
 
 
 def test_a_sender_that_continues_after_its_lease_has_ended_changes_nothing(stack: Stack, time: VirtualClock) -> None:
-    stack.handler("SendAlert")
+    stack.use_environment("SendAlert")
     scope = CooldownScope("gate", 600, "gate", "Gate", ("email",))
     slow, quick = "a" * 32, "b" * 32
     assert cooldowns_table.acquire_lease(scope, slow)
@@ -150,7 +150,7 @@ def test_a_sender_that_continues_after_its_lease_has_ended_changes_nothing(stack
 
 
 def test_what_is_suppressed_while_an_alert_is_being_sent_is_reported_by_the_next(stack: Stack, time: VirtualClock) -> None:
-    stack.handler("SendAlert")
+    stack.use_environment("SendAlert")
     scope = CooldownScope("gate", 600, "gate", "Gate", ("email",))
     for n in range(3):
         cooldowns_table.count_suppressed(scope, f"{n:016x}{0:016x}")

@@ -1,6 +1,6 @@
-"""A crash between any two writes of any function is healed by the retry: it is made before the first and after each, one by one.
+"""A retry recovers from a crash between any two writes of any function. The crash is made before the first write and after each.
 
-Every story lists the writes of its functions. A new write breaks the list, so that nobody adds one without thinking of a crash.
+Every story lists the writes of its functions. A new write breaks the list, so that no one adds one without considering a crash.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def without_labels(cloud: Rehearsal, key: str) -> None:
 
 
 def purge(which: int) -> Callable[[Rehearsal, str], None]:
-    """Deletes a version for good; 0 is the newest."""
+    """Deletes a version permanently; 0 is the newest."""
     return lambda cloud, key: cloud.purge(key, cloud.versions(key)[which])
 
 
@@ -138,7 +138,7 @@ STORIES = {
             "SendAlert": BOTH_SENT,
         },
     ),
-    "a version that is overtaken": Story(
+    "a version that is superseded": Story(
         under_way("green"),
         lambda cloud, key: (cloud.put(key, "text"), cloud.deliver(list(cloud.queue)), cloud.running()[0].finish()),
         {
@@ -159,7 +159,7 @@ STORIES = {
             "SendAlert": SENT_BEFORE * 2,
         },
     ),
-    "a version that comes to light": Story(
+    "a version that becomes the current one": Story(
         puts("green", "red"),
         purge(0),
         {**ANALYSED, **STALE_CLEARED, "StartAnalysis": BY_ITS_SECOND_NAME, "SendAlert": SENT_BEFORE * 2},
@@ -172,7 +172,7 @@ STORIES = {
         lambda cloud, key: cloud.deliver([message for message in cloud.sent if quote_plus(key) in message.body][:1]),
         {"StartAnalysis": [RECORD, *START, RECORD, RENDITIONS, "DeleteItem ImagesTable"]},
     ),
-    "an old version that is deleted for good": Story(puts("red", "green"), purge(1), {"StartAnalysis": [RECORD, RECORD]}),
+    "an old version that is deleted permanently": Story(puts("red", "green"), purge(1), {"StartAnalysis": [RECORD, RECORD]}),
 }
 
 
@@ -236,7 +236,7 @@ def write_of(call: str) -> bool:
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_a_crash_before_or_after_any_write_is_healed_by_the_retry(cloud: Rehearsal, name: str) -> None:
+def test_a_retry_recovers_from_a_crash_before_or_after_any_write(cloud: Rehearsal, name: str) -> None:
     story, written = STORIES[name], Counter[str]()
     recorded: Writes = {}
 
@@ -258,19 +258,19 @@ def test_a_crash_before_or_after_any_write_is_healed_by_the_retry(cloud: Rehears
                     raise Crash
 
         where = f"{function}, {point} of its writes made: {story.writes[function][:point]}" + (", message comes back late" * late)
-        healed = play(cloud, story, f"uploads/{name}/{function}-{point}-{late}.jpg", crash, late=late)
+        recovered = play(cloud, story, f"uploads/{name}/{function}-{point}-{late}.jpg", crash, late=late)
         assert written["crashes"] == 1, where
-        # The one exception. SNS has no idempotent publish, so between publishing and marking nobody can know whether the message
-        # went out; then it is sent once more, because an alert twice is better than an alert never.
+        # The one exception: SNS has no idempotent publish. After a crash between publishing and marking, the message is sent
+        # once more, because it is unknown whether it was sent, and a second alert is better than none.
         again = point > 0 and story.writes[function][point - 1] == "Publish"
-        assert healed.pop("messages") == whole["messages"] + again, where
-        assert healed | {"messages": whole["messages"]} == whole, where
+        assert recovered.pop("messages") == whole["messages"] + again, where
+        assert recovered | {"messages": whole["messages"]} == whole, where
 
 
 def crashes(story: Story) -> Iterator[tuple[str, int, bool]]:
     """(function, how many writes it makes before the crash, whether the message comes back only when all executions have ended).
 
-    Before a write is after the one before it: what a process does in between is lost with it, and nobody else can see it.
+    Before a write is after the one before it: what a process does in between is lost with it, and no other process can see it.
     """
     for function, writes in story.writes.items():
         for point in range(len(writes) + 1):

@@ -54,8 +54,8 @@ class History:
         key = f"uploads/gate/{name}.jpg"
         state = {**sample_event("validate_image")["Image"], "Key": key, "VersionId": "v1", "UploadedAt": uploaded_at}
         image = ImageVersion.from_state({**state, "Lease": f"lease-{name}"})
-        self.stack.handler("StoreAnalysis")
-        records.acquire_lease(image, {"ExecutionArn": f"arn:aws:states:us-east-1:123456789012:execution:analyze:{name}"})
+        with self.stack.environment("StoreAnalysis"):
+            records.acquire_lease(image, {"ExecutionArn": f"arn:aws:states:us-east-1:123456789012:execution:analyze:{name}"})
         box = {"Left": 0.25, "Top": 0.125, "Width": 0.5, "Height": 0.75}
         instances = [{"Confidence": confidence, "BoundingBox": box}]
         label = {
@@ -68,7 +68,8 @@ class History:
         }
         moderation = {"Status": "CHECKED", "Labels": [], "ModelVersion": "7.0"}
         analysed = {"Status": "ANALYZED", "Moderation": moderation, "MatchedRules": [], **attributes}
-        assert records.store(image, analysed, [label])
+        with self.stack.environment("StoreAnalysis"):
+            assert records.store(image, analysed, [label])
         self.images.append(image.to_state())
         return image.image_id
 
@@ -579,7 +580,7 @@ def test_after_its_last_page_an_execution_hands_the_cursor_to_another_one(
         started.append((machine, execution, copy.deepcopy(values)))
         return "arn:of:the:next"
 
-    stack.handler("EvaluatePage")
+    stack.use_environment("EvaluatePage")
     monkeypatch.setattr("evaluate_page.continue_run", continue_run)
     event = sample_event("evaluate_page")
     second = history.page(history.page(MaxPages=2), MaxPages=2)

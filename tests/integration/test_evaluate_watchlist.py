@@ -163,7 +163,7 @@ def test_a_clock_that_is_set_back_does_not_keep_an_old_watchlist(
 
 
 def test_an_unchanged_table_is_read_again_and_compiled_once(stack: Stack, clock: Clock, scans: list[Any]) -> None:
-    stack.handler("EvaluateWatchlist")
+    stack.use_environment("EvaluateWatchlist")
     stack.put_item("WatchlistTable", PERSON)
     stack.put_item("WatchlistTable", {**PERSON, "RuleId": "other"})
     first, _ = rules_table.current()
@@ -195,7 +195,7 @@ def test_a_rule_that_cannot_be_read_is_told_once_for_each_reading(
 
 
 def test_a_watchlist_of_many_pages_is_read_whole(stack: Stack, clock: Clock, scans: list[Any]) -> None:
-    stack.handler("EvaluateWatchlist")
+    stack.use_environment("EvaluateWatchlist")
     long_name = "x" * 95
     for number in range(120):
         terms = [{"Term": f"{long_name} {n:03}"} for n in range(100)]

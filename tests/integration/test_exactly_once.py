@@ -1,5 +1,5 @@
 """Exactly one analysis for each object version, and always the state that S3's newest version calls for: whatever the order in
-which events and workflow steps meet, however often they are repeated, and wherever they are cut short."""
+which events and workflow steps meet, also if they are repeated or interrupted."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class World:
         self.emptied.add(key)
 
     def purge(self) -> None:
-        """Deletes a version or a delete marker for good: often the newest, which brings an older one to light."""
+        """Deletes a version or a delete marker permanently: often the newest, so that an older one becomes the current one."""
         key = self.chance.among(self.keys)
         versions = self.rehearsal.versions(key)
         if versions:
@@ -93,7 +93,7 @@ class World:
         self.emptied.add(key)
 
     def deliver(self) -> None:
-        """A batch of messages out of order, some of them delivered before; perhaps cut short, or overtaken on its way."""
+        """A batch of messages out of order, some of them delivered before; perhaps interrupted or superseded."""
         waiting = [*self.rehearsal.queue, *self.rehearsal.sent[-4:]]
         if waiting:
             first = self.chance.number(len(waiting))
@@ -171,7 +171,7 @@ SHORT_HISTORIES = {
     "put, put": ["red", "green"],
     "put, removed, put": ["red", "delete", "green"],
     "put, removed, restored": ["green", "delete", "purge"],
-    "put, put, newest deleted for good": ["green", "red", "purge"],
+    "put, put, newest deleted permanently": ["green", "red", "purge"],
     "put, removed, put, put": ["red", "delete", "text", "green"],
 }
 
@@ -300,7 +300,7 @@ def check_version(world: World, version_id: str, key: str, name: str) -> None:
     image = ImageVersion.from_state(executions[0].given["image"])
     own = [one for one in executions if one.arn.endswith(f":{image.execution_name()}")]
     assert len(own) == 1
-    # What lies under a removed version can be analysed once more when it comes to light; so can what was stopped.
+    # The version below a removed one can be analysed once more when it becomes the current one; so can one that was stopped.
     assert len(cloud.analyses[version_id]) <= 1 + world.removals[key] + len(world.aborted)
     matching = {rule for rule, term in RULES.items() if term in LABELS.get(name.partition(",")[0], [])}
     sent = {rule: number for (rule, version), number in cloud.published.items() if version == version_id}

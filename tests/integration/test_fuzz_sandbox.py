@@ -1,4 +1,4 @@
-"""The fuzzer's eyes: what hangs, dies, eats memory or raises is a finding, and the next image is examined all the same."""
+"""The fuzzer's sandbox: an examination that hangs, crashes, uses too much memory or raises is a finding."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.hard_images import FORMATS
 
 
 def misbehave(data: bytes) -> SimpleNamespace:
-    """Stands in for `examine`, and does what the bytes say."""
+    """Replaces `examine` and behaves as the bytes request."""
     match data:
         case b"hang":
             time.sleep(60)
@@ -44,31 +44,31 @@ def _eat() -> None:
 
 @pytest.fixture(scope="module")
 def sandbox() -> Sandbox:
-    return Sandbox(f"{__name__}:misbehave", seconds=120)  # eating takes a busy machine some seconds
+    return Sandbox(f"{__name__}:misbehave", seconds=120)  # on a busy machine, "eat" takes some seconds
 
 
 @pytest.mark.parametrize(
     ("what", "verdict", "said"),
     [
-        ("die", "finding", "the process died with code -11"),
-        ("eat", "finding", "more memory was wanted than a function has"),
+        ("die", "finding", "The process ended with code -11."),
+        ("eat", "finding", "The image needs more memory than the function has"),
         ("raise", "finding", "KeyError: 'surprise'"),
         ("reject", "rejected", "This is a sentence."),
-        ("mumble", "finding", "not a sentence"),
+        ("mumble", "finding", "The reason is not a sentence"),
         ("be fine", "read", "JPEG"),
     ],
 )
-def test_everything_but_a_picture_and_a_rejection_is_a_finding(sandbox: Sandbox, what: str, verdict: str, said: str) -> None:
+def test_every_result_but_a_picture_or_a_rejection_is_a_finding(sandbox: Sandbox, what: str, verdict: str, said: str) -> None:
     found = sandbox.examine(what.encode())
     assert found[0] == verdict
     assert said in found[1]
 
 
-def test_what_hangs_is_a_finding() -> None:
-    assert Sandbox(f"{__name__}:misbehave", seconds=5).examine(b"hang") == ("finding", "took longer than 5 s")
+def test_an_examination_that_hangs_is_a_finding() -> None:
+    assert Sandbox(f"{__name__}:misbehave", seconds=5).examine(b"hang") == ("finding", "The image took longer than 5 s.")
 
 
-def test_what_fits_into_a_function_is_not_a_finding(sandbox: Sandbox) -> None:
+def test_an_image_that_a_function_can_read_is_not_a_finding(sandbox: Sandbox) -> None:
     assert sandbox.examine(b"be fine") == ("read", "JPEG")
 
 

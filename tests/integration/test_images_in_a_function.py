@@ -42,7 +42,7 @@ def outcome(data: bytes) -> tuple[str, str]:
 
 
 def test_a_few_hundred_damaged_images_are_read_or_rejected(function: Sandbox) -> None:
-    """`make fuzz` goes on for as long as one likes, with a seed of its own."""
+    """`make fuzz` runs for any time, with another seed."""
     seeds = {name: data for name, make in VARIANTS.items() if 0 < len(data := make()) <= MOST_BYTES}
     verdicts = set()
     for number in range(MUTATIONS):

@@ -1,7 +1,7 @@
 """Least privilege, both ways: each role allows everything that is really done, and nothing could be taken out of it.
 
 The template is deployed on moto; scenarios run the real handlers, and each of their HTTP requests becomes the IAM actions
-that it needs. Then every action and resource of every policy is taken out, one at a time: something must come to grief.
+that it needs. Then every action and resource of every policy is removed, one at a time: something must fail.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OWNER = f"arn:aws:iam::{ACCOUNT_ID}:root"
 
 @dataclass
 class Evidence:
-    """What was done with each role (by its logical id) in all scenarios, and what the platform does with it besides."""
+    """What was done with each role (by its logical id) in all scenarios, and what the platform does with it."""
 
     account: Account
     done: dict[str, list[Sent]]
@@ -129,10 +129,10 @@ def test_the_scenarios_use_every_function_every_task_and_every_role(evidence: Ev
     assert set(account.recorder.sent) == functions
     assert set(evidence.done) == set(of_type(account, "AWS::IAM::Role"))
     invoked = {call.call.resources[0] for role in machines(account) for call in evidence.done[role]}
-    told = {
+    invoked_by_rules = {
         account.deployment.resolver.resolve(rule["Targets"][0]["Arn"]) for rule in of_type(account, "AWS::Events::Rule").values()
     }
-    assert invoked == {account.arn(name) for name in functions - {"StartAnalysisFunction"}} - told
+    assert invoked == {account.arn(name) for name in functions - {"StartAnalysisFunction"}} - invoked_by_rules
 
 
 def test_every_role_allows_all_that_is_done_with_it(evidence: Evidence) -> None:
@@ -234,27 +234,27 @@ def test_only_the_images_bucket_sends_to_the_queue(evidence: Evidence, tally: Ta
     judge_service_policy(tally, "IntakeQueuePolicy", queue_policy(account), lets_in, ours, strangers)
 
 
-def test_each_function_that_eventbridge_tells_is_invoked_by_its_own_rule_only(evidence: Evidence, tally: Tally) -> None:
-    """One rule tells of executions that ended; the others are schedules."""
+def test_each_function_of_an_eventbridge_rule_is_invoked_by_that_rule_only(evidence: Evidence, tally: Tally) -> None:
+    """One rule reports executions that ended; the others are schedules."""
     account, resolve = evidence.account, evidence.account.deployment.resolver.resolve
     permitted = [resolve(one["FunctionName"]) for one in of_type(account, "AWS::Lambda::Permission").values()]
-    told = {}
+    targets = {}
     for rule, properties in of_type(account, "AWS::Events::Rule").items():
         (target,) = properties["Targets"]
-        told[rule] = resolve(target["Arn"])
-        policy = json.loads(account.client("lambda").get_policy(FunctionName=told[rule])["Policy"])["Statement"]
+        targets[rule] = resolve(target["Arn"])
+        policy = json.loads(account.client("lambda").get_policy(FunctionName=targets[rule])["Policy"])["Statement"]
         ours = {"aws:SourceArn": account.arn(rule)}
-        strangers = {"aws:SourceArn": {"aws:SourceArn": f"{account.arn(rule)}-of-somebody-else"}}
+        strangers = {"aws:SourceArn": {"aws:SourceArn": f"{account.arn(rule)}-of-another-account"}}
 
-        def lets_in(policy: Policy, source: Event, arn: str = told[rule]) -> bool:
+        def lets_in(policy: Policy, source: Event, arn: str = targets[rule]) -> bool:
             return allows_service({"Statement": list(policy)}, "events.amazonaws.com", "lambda:InvokeFunction", arn, source)
 
         judge_service_policy(tally, f"the permission of {rule}", policy, lets_in, ours, strangers)
     names = {"RecordInterruptionFunction", "ReconcileImagesFunction", "SendDigestFunction", "CheckChannelsFunction"}
-    assert sorted(told.values()) == sorted(account.arn(name) for name in names)
+    assert sorted(targets.values()) == sorted(account.arn(name) for name in names)
     assert sorted(permitted) == sorted(account.ref(name) for name in names)
     by_event = [rule for rule, properties in of_type(account, "AWS::Events::Rule").items() if "EventPattern" in properties]
-    assert [told[rule] for rule in by_event] == [account.arn("RecordInterruptionFunction")]
+    assert [targets[rule] for rule in by_event] == [account.arn("RecordInterruptionFunction")]
 
 
 def judge_service_policy(

@@ -94,8 +94,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
 
 def drain(stack: Stack, time: VirtualTime, monkeypatch: pytest.MonkeyPatch, slowest: float, seed: int) -> list[int]:
     """Several intakes take the backlog between them; returns when each image was started."""
-    stack.handler("StartAnalysis")  # its environment
-    monkeypatch.setenv("MAX_IMAGES_PER_SECOND", str(RATE))
+    stack.use_environment("StartAnalysis", MAX_IMAGES_PER_SECOND=str(RATE))
     dice = random.Random(seed)
     table = Latency(clients.client("dynamodb"), time, dice, slowest)
     monkeypatch.setattr(dynamodb, "client", lambda service: table)
@@ -168,8 +167,7 @@ class Slow:
 def test_a_high_rate_gets_on_where_a_write_takes_longer_than_a_start_may_be_late(
     stack: Stack, time: VirtualTime, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    stack.handler("StartAnalysis")
-    monkeypatch.setenv("MAX_IMAGES_PER_SECOND", "100")
+    stack.use_environment("StartAnalysis", MAX_IMAGES_PER_SECOND="100")
     table = Slow(seconds, time)
     monkeypatch.setattr(dynamodb, "client", lambda service: table)
     time.join()
@@ -182,7 +180,7 @@ def test_a_high_rate_gets_on_where_a_write_takes_longer_than_a_start_may_be_late
 def test_a_lone_message_has_its_slot_though_the_write_that_takes_it_is_slow(
     stack: Stack, time: VirtualTime, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    stack.handler("SendAlert")
+    stack.use_environment("SendAlert")
     table = Slow(seconds, time)
     monkeypatch.setattr(dynamodb, "client", lambda service: table)
     time.join()
@@ -195,7 +193,7 @@ def test_a_lone_message_has_its_slot_though_the_write_that_takes_it_is_slow(
 def test_what_a_first_start_needs_is_made_before_its_slot_is_taken(
     stack: Stack, uploaded: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stack.handler("StartAnalysis")  # its environment
+    stack.use_environment("StartAnalysis")
     clients_made = []
 
     def wait(patience: int | None) -> bool:

@@ -157,7 +157,7 @@ def test_a_record_that_is_superseded_or_removed_meanwhile_is_left_to_its_owner(
     later = leased(stack, newer(announced))
     assert reconcile(HOUR) == {"Waiting": 1}  # the later version's
     assert record_of(stack, later)["VersionId"] == later["VersionId"]
-    stack.handler("StartAnalysis")
+    stack.use_environment("StartAnalysis")
     assert image_store.remove(ImageVersion.from_state({**later, "Sequencer": later["Sequencer"][:-1] + "F"}))
     assert reconcile(HOUR) == {}
     assert stack.items("ImagesTable") == []
@@ -183,7 +183,7 @@ def test_a_throttled_run_fails_and_the_next_one_continues(stack: Stack, announce
 def test_all_shards_of_the_index_are_read(stack: Stack, reconcile: Reconcile) -> None:
     keys = [f"uploads/{number}.jpg" for number in range(60)]
     template = ImageVersion("bucket", "", "v1", "", "01", 1, "2026-11-20T10:00:00.000Z", "lease")
-    stack.handler("StartAnalysis")
+    stack.use_environment("StartAnalysis")
     for key in keys:
         state = {**template.to_state(), "Key": key}
         image_store.acquire_lease(ImageVersion.from_state(state), {"ExecutionArn": executions_arn(stack, key)})

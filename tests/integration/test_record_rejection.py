@@ -32,7 +32,7 @@ def test_a_rejected_version_clears_what_the_version_before_it_left(stack: Stack,
     assert "Labels" not in record
 
 
-def test_an_overtaken_rejection_leaves_the_newer_record_alone(stack: Stack, announced: Event, sample: Any) -> None:
+def test_a_superseded_rejection_leaves_the_newer_record_alone(stack: Stack, announced: Event, sample: Any) -> None:
     leased(stack, newer(announced))
     stack.handler("RecordRejection")({**sample("record_rejection"), "Image": announced})
     record = stack.record(announced["ImageId"])

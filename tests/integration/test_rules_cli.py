@@ -646,7 +646,7 @@ def test_the_functions_read_what_the_client_has_written(deployed: Stack) -> None
     from imagewatch.aws.tables import rules as rules_table
 
     assert main(["rules", "import", "rules.yaml"]) == 0
-    deployed.handler("EvaluateWatchlist")
+    deployed.use_environment("EvaluateWatchlist")
     current, invalid = rules_table.current()
     assert invalid == []
     assert {rule.rule_id for rule in current.rules} == {"gate", "cat-on-the-sofa"}

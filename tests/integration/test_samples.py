@@ -115,7 +115,7 @@ def statuses(loaded: Loaded) -> dict[str, str | None]:
     return {analysis.upload.path.name: analysis.status for analysis in loaded.analyses}
 
 
-def test_uploads_each_sample_and_tells_how_it_ended(stack: Stack, pipeline: Pipeline, folder: Path) -> None:
+def test_uploads_each_sample_and_reports_how_it_ended(stack: Stack, pipeline: Pipeline, folder: Path) -> None:
     loaded = load(stack, folder)
 
     assert sorted(pipeline.uploaded) == ["uploads/samples/coffee-cup.webp", "uploads/samples/shopping-list.jpg"]
@@ -123,7 +123,7 @@ def test_uploads_each_sample_and_tells_how_it_ended(stack: Stack, pipeline: Pipe
     assert loaded.exit_code == 0
 
 
-def test_a_second_run_uploads_nothing_and_tells_the_same(stack: Stack, pipeline: Pipeline, folder: Path) -> None:
+def test_a_second_run_uploads_nothing_and_reports_the_same(stack: Stack, pipeline: Pipeline, folder: Path) -> None:
     first = load(stack, folder)
     pipeline.uploaded.clear()
 
@@ -231,13 +231,13 @@ def test_without_an_alert_it_says_that_none_was_sent() -> None:
 
 
 def test_the_json_document_has_each_image_with_its_findings(stack: Stack, pipeline: Pipeline, folder: Path) -> None:
-    told = document(load(stack, folder), [MAIL, SECOND_MAIL])
+    reported = document(load(stack, folder), [MAIL, SECOND_MAIL])
 
-    assert json.loads(json.dumps(told)) == told
-    assert [image["file"] for image in told["images"]] == ["coffee-cup.webp", "shopping-list.jpg"]
-    assert told["images"][0]["labels"][0] == {"Name": "Cat", "Confidence": 91, "Parents": ["Animal"]}
-    assert told["images"][1]["reason"] == "It is not an image."
-    assert told["newestMail"] == SECOND_MAIL
+    assert json.loads(json.dumps(reported)) == reported
+    assert [image["file"] for image in reported["images"]] == ["coffee-cup.webp", "shopping-list.jpg"]
+    assert reported["images"][0]["labels"][0] == {"Name": "Cat", "Confidence": 91, "Parents": ["Animal"]}
+    assert reported["images"][1]["reason"] == "It is not an image."
+    assert reported["newestMail"] == SECOND_MAIL
 
 
 def test_a_stack_that_doesnt_answer_ends_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
@@ -247,10 +247,10 @@ def test_a_stack_that_doesnt_answer_ends_in_a_sentence(capsys: pytest.CaptureFix
 
 
 def test_each_sample_has_its_provenance() -> None:
-    told = (SAMPLES / "PROVENANCE.md").read_text()
+    provenance = (SAMPLES / "PROVENANCE.md").read_text()
 
     for path in SAMPLES.iterdir():
-        assert path.is_dir() or path.name == "PROVENANCE.md" or f"`{path.name}`" in told
+        assert path.is_dir() or path.name == "PROVENANCE.md" or f"`{path.name}`" in provenance
 
 
 def test_the_sideways_sample_is_upright_only_by_its_exif_orientation() -> None:

@@ -380,7 +380,6 @@ def test_the_next_run_finishes_what_a_run_that_crashed_at_any_call_has_left(aler
         alerting.time.pass_seconds(600)
         alerting.queue(*(matches(f"queued-{n}", quiet) for n in range(2)))
         alerting.stack.mailbox()
-        alerting.stack.handler("SendDigest")
         alerting.wire.cut(calls)
         try:
             digest({})
@@ -421,12 +420,10 @@ def test_two_runs_at_the_same_time_send_everything_once(alerting: Alerting) -> N
 
 def test_an_alert_whose_sender_has_crashed_is_sent(alerting: Alerting) -> None:
     send, digest = alerting.stack.handler("SendAlert"), alerting.stack.handler("SendDigest")
-    alerting.stack.handler("SendAlert")
     alerting.wire.cut(1)
     with pytest.raises(Crash):
         send(matches("a"))
     alerting.wire.cut(None)
-    digest = alerting.stack.handler("SendDigest")
     alerting.time.pass_seconds(alerts_table.LEASE_SECONDS + alerts_table.ABANDONED_SECONDS - 1)
     assert digest({}) == NOTHING  # a retry may still come
     alerting.time.pass_seconds(1)
@@ -462,7 +459,8 @@ def test_a_match_whose_sender_crashed_after_counting_it_is_not_reported_twice(al
 
 def test_the_lease_of_a_crashed_run_ends(alerting: Alerting) -> None:
     digest = alerting.stack.handler("SendDigest")
-    assert digests_table.acquire_run_lease("a run that crashes")
+    with alerting.stack.environment("SendDigest"):
+        assert digests_table.acquire_run_lease("a run that crashes")
     assert digest({}) == {"Busy": True}
     alerting.time.pass_seconds(digests_table.RUN_SECONDS)
     assert digest({}) == NOTHING

@@ -58,8 +58,7 @@ class Queue:
 def test_eight_parallel_intakes_at_a_slow_rate_lose_no_image(
     stack: Stack, time: VirtualTime, monkeypatch: pytest.MonkeyPatch, quick_moto: None, rate: str, backlog: int
 ) -> None:
-    stack.handler("StartAnalysis")  # its environment
-    monkeypatch.setenv("MAX_IMAGES_PER_SECOND", rate)
+    stack.use_environment("StartAnalysis", MAX_IMAGES_PER_SECOND=rate)
     resources = stack.template.resources
     timeout = resources["StartAnalysisFunction"]["Properties"]["Timeout"] * SECOND
     queue = Queue(resources["IntakeQueue"]["Properties"], time, [f"uploads/{n}.jpg" for n in range(backlog)])

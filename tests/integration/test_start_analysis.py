@@ -212,7 +212,7 @@ def test_a_throttled_start_brings_the_message_back_and_the_next_delivery_heals_i
 def test_the_rest_of_a_batch_stays_on_the_queue_when_less_than_ten_seconds_remain(stack: Stack) -> None:
     remaining = iter([60_000, 15_000, 10_000, 3_000])
     context = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: next(remaining)})
-    stack.handler("StartAnalysis")
+    stack.use_environment("StartAnalysis")
     event = messages(*({"Records": [s3_event(f"uploads/{name}.jpg", "01")]} for name in "abcd"))
     answer = start_analysis.handler(event, context)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m2"}, {"itemIdentifier": "m3"}]}
@@ -220,15 +220,15 @@ def test_the_rest_of_a_batch_stays_on_the_queue_when_less_than_ten_seconds_remai
     assert len(executions(stack)) == 2
 
 
-def test_a_message_stays_on_the_queue_when_no_slot_is_free_in_time(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_stays_on_the_queue_when_no_slot_is_free_in_time(stack: Stack) -> None:
     handler = stack.handler("StartAnalysis")
-    monkeypatch.setenv("MAX_IMAGES_PER_SECOND", "1")
     in_a_minute = timestamps.now() + 60 * timestamps.SECOND
     stack.put_item("IntakeRateLimiterTable", {"Name": "executions", "NextSlot": in_a_minute})
     context = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: 60_000})
     event = messages({"Records": [s3_event("uploads/a.jpg", "01")]})
     began = time.monotonic()
-    with pytest.raises(BatchProcessingError, match="no free slot"):
+    in_the_environment = stack.environment("StartAnalysis", MAX_IMAGES_PER_SECOND="1")
+    with in_the_environment, pytest.raises(BatchProcessingError, match="no free slot"):
         start_analysis.handler(event, context)
     assert time.monotonic() - began < 10  # it does not sleep until the slot
     assert executions(stack) == []
@@ -239,8 +239,7 @@ def test_a_message_stays_on_the_queue_when_no_slot_is_free_in_time(stack: Stack,
 
 
 def test_starts_are_spread_over_time_by_the_shared_clock(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    stack.handler("StartAnalysis")
-    monkeypatch.setenv("MAX_IMAGES_PER_SECOND", "5")
+    stack.use_environment("StartAnalysis", MAX_IMAGES_PER_SECOND="5")
     now = 1_000_000_000
     slept: list[float] = []
 
@@ -261,7 +260,7 @@ def test_starts_are_spread_over_time_by_the_shared_clock(stack: Stack, monkeypat
 
 
 def test_a_start_that_misses_its_slot_takes_another(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    stack.handler("StartAnalysis")
+    stack.use_environment("StartAnalysis")
     now = 1_000_000_000
     monkeypatch.setattr(timestamps, "now", lambda: now)
     rate_limiter.wait_for_intake_slot()

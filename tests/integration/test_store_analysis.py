@@ -153,7 +153,8 @@ def test_without_labels_there_is_nothing_to_store(stack: Stack, announced: Event
 
 
 def test_labels_that_are_missing_because_the_image_was_removed_are_no_failure(stack: Stack, announced: Event) -> None:
-    image_store.remove(ImageVersion.from_state(announced))
+    with stack.environment("StartAnalysis"):
+        image_store.remove(ImageVersion.from_state(announced))
     with pytest.raises(ImageGone, match="was removed or replaced"):
         store(stack, announced, Labels=unavailable("ClientError", "(InvalidS3ObjectException) Unable to get object metadata"))
 
@@ -201,11 +202,13 @@ def test_an_analysis_that_is_cut_off_late_leaves_nothing_though_a_newer_version_
     store(stack, announced, Labels=labels("Cat"))
     version = ImageVersion.from_state(announced)
     picture = version.annotated_key("cats")
-    assert images_table.list_rendition(version, picture)
+    with stack.environment("SendAlert"):
+        assert images_table.list_rendition(version, picture)
     stack.client("s3").put_object(Bucket=stack.name("RenditionsBucket"), Key=picture, Body=b"annotated")
     later = leased(stack, newer(announced))
 
-    assert image_store.end(version, Ending("FAILED", "Interrupted.")) is False  # as Record Interruption does
+    with stack.environment("RecordInterruption"):
+        assert image_store.end(version, Ending("FAILED", "Interrupted.")) is False
 
     assert stack.items("LabelIndexTable") == []
     assert stack.keys("RenditionsBucket") == []

@@ -104,7 +104,7 @@ def test_an_object_that_s3_does_not_give_out_is_rejected_with_advice(
     def refuse(**_: Any) -> None:
         raise error
 
-    stack.handler("ValidateImage")
+    stack.use_environment("ValidateImage")
     monkeypatch.setattr(s3.client("s3"), operation, refuse)
     with pytest.raises(ImageRejected, match=reason):
         validate(stack, uploaded)
@@ -118,7 +118,7 @@ def test_a_read_that_the_role_does_not_allow_stays_a_failure(
     def refuse(**_: Any) -> None:
         raise denied
 
-    stack.handler("ValidateImage")
+    stack.use_environment("ValidateImage")
     monkeypatch.setattr(s3.client("s3"), "get_object", refuse)
     with pytest.raises(ClientError):
         validate(stack, uploaded)

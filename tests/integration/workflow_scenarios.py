@@ -1,4 +1,4 @@
-"""Everything that can happen to an image, told as calls of the functions: what each of them does on its way is recorded."""
+"""Everything that can happen to an image, as calls of the functions. The requests of each function are recorded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .recorded_calls import Account
 
 
 def analysed(account: Account, found: Event) -> Event:
-    """Takes an uploaded image through the whole workflow, up to the alert."""
+    """Runs the whole workflow for an uploaded image, including the alert."""
     image = account.announce(found)
     validated = account.task("ValidateImage", image)
     for task in ("DetectLabels", "DetectModeration", "DetectText"):
@@ -34,7 +34,7 @@ def an_image_is_analysed_and_matches(account: Account) -> None:
 
 
 def an_image_without_a_version_id_is_analysed(account: Account) -> None:
-    """S3's events name no version for what was uploaded before versions were kept (or while that setting spreads)."""
+    """S3's events name no version for objects that were uploaded before versioning was enabled, or while the setting spreads."""
     analysed(account, {**account.upload("uploads/door/unversioned.jpg"), "versionId": ""})
 
 
@@ -48,7 +48,7 @@ def an_image_is_overwritten(account: Account) -> None:
 
 
 def an_image_is_rejected(account: Account) -> None:
-    """A new image, and one that takes an analysed image's place."""
+    """For a new image, and for one that replaces an analysed image."""
     text = "shopping-list.jpg"
     analysed(account, account.upload("uploads/door/photo-then-text.jpg"))
     for key in ("uploads/door/text.jpg", "uploads/door/photo-then-text.jpg"):
@@ -69,7 +69,7 @@ def an_image_is_gone_before_it_is_read(account: Account) -> None:
 
 
 def a_step_fails(account: Account) -> None:
-    """For a new image, and for one that takes an analysed image's place."""
+    """For a new image, and for one that replaces an analysed image."""
     analysed(account, account.upload("uploads/door/analysed-then-failed.jpg"))
     for key in ("uploads/door/failed.jpg", "uploads/door/analysed-then-failed.jpg"):
         account.task("RecordFailure", account.announce(account.upload(key)))
@@ -103,7 +103,7 @@ def an_image_is_removed(account: Account) -> None:
     account.announce(found, "ObjectRemoved:DeleteMarkerCreated", versionId=marker)
 
 
-def the_newest_version_is_deleted_for_good_and_then_the_other(account: Account) -> None:
+def the_newest_version_is_deleted_permanently_and_then_the_other(account: Account) -> None:
     s3, bucket = account.client("s3"), account.ref("ImagesBucket")
     older, newer = (account.upload("uploads/door/deleted.jpg") for _ in range(2))
     account.announce(newer)
@@ -133,13 +133,13 @@ def an_event_comes_again_after_the_removal_and_a_newer_lease_takes_the_record(ac
 
 
 def a_rule(rule_id: str, *channels: str, **more: Any) -> Event:
-    """A matched rule as Evaluate Watchlist gives it."""
+    """A matched rule as Evaluate Watchlist returns it."""
     (rule,) = sample_event("send_alert")["Rules"]
     return {**rule, "RuleId": rule_id, "Channels": list(channels), **more}
 
 
 def uploaded(account: Account, name: str) -> Event:
-    """An image whose record is there, and its thumbnail."""
+    """An image with a record and a thumbnail."""
     image = account.announce(account.upload(f"uploads/door/{name}.jpg"))
     account.task("ValidateImage", image)
     return image
@@ -149,13 +149,13 @@ def remove_record(account: Account, image: Event) -> None:
     account.client("dynamodb").delete_item(TableName=account.ref("ImagesTable"), Key={"ImageId": {"S": image["ImageId"]}})
 
 
-def a_cooldown_keeps_an_alert_back(account: Account) -> None:
+def a_cooldown_suppresses_an_alert(account: Account) -> None:
     quiet = a_rule("quiet", "email", Cooldown={"Seconds": 600})
     for name, outcome in (("first", "Sent"), ("second", "Suppressed")):
         assert account.task("SendAlert", uploaded(account, f"quiet-{name}"), Rules=[quiet])[outcome] == 1
 
 
-def an_image_goes_before_its_alert_is_sent(account: Account) -> None:
+def an_image_is_removed_before_its_alert_is_sent(account: Account) -> None:
     image = uploaded(account, "gone-before-its-alert")
     remove_record(account, image)
     assert account.task("SendAlert", image, Rules=[a_rule("late", "home")])["Sent"] == 1
@@ -167,16 +167,16 @@ def an_alert_goes_to_slack(account: Account) -> None:
     assert account.follow_picture_links("SendAlert") == 1
 
 
-def a_channel_asks_for_a_pause_and_a_digest_tells_what_waited(account: Account) -> None:
+def a_channel_asks_for_a_pause_and_a_digest_reports_the_queued_alert(account: Account) -> None:
     account.receiver.answers = [(429, b"", {"Retry-After": "1"}), (200, b"ok", {})]
     waiting = a_rule("waiting", "home", Cooldown={"Seconds": 600})
     assert account.task("SendAlert", uploaded(account, "waiting"), Rules=[waiting])["Queued"] == 1
-    time.sleep(1.1)  # until the pause is over
+    time.sleep(1.1)  # the pause ends
     assert account.run("SendDigest", {})["Alerts"] == 1
 
 
 def the_channels_are_checked_and_one_is_gone(account: Account) -> None:
-    account.receiver.answers = [(410, b"", {}), (200, b"ok", {})]  # "home" is asked before "ops"
+    account.receiver.answers = [(410, b"", {}), (200, b"ok", {})]  # "home" is checked before "ops"
     found = {entry["channel_id"]: entry["status"] for entry in account.run("CheckChannels", {})["Channels"]}
     assert (found["home"], found["ops"]) == ("disabled", "ok")
     account.add_channel("home", "webhook")
@@ -217,8 +217,8 @@ def the_channels_are_tested(account: Account) -> None:
     account.receiver.received.clear()
 
 
-def a_rule_is_applied_to_history(account: Account) -> None:
-    """To one image whose alert carries its picture, and to one that goes while its alert is sent."""
+def a_rule_is_applied_to_stored_images(account: Account) -> None:
+    """To one image whose alert has its picture, and to one that is removed while its alert is sent."""
     kept, gone = uploaded(account, "history"), uploaded(account, "history-gone")
     account.task("StoreAnalysis", kept)
     account.task("StoreAnalysis", gone)
@@ -230,7 +230,7 @@ def a_rule_is_applied_to_history(account: Account) -> None:
         run = {"RuleId": "history", "Alert": True}
         event = {**sample_event("evaluate_page"), "Run": run, "StartedAt": "2099-01-01T00:00:00.000Z"}
         assert account.run("EvaluatePage", event)["Alerts"]["Sent"] == 1
-        time.sleep(1)  # the cooldown's
+        time.sleep(1)  # the cooldown ends
     assert account.follow_picture_links("EvaluatePage") == 1
 
 
@@ -242,7 +242,7 @@ def a_sender_gives_up_and_a_digest_takes_over(account: Account) -> None:
         assert account.run("SendDigest", {})["Alerts"] == 1
 
 
-def a_count_that_nobody_has_told_is_told(account: Account) -> None:
+def a_suppressed_count_that_was_never_reported_is_reported(account: Account) -> None:
     with account.later(hours=24):
         assert account.run("SendDigest", {})["Suppressed"] == 1  # of the rule "quiet"
 
@@ -258,18 +258,18 @@ SCENARIOS = (
     an_execution_is_interrupted_for_an_image_that_was_overwritten,
     an_execution_ends_and_no_event_reports_it,
     an_image_is_removed,
-    the_newest_version_is_deleted_for_good_and_then_the_other,
+    the_newest_version_is_deleted_permanently_and_then_the_other,
     an_event_comes_again_after_the_removal_and_a_newer_lease_takes_the_record,
-    a_cooldown_keeps_an_alert_back,
-    an_image_goes_before_its_alert_is_sent,
+    a_cooldown_suppresses_an_alert,
+    an_image_is_removed_before_its_alert_is_sent,
     an_alert_goes_to_slack,
-    a_channel_asks_for_a_pause_and_a_digest_tells_what_waited,
+    a_channel_asks_for_a_pause_and_a_digest_reports_the_queued_alert,
     the_channels_are_checked_and_one_is_gone,
     a_message_finds_a_channel_gone_and_that_is_reported,
     several_rules_match_and_make_one_message,
     the_channels_are_tested,
-    a_rule_is_applied_to_history,
-    # From here on the channels' clocks are ahead of ours.
+    a_rule_is_applied_to_stored_images,
+    # From here on, the channels' rate limiters are ahead of the current time.
     a_sender_gives_up_and_a_digest_takes_over,
-    a_count_that_nobody_has_told_is_told,
+    a_suppressed_count_that_was_never_reported_is_reported,
 )

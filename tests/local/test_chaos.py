@@ -14,5 +14,5 @@ def test_all_guarantees_hold_under_faults(tmp_path: Path) -> None:
     assert outcome.broken == []
     assert outcome.counts["crashes after at least one call"] > 5
     assert outcome.counts["repeated deliveries"] > IMAGES / 4
-    assert outcome.counts["mails sent twice, in the one window allowed for it"] >= 2  # the injected crashes
-    assert outcome.counts["matches told in digests"] > 0
+    assert outcome.counts["e-mails sent twice, after a crash in the allowed window"] >= 2  # these crashes are placed, not random
+    assert outcome.counts["matches in digests"] > 0

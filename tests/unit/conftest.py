@@ -1,4 +1,4 @@
-"""Unit tests stay in this process: whoever opens a network connection here fails. Unix sockets are free, for event loops."""
+"""Unit tests open no network connections: a test that does fails. Unix sockets are allowed for event loops."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from pytest_socket import disable_socket
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
-    # pytest-socket lifts this after each test by itself.
+    # pytest-socket removes this after each test.
     disable_socket(allow_unix_socket=True)

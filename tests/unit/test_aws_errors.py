@@ -56,7 +56,7 @@ def test_a_refusal_stays_what_it_is() -> None:
         raise refusal("AccessDeniedException", 400)
 
 
-def test_what_botocore_says_of_our_own_mistakes_is_not_tried_again() -> None:
+def test_botocores_errors_about_our_parameters_are_not_retried() -> None:
     with pytest.raises(BotoCoreError), translated():
         raise BotoCoreError
 

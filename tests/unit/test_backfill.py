@@ -33,7 +33,7 @@ def test_bounds_are_brought_to_utc_so_that_they_compare_with_what_is_stored() ->
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "reported"),
     [
         ("gate", "The run must be a mapping with RuleId, and Since, Until and Alert if wanted, not 'gate'."),
         ({}, "The run: RuleId is missing; it must be the id of a rule on the watchlist, such as person-at-gate."),
@@ -48,10 +48,10 @@ def test_bounds_are_brought_to_utc_so_that_they_compare_with_what_is_stored() ->
         ),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_the_field(given: Any, told: str) -> None:
+def test_what_makes_no_sense_is_refused_with_the_field(given: Any, reported: str) -> None:
     with pytest.raises(InvalidRun) as refused:
         BackfillRun.from_input(given, STARTED)
-    assert str(refused.value).startswith(told)
+    assert str(refused.value).startswith(reported)
 
 
 @pytest.mark.parametrize(

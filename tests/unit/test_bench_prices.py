@@ -1,4 +1,4 @@
-"""The arithmetic of the price list: tiers, units, and which prices are only assumed."""
+"""The price list: tiers, units and assumed prices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ENTRY = {"what": "a thing", "unit": 1, "tiers": [[10, 2.0], [30, 1.0], [None, 0.
 
 
 @pytest.mark.parametrize(("amount", "dollars"), [(0, 0), (10, 20), (11, 21), (30, 40), (34, 42)])
-def test_each_tier_is_charged_at_its_own_price(amount: float, dollars: float) -> None:
+def test_each_tier_is_charged_at_its_price(amount: float, dollars: float) -> None:
     assert read_price("thing", ENTRY).cost(amount) == pytest.approx(dollars)
 
 
@@ -19,16 +19,16 @@ def test_a_price_for_a_thousand_is_divided() -> None:
 
 
 @pytest.mark.parametrize("tiers", [[[10, 2.0]], [[30, 2.0], [10, 1.0], [None, 1.0]], [[None, 1.0], [None, 0.5]]])
-def test_tiers_that_do_not_rise_to_an_open_end_are_refused(tiers: list[list[float | None]]) -> None:
-    with pytest.raises(ValueError, match="thing: tiers must rise"):
+def test_invalid_tiers_raise_an_error(tiers: list[list[float | None]]) -> None:
+    with pytest.raises(ValueError, match="thing: the limits of tiers must rise"):
         read_price("thing", {**ENTRY, "tiers": tiers})
 
 
 @pytest.mark.parametrize(("calls", "dollars"), [(2_000, 2), (1_000_000, 1_000), (2_500_000, 2_200), (5_000_000, 4_200)])
-def test_rekognition_becomes_cheaper_with_the_month(calls: int, dollars: float) -> None:
+def test_the_price_of_a_rekognition_call_falls_with_the_monthly_amount(calls: int, dollars: float) -> None:
     assert cost("rekognition_image", calls) == pytest.approx(dollars)
 
 
-def test_what_has_no_source_says_that_it_is_assumed_and_what_has_one_says_when() -> None:
+def test_a_price_without_a_source_is_assumed_and_a_price_with_a_source_has_a_date() -> None:
     assert {name for name, price in price_list().items() if price.assumed} == {"dynamodb_backup"}
     assert all(price.date for price in price_list().values() if not price.assumed)

@@ -9,7 +9,7 @@ from imagewatch import errors
 
 
 def drawn() -> dict[str, str]:
-    """Each class in the tree of the module's docstring, with the class that it stands under."""
+    """Each class in the tree of the module's docstring, with its parent class."""
     parents: dict[str, str] = {}
     path: list[str] = []
     for line in (errors.__doc__ or "").splitlines():

@@ -59,7 +59,7 @@ def only(record: dict[str, Any], *rules: Rule, **alerts: Alert) -> Explanation:
         (FAILED, {"reason": "No."}, "email failed at 2026-11-20T16:05:11.000Z: No."),
     ],
 )
-def test_an_alert_says_what_became_of_each_delivery(status: str, delivery: dict[str, Any], reason: str) -> None:
+def test_an_alert_has_the_outcome_of_each_delivery(status: str, delivery: dict[str, Any], reason: str) -> None:
     one = only(record({"RuleId": "gate", "Name": "Gate"}), RULE, gate=alert(status, **delivery))
     assert (one.outcome, one.reason) == (status, reason)
     assert one.alert_id == alert(status).alert_id

@@ -64,7 +64,7 @@ def test_no_labels_is_a_finding_too() -> None:
     assert labels_found({"Labels": [], "LabelModelVersion": "3.0"}) == {"Labels": [], "ModelVersion": "3.0"}
 
 
-def test_labels_come_surest_first_and_equals_keep_their_order() -> None:
+def test_labels_are_ordered_by_confidence_and_equal_ones_keep_their_order() -> None:
     found = labels_found({"Labels": [label("A", 60), label("B", 90), label("C", 60), label("D", 99)]})["Labels"]
     assert [entry["Name"] for entry in found] == ["D", "B", "A", "C"]
 

@@ -216,7 +216,7 @@ JSON = st.recursive(
 @given(
     st.sampled_from(["eventSource", "eventTime", "eventName", "bucket", "key", "size", "eTag", "versionId", "sequencer"]), JSON
 )
-def test_whatever_stands_in_a_field_is_read_or_unreadable(field: str, value: Any) -> None:
+def test_any_value_of_a_field_is_read_or_unreadable(field: str, value: Any) -> None:
     try:
         event = only(message(record(**{field: value})))
     except UnreadableMessage:
@@ -231,7 +231,7 @@ def test_a_record_from_another_service_is_unreadable() -> None:
 
 
 @pytest.mark.parametrize("name", ["ObjectTagging:Put", "s3:ObjectRestore:Post", "ReducedRedundancyLostObject", "", "TestEvent"])
-def test_an_event_that_nobody_asked_for_is_unreadable(name: str) -> None:
+def test_an_unexpected_event_is_unreadable(name: str) -> None:
     with pytest.raises(UnreadableMessage, match="neither a creation nor a removal"):
         parse_message(message(record(eventName=name)))
 
@@ -251,7 +251,7 @@ def test_an_event_that_nobody_asked_for_is_unreadable(name: str) -> None:
         ("s3:ObjectRemoved:DeleteMarkerCreated", True),
     ],
 )
-def test_creations_and_every_kind_of_removal_are_told_apart(name: str, removed: bool) -> None:
+def test_creations_and_every_kind_of_removal_are_distinguished(name: str, removed: bool) -> None:
     event = only(message(record(eventName=name)))
     assert event.removed is removed
 

@@ -37,7 +37,7 @@ def test_an_error_does_not_end_the_collector_and_is_reported_until_a_delivery_su
     collector.start()
     try:
         store.full = True
-        for _ in range(3):  # more than a pipe holds: the worker would block if nobody read it
+        for _ in range(3):  # more than a pipe holds: the worker would block if the pipe were not read
             os.write(writing, b"lost\n" * 13_000)
         eventually(lambda: collector.problem)
         assert "log lines of /functions were lost: [Errno 28] No space left on device" in str(collector.problem)

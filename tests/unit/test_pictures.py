@@ -374,7 +374,7 @@ def test_a_bomb_is_refused_by_its_header_before_anything_is_decoded(kind: str, m
         ("JPEG progressive", "120 million in all are the most for progressive"),
     ],
 )
-def test_a_bomb_is_told_its_limit(kind: str, limit: str) -> None:
+def test_the_reason_for_a_bomb_names_the_limit(kind: str, limit: str) -> None:
     message = refusal(BOMBS[kind])
     assert message.startswith("The image says that it is ")
     assert limit in message
@@ -407,12 +407,12 @@ def test_what_is_no_image_is_named_for_what_it_is(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PPM", "ICO", "TGA", "PCX", "JPEG2000", "DDS", "SGI"])
-def test_a_format_that_nobody_sends_never_meets_a_decoder(kind: str) -> None:
+def test_an_unsupported_format_never_reaches_a_decoder(kind: str) -> None:
     assert refusal(encoded(scene(), kind)).endswith(READABLE)
 
 
 def outcome(data: bytes) -> str:
-    """What becomes of these bytes: the format, or "rejected". Anything else that comes out fails the test."""
+    """The outcome for these bytes: the format, or "rejected". Anything else that comes out fails the test."""
     try:
         picture = examine(data)
     except ImageRejected as rejected:

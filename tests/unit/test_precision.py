@@ -106,7 +106,7 @@ def alert(status: str = "SENT", **more: Any) -> dict[str, Any]:
     return {"Status": status, "Rule": {"Matches": matches}, **more}
 
 
-def test_an_alert_is_judged_by_the_surest_match_of_each_term_and_right_until_marked() -> None:
+def test_an_alert_is_judged_by_the_most_confident_match_of_each_term_and_right_until_marked() -> None:
     assert judged([alert(), alert("DIGESTED", NotThis={"By": "me"})]) == [
         right(vehicle=90, dog=70),
         wrong(vehicle=90, dog=70),
@@ -114,5 +114,5 @@ def test_an_alert_is_judged_by_the_surest_match_of_each_term_and_right_until_mar
 
 
 @pytest.mark.parametrize("status", ["SUPPRESSED", "PENDING", "QUEUED", "FAILED"])
-def test_what_nobody_has_seen_is_not_judged(status: str) -> None:
+def test_an_alert_that_was_not_sent_is_not_judged(status: str) -> None:
     assert judged([alert(status), {"Status": "SENT"}]) == []

@@ -92,7 +92,7 @@ def test_a_damaged_record_is_counted_and_ends_nothing() -> None:
     assert (len(found.matches), found.images, found.unreadable) == (2, 5, 3)
 
 
-def test_two_forms_of_a_rule_are_held_against_the_same_images() -> None:
+def test_two_forms_of_a_rule_are_matched_against_the_same_images() -> None:
     strict = replace(RULE, any_of=(Term("person", 95.0), Term("dog")))
     now, then = looked_back([RULE, strict], record(0), record(1, confidence=97.0), record(2, label="Dog"))
     assert [hit.image.key for hit in then.without(now)] == ["uploads/yard/2-Dog-90.0.jpg"]
@@ -100,10 +100,10 @@ def test_two_forms_of_a_rule_are_held_against_the_same_images() -> None:
     assert "gains 1, loses 1 images" in text(comparison_lines(then, now))
 
 
-def test_what_was_examined_is_told_page_by_page() -> None:
-    told: list[int] = []
-    preview([RULE], [Page([record(0)], 40), Page([], 60)], told.append)
-    assert told == [40, 60]
+def test_the_number_of_examined_images_is_reported_page_by_page() -> None:
+    reported: list[int] = []
+    preview([RULE], [Page([record(0)], 40), Page([], 60)], reported.append)
+    assert reported == [40, 60]
 
 
 TIMES = st.lists(st.tuples(st.integers(0, 3000), st.sampled_from(["yard", "gate"])), max_size=40, unique=True)
@@ -196,7 +196,7 @@ def test_many_days_without_a_match_are_one_line_and_many_days_are_weeks() -> Non
     assert "7 weeks" in shown(found, until=at(3001 * 24 * 60))
 
 
-def test_the_newest_and_then_the_surest_of_the_others_are_shown_with_links() -> None:
+def test_the_newest_and_then_the_most_confident_of_the_others_are_shown_with_links() -> None:
     (found,) = looked_back(RULE, *(record(minute, confidence=99.97 - minute) for minute in range(9)))
     lines = shown(found, examples=2).splitlines()
     newest, confident = lines.index("Newest:"), lines.index("Highest confidence:")

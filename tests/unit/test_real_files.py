@@ -126,7 +126,7 @@ IRREGULAR: dict[str, Callable[[int], bytes]] = {
 
 @pytest.mark.parametrize("orientation", range(2, 9))
 @pytest.mark.parametrize("place", IRREGULAR)
-def test_what_is_analysed_is_upright_wherever_the_orientation_stands(place: str, orientation: int) -> None:
+def test_the_analysed_picture_is_upright_for_every_place_of_the_orientation(place: str, orientation: int) -> None:
     picture = examine(IRREGULAR[place](orientation))
     assert (picture.width, picture.height) == (120, 90)
     assert picture.converted is not None, "Rekognition reads only a regular Exif entry"

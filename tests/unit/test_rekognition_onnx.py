@@ -20,7 +20,7 @@ from local.emulator.rekognition.onnx_layouts import layout_of
 from local.emulator.rekognition.onnx_model import Normalisation, OnnxModel
 
 SIDE = 64
-COLOURS = ["red apple", "cell phone", "car"]  # the classes of a model that tells red, green and blue apart
+COLOURS = ["red apple", "cell phone", "car"]  # the classes of a model that distinguishes red, green and blue
 Save = Callable[..., Path]
 
 

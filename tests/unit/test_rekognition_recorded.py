@@ -63,7 +63,7 @@ def test_replaying_neither_decodes_the_picture_nor_loads_opencv(tmp_path: Path, 
     assert ask(Engine(tmp_path), half)[0] == 200
 
 
-def test_the_picture_is_still_held_against_rekognitions_limits(tmp_path: Path) -> None:
+def test_rekognitions_limits_still_apply_to_the_picture(tmp_path: Path) -> None:
     small = picture(side=79)
     record(tmp_path, small, {"DetectLabels": ANSWER})
     assert ask(Engine(tmp_path), small)[1]["__type"] == "InvalidParameterException"

@@ -169,7 +169,7 @@ rules:
 """
 
 
-def test_every_mistake_is_told_with_its_line_its_rule_and_its_field() -> None:
+def test_every_mistake_is_reported_with_its_line_its_rule_and_its_field() -> None:
     assert problems(LONG) == [
         "rules.yaml, line 5: Rule a: AnyOf, entry 2 (car): x): MinConfidence must be a number from 0 to 100, not '85'.",
         "rules.yaml, line 9: Rule b: Cooldown: 'Secnds' is not a field of it. Did you mean Seconds?",
@@ -257,12 +257,12 @@ SEVERAL = """\
 """
 
 
-def test_every_mistake_of_one_rule_is_told_and_that_its_id_is_there_twice(tmp_path: Path) -> None:
+def test_every_mistake_of_one_rule_is_reported_and_that_its_id_is_duplicated(tmp_path: Path) -> None:
     path = str(tmp_path / "r.yaml")
     Path(path).write_text(SEVERAL)
     with pytest.raises(UsageError, match=r"^12 mistakes; nothing was done\.$") as raised:
         read_files([path])
-    told = [detail.removeprefix(f"{path}, ") for detail in raised.value.details]
+    reported = [detail.removeprefix(f"{path}, ") for detail in raised.value.details]
     expected = [
         "line 2: Rule a: 'Sevrity' is not a field of it.",
         "line 4: Rule a: AnyOf, entry 1 (cat): MinConfidence must be a number from 0 to 100, not 190.",
@@ -277,7 +277,7 @@ def test_every_mistake_of_one_rule_is_told_and_that_its_id_is_there_twice(tmp_pa
         "line 12: Rule a: BypassQuietHours must be true or false, not 'perhaps'.",
         f"line 13: Rule a is already in {path}, line 1; remove one of them.",
     ]
-    assert [line[: len(start)] for line, start in zip(told, expected, strict=True)] == expected
+    assert [line[: len(start)] for line, start in zip(reported, expected, strict=True)] == expected
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_what_cannot_be_read_says_why(text: str, says: str) -> None:
     assert says in problem
 
 
-def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_of_all_files_are_reported_together(tmp_path: Path) -> None:
     first, second, third = (str(tmp_path / name) for name in ("a.yaml", "b.yaml", "c.yaml"))
     Path(first).write_text(RULE)
     Path(second).write_text(RULE + "- Name: B\n")
@@ -348,7 +348,7 @@ def test_a_file_for_one_rule_may_leave_out_its_id_but_not_change_it() -> None:
 
 
 @pytest.mark.parametrize(("named", "is_one"), [("person-at-the-gate", False), ("r.yaml", True), ("-", True), ("a/b", True)])
-def test_files_and_ids_are_told_apart(named: str, is_one: bool) -> None:
+def test_files_and_ids_are_distinguished(named: str, is_one: bool) -> None:
     assert is_file(named) is is_one
 
 
@@ -426,7 +426,7 @@ def test_what_is_exported_is_taken_back_unchanged(records: list[dict[str, Any]])
     back, wrong = read_text(text or "[]", "export.yaml")
     assert wrong == []
     assert [written.rule for written in back] == rules
-    # Whoever reads YAML 1.1 reads the same.
+    # A reader of YAML 1.1 reads the same.
     assert (yaml.safe_load(text) or []) == [document(rule.to_item()) for rule in rules]
 
 

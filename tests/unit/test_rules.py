@@ -213,7 +213,7 @@ def test_an_id_that_is_not_a_slug_is_refused(rule_id: Any) -> None:
     assert not SCHEMA.is_valid({**RECORD, "RuleId": rule_id}) or rule_id == "a\n"
 
 
-def test_all_that_is_wrong_is_told_in_a_message_that_stays_short() -> None:
+def test_all_problems_are_reported_in_a_short_message() -> None:
     with pytest.raises(InvalidRule) as raised:
         Rule.from_item(
             {"RuleId": "A b", "Name": 7, "Severity": "loud", "Channels": "x", "AnyOf": [{"Term": "cat", "In": "x"}] * 9}
@@ -223,7 +223,7 @@ def test_all_that_is_wrong_is_told_in_a_message_that_stays_short() -> None:
     assert str(raised.value).endswith("And 8 more mistakes.")
 
 
-def test_what_follows_from_another_mistake_is_not_told_beside_it() -> None:
+def test_a_consequence_of_another_mistake_is_not_reported() -> None:
     for changes in (
         {"AnyOf": ["cat"]},
         {"AnyOf": 7},

@@ -1,4 +1,4 @@
-"""Active hours by the clock on the wall, across midnight and through the nights when clocks change; and snoozes."""
+"""Active hours in local time, across midnight and in nights when clocks change; and snoozes."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def test_a_rule_that_is_not_snoozed_is_awake() -> None:
     assert not is_snoozed(Rule("r1", "Rule", (Term("car"),)), datetime(2026, 11, 20, tzinfo=UTC))
 
 
-def test_a_snooze_is_told_before_the_active_hours() -> None:
+def test_a_snooze_is_reported_before_the_active_hours() -> None:
     one = Rule("r1", "Rule", active_hours=hours("UTC", ("mon", "00:00", "01:00")), snoozed_until=RULE.snoozed_until)
     friday = datetime(2026, 11, 20, 11, tzinfo=UTC)
     assert mute_reason(one, friday, friday) == "snoozed until 2026-11-20T12:00:00.000Z"

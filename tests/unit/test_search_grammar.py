@@ -1,4 +1,4 @@
-"""The query language: what people write, what it means, its canonical form, and where a mistake stands."""
+"""The query language: what people write, what it means, its canonical form, and the position of a mistake."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_query_means_what_it_says(text: str, where: Node | None) -> None:
     assert parse(text) == Query(where)
 
 
-def test_the_order_stands_anywhere() -> None:
+def test_the_order_can_be_anywhere() -> None:
     for text in ("sort:confidence person", "person sort:Confidence", "(person sort:confidence)"):
         assert parse(text) == Query(PERSON, "confidence")
     assert parse("sort:oldest") == Query(None, "oldest")

@@ -204,7 +204,7 @@ def test_days_bound_what_is_read() -> None:
         assert len(all_pages(library, query, 250)) == 600
 
 
-def test_a_confidence_of_its_own_beats_the_viewers() -> None:
+def test_the_confidence_of_a_term_replaces_the_viewers() -> None:
     library = Library()
     library.add("a", record({"person": 70.0, "car": 70.0}), moment(1))
     assert all_pages(library, parse("person:60"), 5, 90) == ["a"]

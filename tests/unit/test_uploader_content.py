@@ -49,7 +49,7 @@ def test_knows_a_picture_by_its_content(kind: str, expected: str) -> None:
         ((b"qt  ", b"qt  "), None),
     ],
 )
-def test_tells_heic_avif_and_films_apart_by_their_brands(brands: tuple[bytes, ...], expected: str | None) -> None:
+def test_distinguishes_heic_avif_and_films_by_their_brands(brands: tuple[bytes, ...], expected: str | None) -> None:
     assert image_type(iso_file(*brands)) == expected
 
 

@@ -49,7 +49,7 @@ def rendered(*analyses: Analysis) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
-def test_shows_the_surest_labels_without_their_ancestors() -> None:
+def test_shows_the_most_confident_labels_without_their_ancestors() -> None:
     assert label_words(RECORD) == "Cat 98 %, Sofa 61 %"
 
 
@@ -109,7 +109,7 @@ def test_a_rejected_image_shows_its_reason_and_says_nothing_about_moderation() -
     assert "nothing found" not in text
 
 
-def test_tells_once_why_moderation_was_not_checked() -> None:
+def test_reports_once_why_moderation_was_not_checked() -> None:
     record = RECORD | {"Moderation": {"Status": "NOT_CHECKED", "Reason": "There is no model here."}}
     text = rendered(*(Analysis(uploaded(name), "ANALYZED", record=record) for name in ("a.jpg", "b.jpg")))
     assert text.count("There is no model here.") == 1

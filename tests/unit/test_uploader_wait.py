@@ -1,4 +1,4 @@
-"""Waiting for the verdict on exactly the version that was uploaded, with a clock of our own."""
+"""Waiting for the verdict on exactly the version that was uploaded, with a fake clock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def upload(name: str = "a", version: str | None = "v2") -> Uploaded:
 
 
 class World:
-    """A table and a clock: `script` gives the records of each look, the last one for ever."""
+    """A table and a clock: `script` gives the records of each look, the last one repeatedly."""
 
     def __init__(self, *script: Mapping[str, Any] | Exception, current: str | None = "v2") -> None:
         self.script, self.current = list(script), current

@@ -133,7 +133,7 @@ def test_a_label_without_instances_counts_as_one() -> None:
     assert matches(rule("dog"), found(label("Dog")))[0]["Count"] == 1
 
 
-def test_the_closest_kin_is_named_when_several_terms_match() -> None:
+def test_the_closest_kind_is_named_when_several_terms_match() -> None:
     for terms in (("electronics", "cell phone", "mobile phone"), ("mobile phone", "cell phone", "electronics")):
         [match] = matches(rule(*terms), found(label("Mobile Phone")))
         assert (match["Term"], match["Kind"]) == ("mobile phone", "name")
@@ -161,7 +161,7 @@ def test_an_ancestor_stays_when_its_descendant_does_not_match() -> None:
     assert labels_matched(rule(("vehicle", 80)), found(label("Vehicle", 95), label("Car", 60))) == ["Vehicle"]
 
 
-def test_two_different_things_are_two_matches_the_surest_first() -> None:
+def test_two_different_things_are_two_matches_the_most_confident_first() -> None:
     findings = found(label("Dog", 70), label("Car", 80), label("Mobile Phone", 75), label("Carpet", 80))
     assert labels_matched(rule("dog", "car", "carpet"), findings) == ["Car", "Carpet", "Dog"]
 
@@ -327,7 +327,7 @@ def test_each_part_of_all_of_shows_what_fulfils_it_and_alternatives_only_the_mos
         ("any", "violence", True),
     ],
 )
-def test_a_term_is_held_only_against_the_names_that_it_asks_for(within: str, text: str, hit: bool) -> None:
+def test_a_term_is_matched_only_against_the_names_that_it_asks_for(within: str, text: str, hit: bool) -> None:
     findings = found(label("Mobile Phone"), label("Dog"), moderation=[unsafe("Weapons")]) | {"Text": [written("GATE 7")]}
     assert bool(matches(Rule("r1", "Rule", (Term(text, 50.0, within),)), findings)) is hit
 
@@ -406,7 +406,7 @@ def test_the_confidence_of_several_instances_is_that_of_the_last_one_needed() ->
     assert not matches(Rule("r1", "Rule", (Term("dog", 85.01, min_instances=2),)), findings)
 
 
-def test_the_box_of_the_surest_instance_is_shown() -> None:
+def test_the_box_of_the_most_confident_instance_is_shown() -> None:
     findings = found(boxes((60, 0.4), (90, 0.2)))
     assert matches(rule("dog"), findings)[0]["Box"]["Width"] == 0.2
     assert "Box" not in matches(rule("dog"), found(label("Dog")))[0]
@@ -435,7 +435,7 @@ def test_a_rule_looks_at_its_sources_and_prefixes(scope: dict[str, Any], key: st
     assert bool(evaluate([replace(rule("car"), **scope)], found(label("Car")), image(key))) is hit
 
 
-def test_a_match_tells_what_its_alert_needs() -> None:
+def test_a_match_contains_what_its_alert_needs() -> None:
     one = replace(
         rule("car"),
         version=7,
@@ -656,7 +656,7 @@ def test_rules_do_not_change_each_others_verdict(rules: list[Rule], findings: di
     assert sorted(together, key=lambda entry: entry["RuleId"]) == alone
 
 
-def test_a_term_that_everything_matches_names_the_surest_and_counts_the_rest() -> None:
+def test_a_term_that_everything_matches_names_the_most_confident_and_counts_the_rest() -> None:
     findings = found(*(label(f"Thing {n}", 50 + n / 4) for n in range(100)))
     (entry,) = evaluate([rule("thing")], findings)
     assert [match["Label"] for match in entry["Matches"][:2]] == ["Thing 99", "Thing 98"]
@@ -718,7 +718,7 @@ def test_a_rule_without_terms_matches_every_image_of_its_source() -> None:
 
 
 def test_a_rule_without_terms_can_exclude_what_is_found() -> None:
-    one = Rule("new", "Nobody at the gate", none_of=(Term("Dog", 50),), sources=("gate",))
+    one = Rule("new", "No one at the gate", none_of=(Term("Dog", 50),), sources=("gate",))
     assert evaluate([one], found(label("Car")))
     assert evaluate([one], found(label("Dog"))) == []
     assert evaluate([one], found(label("Dog", 49)))

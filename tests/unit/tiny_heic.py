@@ -1,6 +1,6 @@
-"""Writes small HEIC files for the tests: Pillow can't, and nobody's photo has to be borrowed.
+"""Writes small HEIC files for the tests: Pillow can't, and no real photo is needed.
 
-One HEVC intra picture of 32 x 32 blocks. Each block is a slice of its own with uncompressed (PCM) samples, so that the arithmetic
+One HEVC intra picture of 32 x 32 blocks. Each block is a separate slice with uncompressed (PCM) samples, so that the arithmetic
 coder never gets beyond its first two decisions, whose bits are always the same.
 Source: ITU-T H.265 (7.3 syntax, 9.3 CABAC), ISO/IEC 23008-12 (HEIF).
 """
