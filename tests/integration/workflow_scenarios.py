@@ -234,6 +234,14 @@ def a_rule_is_applied_to_stored_images(account: Account) -> None:
     assert account.follow_picture_links("EvaluatePage") == 1
 
 
+def a_long_backfill_continues_in_another_execution(account: Account) -> None:
+    machine = account.ref("ApplyRuleStateMachine")
+    event = {**sample_event("evaluate_page"), "StateMachineArn": machine, "MaxPages": 0}
+    event["ExecutionArn"] = f"{machine.replace(':stateMachine:', ':execution:')}:history"
+    event["Run"] = {"RuleId": "history", "Alert": False}
+    assert account.run("EvaluatePage", event)["ContinuedBy"]
+
+
 def a_sender_gives_up_and_a_digest_takes_over(account: Account) -> None:
     account.receiver.answers = [(503, b"", {}), (200, b"ok", {})]
     with pytest.raises(Unavailable):
@@ -269,6 +277,7 @@ SCENARIOS = (
     several_rules_match_and_make_one_message,
     the_channels_are_tested,
     a_rule_is_applied_to_stored_images,
+    a_long_backfill_continues_in_another_execution,
     # From here on, the channels' rate limiters are ahead of the current time.
     a_sender_gives_up_and_a_digest_takes_over,
     a_suppressed_count_that_was_never_reported_is_reported,
