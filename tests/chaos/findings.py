@@ -13,7 +13,7 @@ from imagewatch.aws.dynamodb import from_item
 from tests.local.pipeline import Pipeline
 
 Record = dict[str, Any]
-ALONE = "Your rule "  # the beginning of an e-mail about a single match
+ALERT = re.compile(r"Your rule |\d+ of your rules ")  # the beginning of an e-mail about one image
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,12 @@ def gather(pipeline: Pipeline) -> Evidence:
     alerts = [item for item in items(pipeline, "AlertsTable") if "RuleId" in item]
     received = bodies(pipeline)
     mails = Counter(
-        (_found(r"/executions/(\S+)", body), _found(r"This rule \(id (\S+),", body))
+        (_found(r"/executions/(\S+)", body), rule_id)
         for body in received
-        if body.startswith(ALONE)
+        if ALERT.match(body)
+        for rule_id in re.findall(r"imagewatch rules edit (\S+) --cooldown", body)
     )
-    digests = {
-        body: re.findall(r'^(\d+) match(?:es)? of "', body, re.MULTILINE) for body in received if not body.startswith(ALONE)
-    }
+    digests = {body: re.findall(r'^(\d+) match(?:es)? of "', body, re.MULTILINE) for body in received if not ALERT.match(body)}
     in_digests = sum(int(number) for numbers in digests.values() for number in numbers)
     return Evidence(records, rows, renditions, runs(pipeline), alerts, mails, in_digests)
 
