@@ -57,7 +57,7 @@ class Retry:
 
 @dataclass
 class Outcome:
-    """What became of the images of one simulation, and how many invocations Lambda refused."""
+    """The outcome of the images of one simulation, and the number of invocations that Lambda refused."""
 
     images: Counter[str] = field(default_factory=Counter)
     throttles: int = 0

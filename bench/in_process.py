@@ -1,6 +1,6 @@
 """Runs handlers in this process against AWS's answers that were recorded once from moto: what remains is our code and botocore's.
 
-An answer belongs to an operation, not to a position, and time stands still but for the pauses of a handler. So a busy machine
+An answer belongs to an operation, not to a position, and time passes only in the pauses of a handler. So a busy machine
 changes what a run costs, and not what it does.
 """
 

@@ -141,7 +141,7 @@ def test_what_cannot_work_is_refused_before_anything_is_stored(
     assert deployed.client("ssm").describe_parameters()["Parameters"] == []
 
 
-def test_the_list_says_how_each_channel_fares_and_who_is_subscribed(
+def test_the_list_shows_the_state_of_each_channel_and_who_is_subscribed(
     deployed: Stack, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     add(monkeypatch, KEY, "home", "--kind", "webhook", "--url", "https://home.example.com/secret-looking-path")
@@ -183,7 +183,7 @@ def listed(channel_id: str, out: Output) -> tuple[str, str, bool]:
     return found["state"], found["reason"], found["checked_at"] is not None
 
 
-def test_what_nobody_has_checked_is_not_called_ok_and_a_test_is_a_check(
+def test_an_unchecked_channel_is_not_called_ok_and_a_test_is_a_check(
     deployed: Stack, monkeypatch: pytest.MonkeyPatch, receiver: Receiver, capsys: Output
 ) -> None:
     add(monkeypatch, receiver.url(), "ops", "--kind", "slack")
@@ -262,7 +262,7 @@ def put_alert(stack: Stack, number: int, confidence: float, rule: str = "night",
     return IDS[number]
 
 
-def test_the_newest_alerts_are_listed_with_what_became_of_them(deployed: Stack, capsys: Output) -> None:
+def test_the_newest_alerts_are_listed_with_their_outcome(deployed: Stack, capsys: Output) -> None:
     put_alert(deployed, 1, 91)
     failed = {"email": {"Status": "SENT"}, "ops": {"Status": "FAILED", "Reason": "Slack refused it"}}
     put_alert(deployed, 2, 92, Deliveries=failed, NotThis={"By": "me"})
@@ -281,10 +281,10 @@ def test_the_newest_alerts_are_listed_with_what_became_of_them(deployed: Stack, 
 
 
 def test_a_rule_that_never_was_has_no_list_of_alerts_and_a_deleted_one_has(deployed: Stack, capsys: Output) -> None:
-    for action in (["list", "--rule", "nobody"], ["list", "--rule", "nobody", "--json"], ["precision", "nobody"]):
+    for action in (["list", "--rule", "missing"], ["list", "--rule", "missing", "--json"], ["precision", "missing"]):
         assert main(["alerts", *action]) == 1
         printed = capsys.readouterr()
-        assert "there is no rule nobody, and no alert of one. `imagewatch rules list` shows the rules." in printed.err
+        assert "there is no rule missing, and no alert of one. `imagewatch rules list` shows the rules." in printed.err
         assert printed.out == ""
     put_alert(deployed, 1, 91, rule="deleted", CreatedAt="2001-01-01T00:00:00.000Z")
     deployed.put_item("WatchlistTable", {"RuleId": "quiet", "Name": "Quiet", "AnyOf": [{"Term": "car"}]})
@@ -292,7 +292,7 @@ def test_a_rule_that_never_was_has_no_list_of_alerts_and_a_deleted_one_has(deplo
         assert main(["alerts", "list", "--rule", rule]) == 0
         assert "No alerts since" in capsys.readouterr().out
         assert main(["alerts", "precision", rule]) == 0
-        assert f"{rule}: nobody has seen an alert of this rule in that time." in capsys.readouterr().out
+        assert f"{rule}: no alert of this rule was sent in that time." in capsys.readouterr().out
 
 
 def test_an_alert_is_shown_with_the_rule_as_it_was(deployed: Stack, capsys: Output) -> None:
@@ -359,16 +359,16 @@ def test_marks_that_cannot_be_made_say_why(deployed: Stack, capsys: Output) -> N
     assert main(["alerts", "not-this", "f" * 32]) == 1
     assert "there is no alert ffff" in capsys.readouterr().err
     assert main(["alerts", "not-this", IDS[0], "--undo", "--note", "x"]) == 2
-    assert main(["alerts", "precision", "nobody"]) == 1
-    assert "there is no rule nobody" in capsys.readouterr().err
+    assert main(["alerts", "precision", "missing"]) == 1
+    assert "there is no rule missing" in capsys.readouterr().err
     assert deployed.items("AlertsTable") == []
 
 
-def test_a_rule_whose_alerts_nobody_has_seen_has_no_precision(deployed: Stack, capsys: Output) -> None:
+def test_a_rule_whose_alerts_were_not_sent_has_no_precision(deployed: Stack, capsys: Output) -> None:
     deployed.put_item("WatchlistTable", {"RuleId": "night"})
     put_alert(deployed, 1, 90, Status="SUPPRESSED")
     assert main(["alerts", "precision", "night"]) == 0
-    assert "nobody has seen an alert" in capsys.readouterr().out
+    assert "no alert of this rule was sent" in capsys.readouterr().out
 
 
 def test_a_test_that_fails_is_an_exit_code_and_a_reason(

@@ -97,7 +97,7 @@ class History:
         return {r["Key"].rpartition("/")[2][:-4]: [entry["RuleId"] for entry in r.get("MatchedRules", [])] for r in stored}
 
     def change(self, image_id: str, **attributes: Any) -> None:
-        """Writes to a record as somebody else would."""
+        """Writes to a record as another user would."""
         (stored,) = [record for record in self.stack.items("ImagesTable") if record["ImageId"] == image_id]
         self.stack.put_item("ImagesTable", {**stored, **attributes})
 
@@ -136,10 +136,10 @@ def counts(progress: Event) -> tuple[int, ...]:
     return tuple(progress[name] for name in ("Examined", "Matched", "Recorded", "Cleared", "Skipped"))
 
 
-# ------------------------------------------------------------------------------------------------- what it records and tells
+# ------------------------------------------------------------------------------------------------- what it records and sends
 
 
-def test_says_on_each_record_what_matches_and_tells_nobody(stack: Stack, history: History, wire: Wire) -> None:
+def test_records_what_matches_and_sends_no_alert(stack: Stack, history: History, wire: Wire) -> None:
     history.image("sure")
     history.image("unsure", confidence=79.99)
     wire.cut(None)
@@ -209,7 +209,7 @@ def test_only_analysed_images_are_history(history: History, status: str) -> None
     assert counts(history.run()) == (0, 0, 0, 0, 0)
 
 
-def test_with_alert_each_match_is_told_once_whatever_is_repeated(stack: Stack, history: History) -> None:
+def test_with_alert_each_match_is_sent_once_also_after_repetitions(stack: Stack, history: History) -> None:
     for n in range(3):
         history.image(f"image-{n}")
     assert history.run(Alert=True)["Alerts"] == {**NO_ALERTS, "Sent": 3}
@@ -233,7 +233,7 @@ def test_an_alert_that_the_workflow_has_sent_is_not_sent_again(stack: Stack, his
     assert len(stack.mailbox()) == 1
 
 
-def test_a_cooldown_holds_in_a_run_and_is_told_later(stack: Stack, history: History, time: VirtualClock) -> None:
+def test_a_cooldown_holds_in_a_run_and_is_reported_later(stack: Stack, history: History, time: VirtualClock) -> None:
     stack.put_item("WatchlistTable", {**RULE, "Cooldown": {"Seconds": 600}})
     for n in range(4):
         history.image(f"image-{n}")
@@ -289,12 +289,12 @@ def test_a_page_leaves_time_for_its_last_alert_and_does_one_image_at_least(
     assert history.page()["Examined"] == images
 
 
-def test_the_function_has_time_for_a_page_and_a_claim_outlives_it(stack: Stack) -> None:
+def test_the_function_has_time_for_a_page_and_a_lease_outlives_it(stack: Stack) -> None:
     timeout = stack.template.resources["EvaluatePageFunction"]["Properties"]["Timeout"]
     assert PAGE_SECONDS + RESERVE_SECONDS < timeout < min(alerts_table.LEASE_SECONDS, LEASE_SECONDS)
 
 
-def test_images_outside_the_time_cost_pages_but_no_page_stands_still(
+def test_images_outside_the_time_cost_pages_but_every_page_makes_progress(
     history: History, time: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for n in range(4):
@@ -327,7 +327,7 @@ def test_an_image_that_goes_between_two_pages_takes_nothing_along(
     assert set(map(tuple, history.matched().values())) == {("gate",)}
 
 
-def test_every_page_holds_against_the_rule_that_the_first_has_read(
+def test_every_page_matches_the_rule_that_the_first_has_read(
     stack: Stack, history: History, time: VirtualClock, before_each_write: Any
 ) -> None:
     for n in range(3):
@@ -342,7 +342,7 @@ def test_every_page_holds_against_the_rule_that_the_first_has_read(
     assert names == {"Person at gate"}
 
 
-def test_what_a_newer_version_of_the_rule_has_said_is_left_and_not_told(stack: Stack, history: History) -> None:
+def test_the_entry_of_a_newer_version_of_the_rule_is_kept_and_not_sent(stack: Stack, history: History) -> None:
     newer_verdict = {"RuleId": "gate", "Name": "Newer", "RuleVersion": 7, "Matches": []}
     history.image("image", MatchedRules=[newer_verdict])
     progress = history.run(Alert=True)
@@ -356,7 +356,7 @@ def test_what_a_newer_version_of_the_rule_has_said_is_left_and_not_told(stack: S
 def test_a_page_cut_off_after_any_call_is_repeated_without_loss_and_without_a_second_alert(
     stack: Stack, history: History, wire: Wire, time: VirtualClock
 ) -> None:
-    """Each cut has a rule of its own, so that its alerts are new ones."""
+    """Each cut has a separate rule, so that its alerts are new."""
     calls, survived = 0, False
     while not survived:
         rule_id = f"cut-{calls}"
@@ -378,7 +378,7 @@ def test_a_page_cut_off_after_any_call_is_repeated_without_loss_and_without_a_se
         alerts = [alert for alert in stack.items("AlertsTable") if alert["RuleId"] == rule_id]
         assert {alert["Status"] for alert in alerts} == {"SENT"}
         sent = len(stack.mailbox())
-        # Whoever dies between SNS's answer and the record of it can't know that it was sent: the one message told twice.
+        # After a crash between SNS's answer and its record, it is unknown whether the message was sent: it is sent twice.
         assert 2 <= sent <= 3
         calls += 1
     assert calls > 10
@@ -453,7 +453,7 @@ def test_a_resumed_run_leaves_an_alert_to_the_page_that_was_stopped_while_that_m
     assert len(stack.mailbox()) == 1
 
 
-def test_a_verdict_that_somebody_else_writes_meanwhile_is_kept(history: History, before_each_write: Any) -> None:
+def test_a_verdict_that_another_execution_writes_meanwhile_is_kept(history: History, before_each_write: Any) -> None:
     image_id = history.image("image")
     once = iter([True])
     before_each_write(lambda _: next(once, False) and history.change(image_id, MatchedRules=[OTHER]))
@@ -469,7 +469,7 @@ def test_a_record_that_changes_again_and_again_is_tried_later(history: History, 
         history.page()
 
 
-def test_a_newer_version_that_takes_the_record_meanwhile_is_neither_touched_nor_told(
+def test_a_newer_version_that_takes_the_record_meanwhile_is_not_changed_or_sent(
     stack: Stack, history: History, before_each_write: Any
 ) -> None:
     history.image("image")
@@ -506,7 +506,7 @@ def test_an_image_that_is_removed_meanwhile_stays_removed(stack: Stack, history:
 
 
 def test_the_workflow_has_the_last_word_on_an_image_that_it_evaluates_meanwhile(stack: Stack, history: History) -> None:
-    """Whoever comes first: the run's entry is in the workflow's verdict, because the run has waited for its watchlist's age."""
+    """In both orders, the run's entry is in the workflow's verdict, because the run has waited for its watchlist's age."""
     image_id = history.image("image")
     history.run()
     record = stack.record(image_id) or {}
@@ -531,7 +531,7 @@ def test_a_record_that_cannot_be_read_is_skipped_and_named_in_the_log(history: H
 
 
 @pytest.mark.parametrize(
-    ("run", "told"),
+    ("run", "reported"),
     [
         ({"RuleId": "gone"}, "There is no rule gone on the watchlist. Is it the rule's id, and not its name?"),
         ({"RuleId": "Person at gate"}, "The run: RuleId must be the id of a rule on the watchlist, such as person-at-gate, not"),
@@ -540,11 +540,11 @@ def test_a_record_that_cannot_be_read_is_skipped_and_named_in_the_log(history: H
         ({"Alerts": True}, "The run: 'Alerts' is not a field of it. Did you mean Alert?"),
     ],
 )
-def test_a_run_that_makes_no_sense_says_what_to_change(history: History, run: Event, told: str) -> None:
+def test_an_invalid_run_says_what_to_change(history: History, *, run: Event, reported: str) -> None:
     history.image("image")
     with pytest.raises(InvalidRun) as refused:
         history.page(**run)
-    assert str(refused.value).startswith(told)
+    assert str(refused.value).startswith(reported)
     assert history.matched() == {"image": []}
 
 

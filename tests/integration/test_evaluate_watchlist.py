@@ -59,13 +59,13 @@ def test_a_rule_that_cannot_be_read_is_logged_and_silences_no_other(
     assert problem.reason == says  # type: ignore[attr-defined]
 
 
-def test_an_overtaken_version_is_evaluated_without_touching_the_record(stack: Stack, uploaded: Event, sample: Any) -> None:
+def test_a_superseded_version_is_evaluated_without_changing_the_record(stack: Stack, uploaded: Event, sample: Any) -> None:
     stack.put_item("WatchlistTable", PERSON)
     assert evaluate(stack, sample, uploaded)["MatchCount"] == 1
     assert stack.record(uploaded["ImageId"]) is None
 
 
-def test_a_muted_rule_is_on_the_record_and_alerts_nobody(stack: Stack, announced: Event, sample: Any) -> None:
+def test_a_muted_rule_is_on_the_record_and_sends_no_alert(stack: Stack, announced: Event, sample: Any) -> None:
     stack.put_item("WatchlistTable", {**PERSON, "RuleId": "snoozed", "SnoozedUntil": "2099-01-01T00:00:00.000Z"})
     stack.put_item("WatchlistTable", PERSON)
     verdict = evaluate(stack, sample, announced)
@@ -85,7 +85,7 @@ def test_a_rule_looks_only_at_its_sources(stack: Stack, announced: Event, sample
     assert [rule["RuleId"] for rule in evaluate(stack, sample, announced)["Rules"]] == ["here"]
 
 
-def test_text_that_was_read_is_held_against_the_rules(stack: Stack, announced: Event, sample: Any) -> None:
+def test_text_that_was_read_is_matched_against_the_rules(stack: Stack, announced: Event, sample: Any) -> None:
     stack.put_item("WatchlistTable", {"RuleId": "plate", "Name": "Plate", "AnyOf": [{"Term": "b ab 123", "In": "text"}]})
     event = {**sample("evaluate_watchlist"), "Image": announced}
     line = {"Text": "B-AB 123", "Type": "LINE", "Confidence": 99.1, "BoundingBox": {"Left": 0, "Top": 0, "Width": 1, "Height": 1}}
@@ -100,7 +100,7 @@ def test_text_that_was_read_is_held_against_the_rules(stack: Stack, announced: E
 
 
 class Clock:
-    """Stands in for the time in the watchlist's cache."""
+    """Replaces the time in the watchlist's cache."""
 
     def __init__(self) -> None:
         self.now = time.time()
@@ -179,19 +179,19 @@ def test_an_unchanged_table_is_read_again_and_compiled_once(stack: Stack, clock:
     assert third.rules[1] is first.rules[1]  # what did not change is not read again
 
 
-def test_a_rule_that_cannot_be_read_is_told_once_for_each_reading(
+def test_a_rule_that_cannot_be_read_is_reported_once_for_each_reading(
     stack: Stack, announced: Event, sample: Any, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     stack.put_item("WatchlistTable", {"RuleId": "broken", "Name": "Broken", "AnyOf": []})
 
-    def told() -> int:
+    def reported() -> int:
         caplog.clear()
         evaluate(stack, sample, announced)
         return len([entry for entry in caplog.records if entry.levelname == "ERROR"])
 
-    assert [told(), told()] == [1, 0]
+    assert [reported(), reported()] == [1, 0]
     clock.now += 31
-    assert [told(), told()] == [1, 0]
+    assert [reported(), reported()] == [1, 0]
 
 
 def test_a_watchlist_of_many_pages_is_read_whole(stack: Stack, clock: Clock, scans: list[Any]) -> None:

@@ -1,7 +1,7 @@
 """A backlog of 500 images and several intakes at once: never more than 5 starts in any second, and none is lost.
 
-The clock is virtual and the intakes are threads that take turns at the one real pace table, with latencies drawn anew for each
-call, so that slots are taken late, in any order, and now and then missed.
+The clock is virtual. The intakes are threads that take turns at one rate limiter table, with random latencies for each call, so
+that slots are taken late, in any order, and are sometimes missed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reconcile Images on moto: what becomes of records whose end no event has reported, and of images that were never started."""
+"""Reconcile Images on moto: records whose end no event has reported, and images that were never started."""
 
 from __future__ import annotations
 

@@ -192,7 +192,7 @@ def test_a_source_without_images_is_a_warning_and_never_a_question(deployed: Sta
     assert watchlist(deployed)["a"]["Sources"] == ["front-door", "yard", "yrad"]
 
 
-def test_whoever_is_at_a_terminal_is_asked_whether_a_name_is_meant(
+def test_a_user_at_a_terminal_is_asked_whether_a_name_is_meant(
     deployed: Stack, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     at_a_terminal(monkeypatch, "n")
@@ -231,7 +231,7 @@ def with_parameters(stack: Stack, **parameters: str) -> None:
     client.update_stack(StackName="imagewatch", TemplateBody=json.dumps(body), Parameters=given)
 
 
-def test_what_this_stack_never_finds_or_does_not_keep_is_told(deployed: Stack, capsys: Output) -> None:
+def test_what_this_stack_never_finds_or_does_not_keep_is_reported(deployed: Stack, capsys: Output) -> None:
     with_parameters(deployed, TextDetection="off", FloorConfidence="40", ModerationFloorConfidence="50")
     terms = [
         "text=parcel",
@@ -261,7 +261,7 @@ def test_what_this_stack_never_finds_or_does_not_keep_is_told(deployed: Stack, c
     assert document(capsys)["advice"] == []
 
 
-def test_a_channel_that_is_not_there_yet_is_told(deployed: Stack, capsys: Output) -> None:
+def test_a_missing_channel_is_reported(deployed: Stack, capsys: Output) -> None:
     deployed.put_item("ChannelsTable", {"ChannelId": "ops", "Kind": "slack"})
     assert main(["rules", "add", "A", "--any", "Person", "--channel", "email", "--channel", "ops", "--channel", "opps"]) == 0
     err = capsys.readouterr().err
@@ -316,7 +316,7 @@ def test_a_rule_that_is_left_as_it_was_is_not_written(deployed: Stack, folder: P
     assert not list(folder.glob("imagewatch-*"))
 
 
-def test_a_text_with_a_mistake_is_kept_and_told_where(
+def test_a_text_with_a_mistake_is_kept_and_its_place_is_reported(
     deployed: Stack, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     deployed.put_item("WatchlistTable", GATE)
@@ -333,7 +333,7 @@ def test_a_text_with_a_mistake_is_kept_and_told_where(
     assert watchlist(deployed)["gate"]["AnyOf"][0]["MinConfidence"] == 85
 
 
-def test_whoever_is_at_a_terminal_may_edit_again(
+def test_a_user_at_a_terminal_may_edit_again(
     deployed: Stack, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     deployed.put_item("WatchlistTable", GATE)
@@ -348,19 +348,19 @@ def test_whoever_is_at_a_terminal_may_edit_again(
     assert watchlist(deployed)["gate"]["AnyOf"][0]["MinConfidence"] == 85
 
 
-def test_an_edit_that_lost_the_race_is_told_and_its_text_kept(
+def test_an_edit_that_lost_the_race_is_reported_and_its_text_kept(
     deployed: Stack, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     deployed.put_item("WatchlistTable", GATE)
     editor(folder, monkeypatch, 'sed -i s/80/85/ "$1"')
     get = Rules.get
 
-    def then_somebody_else_writes(rules: Rules, rule_id: str) -> Any:
+    def then_another_user_writes(rules: Rules, rule_id: str) -> Any:
         found = get(rules, rule_id)
         deployed.put_item("WatchlistTable", {**GATE, "Version": 4, "Name": "Theirs"})
         return found
 
-    monkeypatch.setattr(Rules, "get", then_somebody_else_writes)
+    monkeypatch.setattr(Rules, "get", then_another_user_writes)
     assert main(["rules", "edit", "gate"]) == 1
     err = capsys.readouterr().err
     assert "another user has changed or deleted the rule gate meanwhile; it was version 3 when it was read" in err
@@ -370,21 +370,21 @@ def test_an_edit_that_lost_the_race_is_told_and_its_text_kept(
 
 
 @pytest.mark.parametrize("action", [["delete", "--yes"], ["disable"]])
-def test_a_rule_that_was_deleted_and_made_anew_is_another_one(
+def test_a_rule_that_was_deleted_and_created_again_is_another_one(
     deployed: Stack, monkeypatch: pytest.MonkeyPatch, capsys: Output, action: list[str]
 ) -> None:
     deployed.put_item("WatchlistTable", {**GATE, "UpdatedAt": "2026-01-01T00:00:00.000Z"})
     get = Rules.get
 
-    def then_it_is_made_anew(rules: Rules, rule_id: str) -> Any:
+    def then_it_is_created_again(rules: Rules, rule_id: str) -> Any:
         found = get(rules, rule_id)
-        deployed.put_item("WatchlistTable", {**GATE, "Name": "Anew", "UpdatedAt": "2026-01-02T00:00:00.000Z"})
+        deployed.put_item("WatchlistTable", {**GATE, "Name": "Second", "UpdatedAt": "2026-01-02T00:00:00.000Z"})
         return found
 
-    monkeypatch.setattr(Rules, "get", then_it_is_made_anew)
+    monkeypatch.setattr(Rules, "get", then_it_is_created_again)
     assert main(["rules", *action, "gate"]) == 1
     assert "Done" not in capsys.readouterr().out
-    assert watchlist(deployed)["gate"]["Name"] == "Anew"
+    assert watchlist(deployed)["gate"]["Name"] == "Second"
 
 
 @pytest.mark.parametrize("command", ["does-not-exist", "sh -c 'exit 3'"])
@@ -507,7 +507,7 @@ def test_a_rule_that_is_not_there_may_have_been_meant_otherwise(deployed: Stack,
 # ------------------------------------------------------------------------------------------------------------ list and show
 
 
-def test_the_list_says_how_each_rule_stands(deployed: Stack, capsys: Output) -> None:
+def test_the_list_shows_the_state_of_each_rule(deployed: Stack, capsys: Output) -> None:
     assert main(["rules", "list"]) == 0
     assert "There are no rules yet" in capsys.readouterr().out
     deployed.put_item("WatchlistTable", {**GATE, "Cooldown": {"Seconds": 600, "PerSource": True}, "Sources": ["yard\x1b[31m"]})
@@ -600,18 +600,18 @@ def test_a_file_without_rules_deletes_nothing_by_mistake(deployed: Stack, folder
     assert watchlist(deployed) == {"gate": GATE}
 
 
-def test_a_rule_that_somebody_changes_during_an_import_is_told_and_the_others_are_written(
+def test_a_rule_that_another_user_changes_during_an_import_is_reported_and_the_others_are_written(
     deployed: Stack, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     deployed.put_item("WatchlistTable", GATE)
     read = Rules.all
 
-    def then_somebody_else_writes(rules: Rules) -> Any:
+    def then_another_user_writes(rules: Rules) -> Any:
         found = read(rules)
         deployed.put_item("WatchlistTable", {**GATE, "Version": 4, "Name": "Theirs"})
         return found
 
-    monkeypatch.setattr(Rules, "all", then_somebody_else_writes)
+    monkeypatch.setattr(Rules, "all", then_another_user_writes)
     assert main(["rules", "import", "rules.yaml"]) == 1
     printed = capsys.readouterr()
     assert "Done: 1 new." in printed.out

@@ -84,7 +84,7 @@ def test_only_the_message_that_cannot_be_read_comes_back(stack: Stack) -> None:
     assert len(executions(stack)) == 1
 
 
-def test_drops_the_test_event_that_s3_sends_when_it_is_told_of_the_queue(stack: Stack) -> None:
+def test_drops_the_test_event_that_s3_sends_when_the_notification_is_created(stack: Stack) -> None:
     event = messages(
         {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"}, {"Records": [s3_event("uploads/a.jpg", "01")]}
     )
@@ -100,7 +100,7 @@ def test_ignores_folders_empty_objects_and_keys_outside_uploads(stack: Stack, ke
 
 
 HARD_KEYS = {
-    "plus, space, percent and what stands in queries": "uploads/a+b c%20d#?&=.JPG",
+    "plus, space, percent and the characters of queries": "uploads/a+b c%20d#?&=.JPG",
     "looks encoded twice": "uploads/a%252Bb.jpg",
     "leading slash": "uploads//x.jpg",
     "dots": "uploads/.././..x...jpg",
@@ -158,7 +158,7 @@ def test_an_empty_object_in_an_images_place_takes_the_image_away(stack: Stack) -
     assert stack.items("ImagesTable") == []
 
 
-def test_deleting_an_old_version_for_good_leaves_the_current_one_alone(stack: Stack, announced: Event) -> None:
+def test_deleting_an_old_version_permanently_keeps_the_current_one(stack: Stack, announced: Event) -> None:
     start = {"stateMachineArn": stack.name("AnalyzeImageStateMachine"), "input": json.dumps({"image": announced})}
     stack.client("stepfunctions").start_execution(name=ImageVersion.from_state(announced).execution_name(), **start)
     removal = s3_event(announced["Key"], "FF", name="ObjectRemoved:Delete", version="an-old-version")
@@ -168,7 +168,7 @@ def test_deleting_an_old_version_for_good_leaves_the_current_one_alone(stack: St
 
 
 def test_a_removal_that_leaves_a_version_in_place_which_was_never_started_starts_it(stack: Stack, announced: Event) -> None:
-    """Its own message lies in the dead-letter queue, so waiting for its end would make a dead letter of the removal too."""
+    """Its own message is in the dead-letter queue, so waiting for its end would make a dead letter of the removal too."""
     removal = s3_event(announced["Key"], "FF", name="ObjectRemoved:Delete", version="an-old-version")
     assert stack.handler("StartAnalysis")(messages({"Records": [removal]})) == {"batchItemFailures": []}
     record = stack.record(announced["ImageId"])
@@ -178,7 +178,7 @@ def test_a_removal_that_leaves_a_version_in_place_which_was_never_started_starts
     assert record["VersionId"] == announced["VersionId"]
 
 
-def test_deleting_the_newest_version_for_good_analyses_the_one_that_comes_to_light(stack: Stack) -> None:
+def test_deleting_the_newest_version_permanently_analyses_the_one_below(stack: Stack) -> None:
     s3, bucket = stack.client("s3"), stack.name("ImagesBucket")
     old = s3.put_object(Bucket=bucket, Key="uploads/a.jpg", Body=b"old")["VersionId"]
     new = s3.put_object(Bucket=bucket, Key="uploads/a.jpg", Body=b"new")["VersionId"]
@@ -196,7 +196,7 @@ def test_deleting_the_newest_version_for_good_analyses_the_one_that_comes_to_lig
     assert len(executions(stack)) == 3
 
 
-def test_a_throttled_start_brings_the_message_back_and_the_next_delivery_heals_it(stack: Stack) -> None:
+def test_a_throttled_start_returns_the_message_and_the_next_delivery_starts_it(stack: Stack) -> None:
     handler = stack.handler("StartAnalysis")
     event = messages({"Records": [s3_event("uploads/a.jpg", "01", version="v1")]})
     with Stubber(clients.client("stepfunctions")) as stub:

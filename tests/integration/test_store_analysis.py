@@ -100,7 +100,7 @@ def test_an_older_version_never_overwrites_a_newer_one_and_leaves_nothing_behind
     answer = store(stack, announced, Labels=labels("Cat"))
 
     assert answer["Stored"] is False
-    assert answer["Labels"][0]["Name"] == "Cat"  # it is still held against the watchlist
+    assert answer["Labels"][0]["Name"] == "Cat"  # it is still matched against the watchlist
     assert [row["Label"] for row in stack.items("LabelIndexTable")] == ["dog"]
     assert stack.keys("RenditionsBucket") == []
 
@@ -120,7 +120,7 @@ def test_a_removal_between_the_record_and_its_rows_leaves_no_rows(
     assert stack.record(announced["ImageId"]) is None
 
 
-def test_a_crash_between_the_record_and_its_rows_is_healed_by_the_retry(
+def test_a_retry_recovers_from_a_crash_between_the_record_and_its_rows(
     stack: Stack, announced: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as crash:

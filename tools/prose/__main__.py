@@ -8,7 +8,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from tools.prose.checking import Result, check, is_open
+from tools.prose.checking import Result, check
 from tools.prose.word_list import WordList, load_word_list
 
 ROOT = Path(__file__).parents[2]
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.prose", description=__doc__)
-    parser.add_argument("paths", nargs="*", help="check only these files and folders, also those that are still open")
+    parser.add_argument("paths", nargs="*", help="check only these files and folders")
     parser.add_argument("--table", action="store_true", help="print the count per 10,000 words for each folder instead")
     parser.add_argument("--root", type=Path, default=ROOT, help="the working tree to check (default: this one)")
     options = parser.parse_args()
@@ -25,13 +25,12 @@ def main() -> int:
     if options.table:
         print(table(result))
         return 0
-    checked = [path for path in result.findings if options.paths or not is_open(path, word_list)]
-    for path in checked:
-        for finding in sorted(result.findings[path], key=lambda finding: finding.line):
+    for findings in result.findings.values():
+        for finding in sorted(findings, key=lambda finding: finding.line):
             print(finding)
-    found = sum(len(result.findings[path]) for path in checked)
+    found = sum(map(len, result.findings.values()))
     unused = [] if options.paths else unused_exemptions(result, word_list)
-    print(*unused, f"prose: {rate(found, sum(result.words[path] for path in checked))}", sep="\n")
+    print(*unused, f"prose: {rate(found, sum(result.words.values()))}", sep="\n")
     return 1 if found or unused else 0
 
 

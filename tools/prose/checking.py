@@ -45,11 +45,6 @@ def check(root: Path, paths: list[str], word_list: WordList) -> Result:
     return result
 
 
-def is_open(path: str, word_list: WordList) -> bool:
-    """Whether the file is still being rewritten."""
-    return any(_inside(path, folder) for folder in word_list.open)
-
-
 def _inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder}/")
 

@@ -30,7 +30,7 @@ def _python(source: str) -> str:
     for before, token, after in zip([tokens[0], *tokens], tokens, [*tokens[1:], tokens[-1]], strict=False):
         if text := _text(before, token, after):
             for number, line in enumerate(text.split("\n"), token.start[0] - 1):
-                lines[number] += f"{line} "
+                lines[number] += f"; {line}" if lines[number] else line  # no phrase spans two names of a line
     return "\n".join(lines)
 
 

@@ -44,8 +44,6 @@ class WordList:
     exemptions: tuple[Exemption, ...]
     ignored: dict[str, str]
     """Files and folders that aren't checked, with the reason."""
-    open: tuple[str, ...]
-    """Files and folders that are still being rewritten: counted, but not checked."""
 
 
 def load_word_list(glossary: Path, words: Path = WORDS) -> WordList:
@@ -57,7 +55,7 @@ def load_word_list(glossary: Path, words: Path = WORDS) -> WordList:
     for what, reason in [*((entry.path, entry.reason) for entry in exemptions), *ignored.items()]:
         if not reason.strip():
             raise WordListError(f"{words.name}: {what} is exempt without a reason")
-    return WordList((*_of_glossary(glossary), *mannered), exemptions, ignored, tuple(data.get("open", [])))
+    return WordList((*_of_glossary(glossary), *mannered), exemptions, ignored)
 
 
 def _of_glossary(glossary: Path) -> Iterator[Word]:

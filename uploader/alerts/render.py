@@ -29,7 +29,7 @@ def plain_alert(alert: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def alerts_table(alerts: Sequence[Mapping[str, Any]]) -> TableOrLines:
-    """A row for each alert: when, how it stands, what it said, which channels had it."""
+    """A row for each alert: time, status, subject and channels."""
     rows = [_cells(alert) for alert in alerts]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("When (UTC)", no_wrap=True)
@@ -59,7 +59,7 @@ def _cells(alert: Mapping[str, Any]) -> tuple[Text, Text, Text, Text, Text]:
 
 
 def alert_lines(alert: Mapping[str, Any]) -> Iterator[Text]:
-    """One alert in full: what was found, in which image, who was told, and the rule as it was then."""
+    """One alert in full: what was found, in which image, its deliveries, and the rule as it was then."""
     status, rule = str(alert.get("Status", "")), alert.get("Rule", {})
     subject = printable(str(alert.get("Subject") or alert.get("RuleName", "")))
     yield Text.assemble((subject, "bold"), " (", (status.lower(), _STYLES.get(status, "")), ")")
@@ -69,7 +69,7 @@ def alert_lines(alert: Mapping[str, Any]) -> Iterator[Text]:
         "TermMatch at": alert.get("Link", ""),
         "When": minute(str(alert["CreatedAt"])),
         "Channels": _delivery_words(alert.get("Deliveries", {})),
-        "Told too": f"{alert['SuppressedBefore']} suppressed before it" if alert.get("SuppressedBefore") else "",
+        "Reported too": f"{alert['SuppressedBefore']} suppressed before it" if alert.get("SuppressedBefore") else "",
         "Not this": _mark_words(alert["NotThis"]) if "NotThis" in alert else "",
     }
     yield from (Text(f"  {name + ':':<10}{printable(str(value))}") for name, value in facts.items() if value)
@@ -114,7 +114,7 @@ def precision_lines(rule_id: str, found: Precision) -> list[Text]:
     """How often the rule is right, and what would make it right more often."""
     rule, total = printable(rule_id), found.right + found.wrong
     if found.precision is None:
-        return [Text(f"{rule}: nobody has seen an alert of this rule in that time.")]
+        return [Text(f"{rule}: no alert of this rule was sent in that time.")]
     if not found.wrong:
         several = "1 alert, not judged" if total == 1 else f"{total} alerts, none judged"
         advice = "Mark wrong ones with `imagewatch alerts not-this ALERT_ID`. The others then count as right."
