@@ -13,7 +13,7 @@ from rich.text import Text
 from imagewatch.alerts.cooldown import render_duration
 from imagewatch.images.links import image_url
 from imagewatch.images.version import ImageVersion
-from imagewatch.rules.model import Rule
+from imagewatch.rules.model import DIGEST, Rule
 from imagewatch.rules.schedule import is_snoozed
 from imagewatch.timestamps import iso_utc
 from uploader.aws.session import Aws, Deployment
@@ -252,6 +252,8 @@ def _forecast(rule: Rule, seen: Preview, start: _Start) -> list[str]:
         return lines
     if is_snoozed(rule, now()):
         return [*lines, f"It is snoozed until {minute(rule.snoozed_until)}, so it sends no message."]
+    if rule.delivery == DIGEST:
+        return [*lines, "It sends no message for each match: its matches wait for the next digest of each channel."]
     most, few, channels = messages_at_most(seen), messages_at_once(seen), len(rule.channels)
     each = f" on each of its {channels} channels" if channels > 1 else ""
     short = (
