@@ -54,14 +54,18 @@ class Rules:
 
     def all(self) -> dict[str, Stored]:
         """Every rule by its id, in the order of ids."""
-        return self.all_and_mutes()[0]
+        return {rule_id: _stored(record) for rule_id, record in self._records().items() if rule_id != MUTES_ID}
 
     def all_and_mutes(self) -> tuple[dict[str, Stored], Mutes]:
         """Every rule by its id, in the order of ids, and the mutes that are not expired, in one read."""
-        with aws_call("read the rules (dynamodb:Scan)"):
-            records = {str(record["RuleId"]): record for record in scan(self._aws.dynamodb, self._table, ConsistentRead=True)}
+        records = self._records()
         mutes = mutes_in(records.pop(MUTES_ID, None))
-        return {rule_id: _stored(record) for rule_id, record in sorted(records.items())}, mutes.active(now())
+        return {rule_id: _stored(record) for rule_id, record in records.items()}, mutes.active(now())
+
+    def _records(self) -> dict[str, dict[str, Any]]:
+        with aws_call("read the rules (dynamodb:Scan)"):
+            found = {str(record["RuleId"]): record for record in scan(self._aws.dynamodb, self._table, ConsistentRead=True)}
+        return dict(sorted(found.items()))
 
     def find(self, rule_id: str) -> Stored | None:
         """The rule as it is now, or None when there is none of this id."""
