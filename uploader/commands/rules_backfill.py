@@ -26,6 +26,7 @@ from uploader.errors import INTERRUPTED_EXIT_CODE, CommandError, UsageError
 from uploader.help import Command, argument, option
 from uploader.rules.advice import advice
 from uploader.rules.files import is_file, read_files
+from uploader.rules.mute_store import MuteStore, mute_lines
 from uploader.rules.preview import Preview, messages_at_most, messages_at_once
 from uploader.rules.preview import preview as preview_rules
 from uploader.rules.render_preview import (
@@ -207,6 +208,8 @@ def _start(session: _Session, rule_id: str, start: _Start) -> int:
         f" and {alerts}.",
         estimate(StoredImages(session.aws, session.deployment.stack).size()),
     )
+    if start.alert:
+        terminal.print(*mute_lines(MuteStore(session.aws, session.deployment.stack).read()))
     if start.dry_run or (start.alert and not start.yes):
         (seen,) = _preview(session, when, [rule])
         terminal.print(*_forecast(rule, seen, start))
