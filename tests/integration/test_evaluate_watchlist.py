@@ -83,7 +83,7 @@ FAR, PAST = "2099-01-01T00:00:00.000Z", "2020-01-01T00:00:00.000Z"
 
 
 @pytest.mark.parametrize("all_until", ["", FAR])
-def test_a_muted_source_is_on_the_record_and_alerts_nobody(
+def test_a_muted_source_is_on_the_record_and_sends_no_alert(
     stack: Stack, announced: Event, sample: Any, scans: list[Any], all_until: str
 ) -> None:
     source = announced["Source"]
