@@ -11,6 +11,7 @@ import click
 from uploader.commands.alerts import alerts
 from uploader.commands.channels import channels
 from uploader.commands.completion import completion
+from uploader.commands.mutes import mute, unmute
 from uploader.commands.rules import rules
 from uploader.commands.upload import upload
 from uploader.errors import INTERRUPTED_EXIT_CODE
@@ -43,7 +44,7 @@ def imagewatch() -> None:
     """
 
 
-for _command in (upload, rules, alerts, channels, completion):
+for _command in (upload, rules, mute, unmute, alerts, channels, completion):
     imagewatch.add_command(_command)
 
 

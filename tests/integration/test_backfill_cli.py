@@ -383,6 +383,19 @@ def test_a_dry_run_says_what_a_run_would_do(deployed: Stack, workflow: Workflow,
     assert workflow.started == []
 
 
+def test_a_dry_run_says_what_is_muted_and_that_matches_wait_for_a_digest(
+    deployed: Stack, workflow: Workflow, capsys: Output
+) -> None:
+    deployed.put_item("WatchlistTable", {**RULE, "Delivery": "digest"})
+    deployed.put_item("WatchlistTable", {"RuleId": "#mutes", "Version": 1, "Sources": {"yard": "2099-01-01T00:00:00.000Z"}})
+    put_image(deployed, 1)
+    assert main(["rules", "apply", "gate", "--alert", "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "Muted until 2099-01-01 00:00 UTC: yard" in out
+    assert "It sends no message for each match: its matches wait for the next digest of each channel." in out
+    assert "messages" not in out.replace("sends no message", "")
+
+
 def test_what_a_run_costs_is_said_by_the_size_of_the_table() -> None:
     assert "about 50,000 images (836.0 MB): about $0.01, and about $0.01 for each 1,000" in estimate(Size(50_000, 836_000_000))
     assert "about 10 images (0.0 MB): less than a cent" in estimate(Size(10, 1000))

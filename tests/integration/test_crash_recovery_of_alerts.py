@@ -234,6 +234,7 @@ STORIES = {
     "an alert that waits for a digest": Story(
         "SendAlert", lambda w: w.busy(60), the_event(**QUIET), [OPEN, COOLDOWN, *SLOT, ALERT, COOLDOWN]
     ),
+    "an alert of a rule that asks for digests": Story("SendAlert", nothing, the_event(Delivery="digest"), [OPEN, ALERT]),
     "an alert with its picture on a second channel": Story(
         "SendAlert", a_picture_to_show, lambda w: w.match("then", **both(w)),
         [OPEN, *SLOT, MAIL, ALERT, *SLOT, IMAGE, f"PutObject {RENDITIONS}", POST, ALERT],

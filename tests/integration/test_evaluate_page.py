@@ -145,7 +145,7 @@ def test_records_what_matches_and_sends_no_alert(stack: Stack, history: History,
     wire.cut(None)
     progress = history.run()
 
-    assert Counter(wire.calls) == {"GetItem": 1, "Scan": 1, "UpdateItem": 1}  # and nothing of Rekognition
+    assert Counter(wire.calls) == {"GetItem": 2, "Scan": 1, "UpdateItem": 1}  # rule and mutes; and nothing of Rekognition
     assert history.matched() == {"sure": ["gate"], "unsure": []}
     assert progress == {
         "Done": True, "Cursor": None, "Rule": {**RULE, "Version": 1, "Severity": "warning", "Channels": ["email"]},
@@ -169,7 +169,7 @@ def test_a_second_run_writes_nothing(history: History, wire: Wire) -> None:
     assert counts(history.run()) == (5, 5, 5, 0, 0)
     wire.cut(None)
     assert counts(history.run()) == (5, 5, 0, 0, 0)
-    assert Counter(wire.calls) == {"GetItem": 1, "Scan": 1}
+    assert Counter(wire.calls) == {"GetItem": 2, "Scan": 1}
 
 
 def test_other_rules_stay_and_an_older_verdict_of_this_one_is_replaced(stack: Stack, history: History) -> None:
@@ -258,6 +258,23 @@ def test_a_muted_match_is_recorded_and_not_sent(stack: Stack, history: History) 
     progress = history.run(Alert=True)
     assert (progress["Matched"], progress["Alerts"]) == (1, {**NO_ALERTS, "Muted": 1})
     assert (stack.record(image_id) or {})["MatchedRules"][0]["Muted"] == "snoozed until 2099-01-01T00:00:00.000Z"
+    assert stack.mailbox() == []
+
+
+@pytest.mark.parametrize("mute", [{"Sources": {"gate": "2099-01-01T00:00:00.000Z"}}, {"All": "2099-01-01T00:00:00.000Z"}])
+def test_a_match_of_a_muted_source_is_recorded_and_not_sent(stack: Stack, history: History, mute: dict[str, Any]) -> None:
+    image_id = history.image("image")
+    stack.put_item("WatchlistTable", {"RuleId": "#mutes", "Version": 1, **mute})
+    progress = history.run(Alert=True)
+    assert (progress["Matched"], progress["Alerts"]) == (1, {**NO_ALERTS, "Muted": 1})
+    assert (stack.record(image_id) or {})["MatchedRules"][0]["Muted"].startswith("muted until 2099-01-01T00:00:00.000Z: ")
+    assert stack.mailbox() == []
+
+
+def test_a_run_of_a_rule_that_asks_for_digests_queues_its_alerts(stack: Stack, history: History) -> None:
+    history.image("image")
+    stack.put_item("WatchlistTable", {**RULE, "Delivery": "digest"})
+    assert history.run(Alert=True)["Alerts"] == {**NO_ALERTS, "Queued": 1}
     assert stack.mailbox() == []
 
 

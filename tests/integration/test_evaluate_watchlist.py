@@ -79,6 +79,68 @@ def test_a_muted_rule_is_on_the_record_and_sends_no_alert(stack: Stack, announce
     ]
 
 
+FAR, PAST = "2099-01-01T00:00:00.000Z", "2020-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("all_until", ["", FAR])
+def test_a_muted_source_is_on_the_record_and_sends_no_alert(
+    stack: Stack, announced: Event, sample: Any, scans: list[Any], all_until: str
+) -> None:
+    source = announced["Source"]
+    stack.put_item("WatchlistTable", {**PERSON, "Severity": "critical", "BypassQuietHours": True})
+    sources = {"another-camera": FAR} if all_until else {source: FAR}
+    stack.put_item("WatchlistTable", {"RuleId": "#mutes", "Version": 1, "Sources": sources, "All": all_until})
+    verdict = evaluate(stack, sample, announced)
+    assert (verdict["MatchCount"], verdict["Rules"]) == (0, [])
+    (rule,) = (stack.record(announced["ImageId"]) or {})["MatchedRules"]
+    assert rule["Muted"] == f"muted until {FAR}: {'all sources' if all_until else source}"
+    assert len(scans) == 1
+
+
+@pytest.mark.parametrize("until", [{"another-camera": FAR}, {"HERE": PAST}])
+def test_other_and_expired_mutes_change_nothing_and_are_no_invalid_rule(
+    stack: Stack, announced: Event, sample: Any, caplog: pytest.LogCaptureFixture, until: dict[str, str]
+) -> None:
+    sources = {announced["Source"] if name == "HERE" else name: moment for name, moment in until.items()}
+    stack.put_item("WatchlistTable", PERSON)
+    stack.put_item("WatchlistTable", {"RuleId": "#mutes", "Version": 1, "Sources": sources, "All": PAST})
+    assert evaluate(stack, sample, announced)["MatchCount"] == 1
+    assert [entry for entry in caplog.records if entry.levelname == "ERROR"] == []
+
+
+def test_mutes_that_cannot_be_read_are_logged_and_stop_no_rule(
+    stack: Stack, announced: Event, sample: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    stack.put_item("WatchlistTable", PERSON)
+    stack.put_item("WatchlistTable", {"RuleId": "#mutes", "Sources": {announced["Source"]: "tomorrow"}})
+    assert evaluate(stack, sample, announced)["MatchCount"] == 1
+    (problem,) = [entry for entry in caplog.records if entry.levelname == "ERROR"]
+    assert problem.reason.startswith("The mutes: A mute's end must be a date and time")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("change", ["muted", "unmuted"])
+def test_a_mute_takes_effect_after_the_bounded_age(
+    stack: Stack, announced: Event, sample: Any, clock: Clock, change: str
+) -> None:
+    mutes = [{"RuleId": "#mutes", "Version": 1, "Sources": {announced["Source"]: FAR}}, {"RuleId": "#mutes", "Version": 2}]
+    before, after = mutes[::-1] if change == "muted" else mutes
+    stack.put_item("WatchlistTable", PERSON)
+    stack.put_item("WatchlistTable", before)
+    first = evaluate(stack, sample, announced)["MatchCount"]
+    stack.put_item("WatchlistTable", after)
+    assert evaluate(stack, sample, announced)["MatchCount"] == first
+    function = stack.template.resources["EvaluateWatchlistFunction"]["Properties"]
+    clock.now += int(stack.resolve(function["Environment"]["Variables"])["WATCHLIST_MAX_AGE_SECONDS"])
+    assert (first, evaluate(stack, sample, announced)["MatchCount"]) == ((1, 0) if change == "muted" else (0, 1))
+
+
+def test_the_verdict_says_that_a_rule_asks_for_digests(stack: Stack, announced: Event, sample: Any) -> None:
+    rule = {"RuleId": "new", "Name": "New pictures", "Sources": [announced["Source"]], "Delivery": "digest"}
+    stack.put_item("WatchlistTable", rule)
+    stack.put_item("WatchlistTable", PERSON)
+    assert [one.get("Delivery") for one in evaluate(stack, sample, announced)["Rules"]] == ["digest", None]
+
+
 def test_a_rule_looks_only_at_its_sources(stack: Stack, announced: Event, sample: Any) -> None:
     stack.put_item("WatchlistTable", {**PERSON, "RuleId": "here", "Sources": [announced["Source"]]})
     stack.put_item("WatchlistTable", {**PERSON, "RuleId": "elsewhere", "Sources": ["another-camera"]})

@@ -19,7 +19,7 @@ from uploader.rules.rule_store import Rules
 from .conftest import Stack
 
 Output = pytest.CaptureFixture[str]
-OUTPUTS = ("WatchlistTable", "AlertsTable", "ImagesTable", "ChannelsTable")
+OUTPUTS = ("WatchlistTable", "AlertsTable", "ImagesTable", "ChannelsTable", "ImagesBucket")
 GATE = {"RuleId": "gate", "Name": "Gate", "Version": 3, "AnyOf": [{"Term": "Person", "MinConfidence": 80}], "Channels": ["email"]}
 FILE = """\
 rules:

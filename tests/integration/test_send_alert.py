@@ -79,6 +79,35 @@ def test_a_muted_rule_sends_no_alert(stack: Stack, send: Any) -> None:
     assert stack.items("AlertsTable") == []
 
 
+def test_a_rule_that_asks_for_digests_is_queued_without_a_slot_and_listed_in_the_digest(
+    stack: Stack, send: Any, wire: Wire, time: VirtualClock
+) -> None:
+    stack.put_item("ChannelsTable", SECOND_CHANNEL)
+    wanted = rule("new", Channels=["email", "second"], Delivery="digest")
+    wire.writes.clear()
+    assert send(matches("a", wanted)) == {**NOTHING, "Queued": 1}
+    assert wire.writes == ["PutItem AlertsTable", "UpdateItem AlertsTable"]  # no slot, no message
+    assert stack.mailbox() == []
+    alert = alert_of(stack, "a", "new")
+    assert (alert["Status"], alert["QueuedFor"]) == ("QUEUED", "digest")
+    assert set(alert["Deliveries"]) == {"email", "second"}
+    assert {(one["Status"], one["Reason"]) for one in alert["Deliveries"].values()} == {("QUEUED", "The rule asks for digests.")}
+    assert "LeasedBy" not in alert
+    assert send(matches("b", wanted)) == {**NOTHING, "Queued": 1}  # no cooldown suppresses it
+    assert send(matches("a", wanted, execution="again"))["Sent"] == 0
+    time.pass_seconds(1)
+    stack.handler("SendDigest")({})
+    assert len(stack.mailbox()) == 2
+    assert all("2 matches" in message["Message"] for message in stack.mailbox())
+    assert {alert["Status"] for alert in stack.items("AlertsTable") if alert.get("RuleId")} == {"DIGESTED"}
+
+
+def test_rules_that_ask_for_digests_leave_the_others_immediate(stack: Stack, send: Any) -> None:
+    assert send(matches("a", rule("new", Delivery="digest"), rule("gate"))) == {**NOTHING, "Sent": 1, "Queued": 1}
+    assert {alert["RuleId"]: alert["Status"] for alert in stack.items("AlertsTable")} == {"new": "QUEUED", "gate": "SENT"}
+    assert len(stack.mailbox()) == 1
+
+
 def test_duplicated_executions_at_the_same_time_send_one_message(stack: Stack, send: Any, wire: Wire) -> None:
     outcomes: list[Event] = []
     threads = [

@@ -173,6 +173,11 @@ def test_the_numbers_of_the_headline_add_up() -> None:
     )
 
 
+def test_a_rule_that_asks_for_digests_is_not_said_to_send_messages() -> None:
+    (found,) = looked_back(replace(RULE, delivery="digest"), record(0), record(1))
+    assert "would have matched 2 of 2 images, and sent 2 matches in digests, from" in shown(found).splitlines()[0]
+
+
 def test_there_is_a_bar_for_each_day_by_the_rules_own_clock() -> None:
     rule = replace(RULE, active_hours=NIGHT)
     (found,) = looked_back(rule, record(10 * 60 + 59), record(11 * 60 + 1), record(11 * 60 + 2))  # around midnight in Berlin

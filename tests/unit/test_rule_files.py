@@ -413,8 +413,9 @@ RECORDS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         ),
         "SnoozedUntil": st.sampled_from(["2027-01-31T08:00:00Z", "2026-11-20T00:00:00.123+05:30"]),
         "Cooldown": st.fixed_dictionaries({"Seconds": st.integers(0, MAX_COOLDOWN)}, optional={"PerSource": st.booleans()}),
+        "Delivery": st.sampled_from(["immediate", "digest"]),
     },
-)
+).map(lambda record: {name: value for name, value in record.items() if name != "Cooldown" or record.get("Delivery") != "digest"})
 
 
 @settings(max_examples=60)

@@ -174,6 +174,12 @@ REFUSED: list[tuple[Record, str]] = [
     ({"ActiveHours": "always"}, "ActiveHours must be a TimeZone and Windows, not 'always'."),
     ({"ActiveHours": None}, "ActiveHours must be a TimeZone and Windows, not None."),
     ({"ActiveHours": {"TimeZone": "UTC", "Windows": []}}, "ActiveHours: Windows must have at least one entry; leave out"),
+    ({"Delivery": "later"}, "Delivery must be one of immediate, digest, not 'later'."),
+    ({"Delivery": "digest", "Cooldown": {"Seconds": 60}}, "Cooldown must be left out, or Delivery must be immediate: a digest"),
+    (
+        {"Delivery": "digest", "Cooldown": {"Seconds": 0}, "Severity": "critical", "BypassQuietHours": True},
+        "BypassQuietHours must be false, or Delivery must be immediate: such a rule never waits for a digest.",
+    ),
     ({"SnoozedUntil": "tomorrow"}, "SnoozedUntil must be a date and time with its offset, such as 2027-01-31T08:00:00Z, not 't"),
     ({"SnoozedUntil": "2026-12-01T08:00:00"}, "SnoozedUntil must be a date and time with its offset, such as 2027-01-31T08:00:"),
     ({"SnoozedUntil": 7}, "SnoozedUntil must be a date and time with its offset, such as 2027-01-31T08:00:00Z, not 7."),

@@ -15,6 +15,7 @@ from imagewatch.alerts.explanation import NOT_MATCHED, Explanation, explain
 from imagewatch.errors import InvalidRule
 from imagewatch.images.version import UPLOADS_PREFIX, ImageVersion, image_id
 from imagewatch.rules.model import Rule
+from imagewatch.rules.mutes import MUTES_ID
 from uploader.aws.dynamodb import fetch, from_item, scan
 from uploader.aws.errors import aws_call
 from uploader.aws.session import Aws
@@ -89,6 +90,8 @@ def _rules(aws: Aws, table: str) -> tuple[list[Rule], list[str]]:
     rules, invalid = list[Rule](), list[str]()
     with aws_call("read the rules (dynamodb:Scan)"):
         for item in scan(aws.dynamodb, table):
+            if item["RuleId"] == MUTES_ID:
+                continue
             try:
                 rules.append(Rule.from_item(item))
             except InvalidRule as error:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 
 from imagewatch.alerts.channel import UNCHECKED
+from imagewatch.rules.mutes import MUTES_ID
 from imagewatch.timestamps import iso_now
 from uploader.aws.dynamodb import scan, to_item
 from uploader.aws.errors import aws_call
@@ -89,7 +90,7 @@ class ChannelStore:
         found: dict[str, list[str]] = {}
         with aws_call("read the rules (dynamodb:Scan)"):
             for rule in scan(self._aws.dynamodb, self._watchlist, ProjectionExpression="RuleId, Channels"):
-                for channel_id in rule.get("Channels", [EMAIL]):
+                for channel_id in rule.get("Channels", [EMAIL]) if rule["RuleId"] != MUTES_ID else ():
                     found.setdefault(channel_id, []).append(rule["RuleId"])
         return {channel_id: sorted(rules) for channel_id, rules in found.items()}
 

@@ -59,6 +59,8 @@ def _options(*, edits: bool) -> Sequence[Callable[[Any], Any]]:
                 help="Send alerts through this channel." + ("" if edits else " It is email if not given.")),
         rule_option("--cooldown", type=DURATION, metavar="TIME", help="Send no other alert for this time, such as 10m."),
         rule_option("--per-source/--no-per-source", default=None, help="Keep a separate cooldown for each source."),
+        rule_option("--digest/--no-digest", default=None,
+                    help="Send every match in digests, and none in a separate message. It excludes a cooldown."),
         several("--active", "active", metavar="WINDOW", type=_WINDOW,
                 help='Alert only at these times: "22:00-06:00", "mon-fri 08:00-18:00", "sat,sun 00:00-00:00" (whole days).'
                 + always),

@@ -15,6 +15,7 @@ from uploader.commands import rules_backfill, rules_files, rules_writing
 from uploader.commands.options import deployment_options, json_option
 from uploader.errors import CommandError
 from uploader.help import Group, argument
+from uploader.rules.mute_store import mute_lines, mutes_document
 from uploader.rules.precision import judged, measure
 from uploader.rules.render import rule_lines, rules_table, state_of
 from uploader.rules.rule_store import Rules, Stored
@@ -46,11 +47,14 @@ def rules() -> None:
 @deployment_options
 def list_(*, deployment: Deployment, as_json: bool) -> int:
     """Show all rules and their states."""
-    found = Rules(deployment.aws(), deployment.stack).all()
+    found, mutes = Rules(deployment.aws(), deployment.stack).all_and_mutes()
     terminal, moment = Terminal(quiet=as_json), now()
     if as_json:
-        terminal.print_json({"rules": [{**_plain(stored), "State": state_of(stored, moment)} for stored in found.values()]})
-    elif found:
+        listed = [{**_plain(stored), "State": state_of(stored, moment)} for stored in found.values()]
+        terminal.print_json({"rules": listed, "mutes": mutes_document(mutes)})
+        return 0
+    terminal.print(*mute_lines(mutes))
+    if found:
         terminal.print(rules_table(found.values(), moment))
     else:
         terminal.print(

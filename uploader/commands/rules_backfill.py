@@ -13,7 +13,7 @@ from rich.text import Text
 from imagewatch.alerts.cooldown import render_duration
 from imagewatch.images.links import image_url
 from imagewatch.images.version import ImageVersion
-from imagewatch.rules.model import Rule
+from imagewatch.rules.model import DIGEST, Rule
 from imagewatch.rules.schedule import is_snoozed
 from imagewatch.timestamps import iso_utc
 from uploader.aws.session import Aws, Deployment
@@ -26,6 +26,7 @@ from uploader.errors import INTERRUPTED_EXIT_CODE, CommandError, UsageError
 from uploader.help import Command, argument, option
 from uploader.rules.advice import advice
 from uploader.rules.files import is_file, read_files
+from uploader.rules.mute_store import MuteStore, mute_lines
 from uploader.rules.preview import Preview, messages_at_most, messages_at_once
 from uploader.rules.preview import preview as preview_rules
 from uploader.rules.render_preview import (
@@ -207,6 +208,8 @@ def _start(session: _Session, rule_id: str, start: _Start) -> int:
         f" and {alerts}.",
         estimate(StoredImages(session.aws, session.deployment.stack).size()),
     )
+    if start.alert:
+        terminal.print(*mute_lines(MuteStore(session.aws, session.deployment.stack).read()))
     if start.dry_run or (start.alert and not start.yes):
         (seen,) = _preview(session, when, [rule])
         terminal.print(*_forecast(rule, seen, start))
@@ -252,6 +255,8 @@ def _forecast(rule: Rule, seen: Preview, start: _Start) -> list[str]:
         return lines
     if is_snoozed(rule, now()):
         return [*lines, f"It is snoozed until {minute(rule.snoozed_until)}, so it sends no message."]
+    if rule.delivery == DIGEST:
+        return [*lines, "It sends no message for each match: its matches wait for the next digest of each channel."]
     most, few, channels = messages_at_most(seen), messages_at_once(seen), len(rule.channels)
     each = f" on each of its {channels} channels" if channels > 1 else ""
     short = (

@@ -83,19 +83,24 @@ def _sample(aws: Aws, stack: str) -> Sample:
 
 def _sources(aws: Aws, stack: str, rules: list[Rule]) -> Iterator[Advice]:
     """Sources from which no image has come. A new camera is one, so this is no doubt."""
-    sources = dict.fromkeys(source for rule in rules for source in rule.sources)
-    if not sources:
-        return
-    try:
-        (table,) = find_outputs(aws, stack, "ImagesTableName")
-        with aws_call("look for images of a source (dynamodb:Query on the index ByOwner)"):
-            unused = {source for source in sources if not _has_images(aws, table, source)}
-    except CommandError:
-        return
+    unused = unused_sources(aws, stack, dict.fromkeys(source for rule in rules for source in rule.sources))
     for rule in rules:
         for source in rule.sources:
             if source in unused:
                 yield Advice(f"Rule {rule.rule_id}: no image of the source {source!r} has been uploaded yet.")
+
+
+def unused_sources(aws: Aws, stack: str, sources: Iterable[str]) -> list[str]:
+    """Those of the sources from which no image has come; none when that can't be read, because a warning isn't worth an error."""
+    sources = list(sources)
+    if not sources:
+        return []
+    try:
+        (table,) = find_outputs(aws, stack, "ImagesTableName")
+        with aws_call("look for images of a source (dynamodb:Query on the index ByOwner)"):
+            return [source for source in sources if not _has_images(aws, table, source)]
+    except CommandError:
+        return []
 
 
 def _has_images(aws: Aws, table: str, source: str) -> bool:

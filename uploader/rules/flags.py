@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagewatch.errors import InvalidRule
-from imagewatch.rules.model import DEFAULT_CONFIDENCE, PLACES, Rule
+from imagewatch.rules.model import DEFAULT_CONFIDENCE, DIGEST, IMMEDIATE, PLACES, Rule
 from imagewatch.rules.schedule import DAYS
 from imagewatch.text import words_of
 from uploader.errors import UsageError
@@ -38,6 +38,7 @@ class RuleFlags:
     """Windows of the week; None among them is "always"."""
     time_zone: str | None = None
     bypass_quiet_hours: bool | None = None
+    digest: bool | None = None
     name: str | None = None
     min_confidence: Sequence[tuple[str, float]] | None = None
     """Terms of the rule and their new confidence."""
@@ -136,6 +137,8 @@ def _with_flags(record: dict[str, Any], flags: RuleFlags) -> dict[str, Any]:
         given["Cooldown"] = _cooldown(record.get("Cooldown", {}), flags)
     if flags.bypass_quiet_hours is not None:
         given["BypassQuietHours"] = flags.bypass_quiet_hours
+    if flags.digest is not None:
+        given["Delivery"] = DIGEST if flags.digest else IMMEDIATE
     if flags.active is not None or flags.time_zone is not None:
         given["ActiveHours"] = _active_hours(record.get("ActiveHours") or {}, flags)
     return {name: value for name, value in {**record, **given}.items() if value is not None}

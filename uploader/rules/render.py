@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from imagewatch.alerts.cooldown import render_duration
-from imagewatch.rules.model import DEFAULT_CONFIDENCE, Rule, Term
+from imagewatch.rules.model import DEFAULT_CONFIDENCE, DIGEST, Rule, Term
 from imagewatch.rules.schedule import is_snoozed
 from uploader.rules.changes import CHANGED, DELETED, NEW, Change, field_lines
 from uploader.rules.files import to_yaml
@@ -138,4 +138,5 @@ def _days(days: Sequence[str]) -> str:
 def _sends_to(rule: Rule) -> str:
     cooldown = f", then silent for {render_duration(rule.cooldown.seconds)}" if rule.cooldown.seconds else ""
     each = " per source" if cooldown and rule.cooldown.per_source else ""
-    return f"{', '.join(rule.channels)}{cooldown}{each}"
+    digest = ", in digests" if rule.delivery == DIGEST else ""
+    return f"{', '.join(rule.channels)}{digest}{cooldown}{each}"

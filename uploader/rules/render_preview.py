@@ -13,7 +13,7 @@ from rich.text import Text
 from imagewatch.alerts.alert_text import percent, render_match
 from imagewatch.alerts.cooldown import render_duration
 from imagewatch.images.version import UPLOADS_PREFIX, ImageVersion
-from imagewatch.rules.model import Rule
+from imagewatch.rules.model import DIGEST, Rule
 from uploader.rules.preview import MUTED, SENT, SUPPRESSED, Preview, PreviewMatch
 from uploader.terminal import printable
 from uploader.times import minute
@@ -53,12 +53,15 @@ def headline(one: Preview, since: str, until: str) -> Text:
     sent, channels = one.count(SENT), len(rule.channels)
     through = f" through each of {channels} channels" if channels > 1 else ""
     why = f" ({', '.join(quiet)})" if quiet else ""
+    what = f"{sent:,} {'message' if sent == 1 else 'messages'}"
+    if rule.delivery == DIGEST:
+        what = f"{sent:,} {'match' if sent == 1 else 'matches'} in digests"
     return Text.assemble(
         (printable(rule.name), "bold"),
         f" ({rule.rule_id}) would have matched ",
         (f"{len(one.matches):,} of {_images(one.images)}", "bold"),
         ", and sent ",
-        (f"{sent:,} {'message' if sent == 1 else 'messages'}", "bold"),
+        (what, "bold"),
         f"{through}{why}, from {minute(since)} to {minute(until)}.",
     )
 

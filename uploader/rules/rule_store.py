@@ -11,12 +11,14 @@ from botocore.exceptions import ClientError
 
 from imagewatch.errors import InvalidRule
 from imagewatch.rules.model import Rule
+from imagewatch.rules.mutes import MUTES_ID, Mutes
 from imagewatch.timestamps import iso_utc
 from uploader.aws.dynamodb import from_item, scan, to_item
 from uploader.aws.errors import aws_call
 from uploader.aws.session import Aws
 from uploader.aws.stack import find_outputs
 from uploader.errors import CommandError
+from uploader.rules.mute_store import mutes_in
 from uploader.times import now
 
 
@@ -52,12 +54,23 @@ class Rules:
 
     def all(self) -> dict[str, Stored]:
         """Every rule by its id, in the order of ids."""
+        return {rule_id: _stored(record) for rule_id, record in self._records().items() if rule_id != MUTES_ID}
+
+    def all_and_mutes(self) -> tuple[dict[str, Stored], Mutes]:
+        """Every rule by its id, in the order of ids, and the mutes that are not expired, in one read."""
+        records = self._records()
+        mutes = mutes_in(records.pop(MUTES_ID, None))
+        return {rule_id: _stored(record) for rule_id, record in records.items()}, mutes.active(now())
+
+    def _records(self) -> dict[str, dict[str, Any]]:
         with aws_call("read the rules (dynamodb:Scan)"):
-            found = [_stored(record) for record in scan(self._aws.dynamodb, self._table, ConsistentRead=True)]
-        return {stored.rule_id: stored for stored in sorted(found, key=lambda stored: stored.rule_id)}
+            found = {str(record["RuleId"]): record for record in scan(self._aws.dynamodb, self._table, ConsistentRead=True)}
+        return dict(sorted(found.items()))
 
     def find(self, rule_id: str) -> Stored | None:
         """The rule as it is now, or None when there is none of this id."""
+        if rule_id == MUTES_ID:
+            return None
         with aws_call("read the rule (dynamodb:GetItem)"):
             answer = self._aws.dynamodb.get_item(TableName=self._table, Key=to_item({"RuleId": rule_id}), ConsistentRead=True)
         return _stored(from_item(answer["Item"])) if "Item" in answer else None

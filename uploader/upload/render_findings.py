@@ -62,7 +62,10 @@ def most_specific(labels: Sequence[Finding]) -> list[Finding]:
 
 def _rule(rule: Mapping[str, Any]) -> str:
     name = str(rule.get("Name", rule.get("RuleId", "?")))
-    return f"{name} (muted: {rule['Muted']})" if rule.get("Muted") else name
+    reason = str(rule.get("Muted") or "")
+    if not reason:
+        return name
+    return f"{name} ({reason})" if reason.startswith("muted ") else f"{name} (muted: {reason})"
 
 
 def _with_confidence(label: Finding) -> str:

@@ -77,7 +77,7 @@ def _explanation(alert: Alert, reason: str) -> Explanation:
 def _of_match(entry: Mapping[str, Any]) -> Explanation:
     rule_id, name = str(entry["RuleId"]), str(entry.get("Name", entry["RuleId"]))
     if muted := entry.get("Muted"):
-        return Explanation(rule_id, name, MUTED, f"it matched, but the rule is muted: {muted}")
+        return Explanation(rule_id, name, MUTED, f"it matched, but sends no alert: {muted}")
     reason = (
         "it matched, but there is no alert: it is being sent, or a backfill without alerts found it, or the alert has expired"
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagewatch.rules.model import NO_COOLDOWN, Cooldown
+from imagewatch.rules.model import IMMEDIATE, NO_COOLDOWN, Cooldown
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class MatchedRule:
     """Why the match sends no alert; empty if it may send one."""
     definition: Mapping[str, Any] | None = None
     """The rule's item as it was when it matched. Alerts keep it; records don't."""
+    delivery: str = IMMEDIATE
+    """IMMEDIATE or DIGEST."""
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> MatchedRule:
@@ -76,12 +78,14 @@ class MatchedRule:
             item.get("MoreMatches", 0),
             item.get("Muted", ""),
             item.get("Definition"),
+            item.get("Delivery", IMMEDIATE),
         )
 
     def to_item(self) -> dict[str, Any]:
         """Fields that are empty are left out: hundreds of these have to fit into one state."""
         optional = {
             "Cooldown": self.cooldown.to_item() if self.cooldown.seconds else None,
+            "Delivery": self.delivery if self.delivery != IMMEDIATE else None,
             "BypassQuietHours": self.bypass_quiet_hours,
             "MoreMatches": self.more_matches,
             "Muted": self.muted,

@@ -17,6 +17,7 @@ from imagewatch.images.version import ImageVersion
 from imagewatch.rules.conditions import CompiledTerm, Condition, Occurrences, TermMatches, assign_triggers
 from imagewatch.rules.matched_rule import Match, MatchedRule
 from imagewatch.rules.model import SEVERITIES, Rule, Term
+from imagewatch.rules.mutes import NO_MUTES, Mutes
 from imagewatch.rules.schedule import mute_reason
 from imagewatch.rules.terms import Detection, detections_in, kinds_of, phrases
 from imagewatch.text import Words, words_of
@@ -29,8 +30,9 @@ _EVERYWHERE = ""  # no source has this name
 class Watchlist:
     """Enabled rules, compiled. Evaluating changes nothing in it, so that one watchlist serves many images."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[Rule], mutes: Mutes = NO_MUTES) -> None:
         self.rules = tuple(rules)
+        self._mutes = mutes
         self._by_id = {rule.rule_id: rule for rule in self.rules}
         self._terms: dict[Term, CompiledTerm] = {}
         conditions: dict[Any, Condition] = {}
@@ -50,10 +52,10 @@ class Watchlist:
     def evaluate(self, image: ImageVersion, findings: Mapping[str, Any], now: datetime) -> list[MatchedRule]:
         """The rules that match, in their order.
 
-        `findings` has Labels, Moderation and Text (if it was read) as the image's record does; `now` is aware, for snoozes.
+        `findings` has Labels, Moderation and Text (if it was read) as the image's record does; `now` is aware, for mutes.
         A rule lists MAX_MATCHES matches and counts the rest, because a very general term ("animal") can match many labels.
         """
-        found = TermMatches(self._occurrences(detections_in(findings)))
+        found, muted = TermMatches(self._occurrences(detections_in(findings))), self._mutes.reason(image.source, now)
         uploaded_at = datetime.fromisoformat(image.uploaded_at)
         matched: list[tuple[int, MatchedRule]] = []
         for source in (_EVERYWHERE, image.source):
@@ -61,7 +63,9 @@ class Watchlist:
                 if condition.is_fulfilled(found):
                     rules = [entry for entry in condition.rules[source] if entry[1].applies_to(image)]
                     matches = condition.matches(found) if rules else []
-                    matched += [(at, _matched_rule(rule, matches, mute_reason(rule, uploaded_at, now))) for at, rule in rules]
+                    matched += [
+                        (at, _matched_rule(rule, matches, muted or mute_reason(rule, uploaded_at, now))) for at, rule in rules
+                    ]
         return [one for _, one in sorted(matched, key=lambda entry: entry[0])]
 
     def with_definitions(self, matched: Sequence[MatchedRule]) -> list[MatchedRule]:
@@ -150,4 +154,5 @@ def _matched_rule(rule: Rule, matches: Sequence[Match], mute: str | None) -> Mat
         rule.bypass_quiet_hours,
         max(len(matches) - MAX_MATCHES, 0),
         mute or "",
+        delivery=rule.delivery,
     )

@@ -32,6 +32,7 @@ PLACES = ("any", "label", "parent", "category", "moderation", "text")
 DEFAULT_CONFIDENCE = 80.0
 MAX_TERMS = 100  # of each list
 MAX_COOLDOWN = 366 * 24 * 3600  # seconds
+IMMEDIATE, DIGEST = "immediate", "digest"
 
 
 class TermFields:
@@ -244,6 +245,14 @@ class RuleFields:
         NO_COOLDOWN,
         example='{"Seconds": 600, "PerSource": true}',
     )
+    DELIVERY = Field(
+        "Delivery",
+        choice(IMMEDIATE, DIGEST),
+        "`digest` queues each match for the next digest of each channel, without a separate message. Such a rule has no"
+        " `Cooldown` and no `BypassQuietHours`.",
+        IMMEDIATE,
+        example='"digest"',
+    )
     BYPASS_QUIET_HOURS = Field(
         "BypassQuietHours",
         FLAG,
@@ -272,6 +281,17 @@ RULE = Declaration(
         "not": {"required": ["AnyOf", "Terms"]},
         "if": {"required": ["BypassQuietHours"], "properties": {"BypassQuietHours": {"const": True}}},
         "then": {"required": ["Severity"], "properties": {"Severity": {"const": "critical"}}},
+        "allOf": [
+            {
+                "if": {"required": ["Delivery"], "properties": {"Delivery": {"const": DIGEST}}},
+                "then": {
+                    "properties": {
+                        "BypassQuietHours": {"const": False},
+                        "Cooldown": {"properties": {"Seconds": {"const": 0}}},
+                    }
+                },
+            }
+        ],
     },
 )
 
@@ -303,6 +323,8 @@ class Rule:
     channels: tuple[str, ...] = ("email",)
     created_at: str = ""
     updated_at: str = ""
+    delivery: str = IMMEDIATE
+    """IMMEDIATE, or DIGEST for a rule whose alerts all wait for a digest."""
 
     def applies_to(self, image: ImageVersion) -> bool:
         """Whether one of the rule's sources or key prefixes is the image's. A rule without both applies to every image."""
@@ -336,7 +358,9 @@ class Rule:
             fields.take(RuleFields.CHANNELS),
             fields.take(RuleFields.CREATED_AT),
             fields.take(RuleFields.UPDATED_AT),
+            fields.take(RuleFields.DELIVERY),
         )
+        _check_delivery(fields, rule)
         fields.finish()
         return rule
 
@@ -351,6 +375,7 @@ class Rule:
             "ActiveHours": self.active_hours.to_item() if self.active_hours else None,
             "SnoozedUntil": self.snoozed_until,
             "Cooldown": self.cooldown.to_item() if self.cooldown.seconds else None,
+            "Delivery": self.delivery if self.delivery != IMMEDIATE else None,
             "BypassQuietHours": self.bypass_quiet_hours,
             "CreatedAt": self.created_at,
             "UpdatedAt": self.updated_at,
@@ -375,6 +400,17 @@ def _severity(fields: FieldReader) -> tuple[str, bool]:
         text = "BypassQuietHours must be false, or Severity must be critical: only critical rules may bypass."
         fields.note(text, "BypassQuietHours")
     return severity, bypass
+
+
+def _check_delivery(fields: FieldReader, rule: Rule) -> None:
+    if rule.delivery != DIGEST:
+        return
+    if rule.cooldown.seconds:
+        text = "Cooldown must be left out, or Delivery must be immediate: a digest lists every match and suppresses none."
+        fields.note(text, "Cooldown")
+    if rule.bypass_quiet_hours:
+        text = "BypassQuietHours must be false, or Delivery must be immediate: such a rule never waits for a digest."
+        fields.note(text, "BypassQuietHours")
 
 
 def _terms(fields: FieldReader) -> tuple[tuple[Term, ...], tuple[Term, ...], tuple[Term, ...]]:

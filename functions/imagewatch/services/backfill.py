@@ -46,7 +46,7 @@ class BackfillPage:
     def __init__(self, run: BackfillRun, rule: Rule, progress: Progress, execution_arn: str, redrives: int = 0) -> None:
         """`redrives` counts how often the execution has been resumed."""
         self._run = run
-        self._watchlist = Watchlist([rule])
+        self._watchlist = Watchlist([rule], rules_table.read_mutes())
         self._progress = progress
         self._execution = execution_arn
         # A page of a stopped execution may still be running when the execution is resumed, so that there are two senders.

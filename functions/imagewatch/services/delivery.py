@@ -2,7 +2,7 @@
 
 Each alert's record is written first, then its rule's cooldown is leased, then each channel gets its slot and one message about
 all the image's alerts that go there. The outcome is recorded before the cooldowns start. After a crash between any two of these
-steps, the next attempt finds what is left to do.
+steps, the next attempt finds what is left to do. Alerts of rules that ask for digests take no slot: they are queued at once.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from imagewatch.aws.tables import cooldowns as cooldowns_table
 from imagewatch.errors import ChannelGone, ChannelRefused, Throttled, TransientError, Unavailable
 from imagewatch.images.version import ImageVersion
 from imagewatch.observability import count, logger
+from imagewatch.rules.model import DIGEST
 
 SENT_BEFORE = "SentBefore"
 MUTED = "Muted"
@@ -98,6 +99,9 @@ class AlertSender:
         """
         recorded = [one for rule in rules if (one := self._guarded(rule, functools.partial(self._record, rule)))]
         due = [one for each in recorded if (one := self._guarded(each.rule, functools.partial(self._prepare, each)))]
+        for one in due:
+            if one.alert.rule.get("Delivery") == DIGEST:
+                self._guarded(one.alert.rule, functools.partial(self._queue, one.alert))
         try:
             self._send(due, has_time)
         finally:
@@ -116,6 +120,15 @@ class AlertSender:
             return _Recorded(rule, None)
         alert = Alert.of(self._image, rule, links.image_url(self._image))
         return _Recorded(rule, *alerts_table.create_or_lease(alert, self._execution))
+
+    def _queue(self, alert: Alert) -> None:
+        """Queues the alert's pending deliveries for the next digest."""
+        for channel_id in alert.channels:
+            before = alert.delivery(channel_id)
+            if before.status == PENDING:
+                queued = _delivery(QUEUED, "The rule asks for digests.")
+                alert.deliveries[channel_id] = replace(queued, attempts=before.attempts, fallback_for=before.fallback_for)
+        self._write([alert])
 
     def _send(self, due: Sequence[_Due], has_time: Callable[[], bool]) -> None:
         for channel_id, group in self._groups(due):
@@ -223,12 +236,12 @@ class AlertSender:
             one.alert.deliveries[channel_id] = replace(delivery, **fields)
             if delivery.status == SENT and one.unreported:
                 one.alert.suppressed_before, one.alert.suppressed_since = one.unreported.count, one.unreported.since
-        self._write([one.alert for one in group], subject)
+        self._write([one.alert for one in group], Subject=subject)
 
-    def _write(self, alerts: Sequence[Alert], subject: str) -> None:
+    def _write(self, alerts: Sequence[Alert], **attributes: Any) -> None:
         ids = {alert.alert_id for alert in alerts}
         self._unrecorded |= ids
-        retry_write(lambda: alerts_table.write_all_deliveries(alerts, Subject=subject), self._give_up_waiting)
+        retry_write(lambda: alerts_table.write_all_deliveries(alerts, **attributes), self._give_up_waiting)
         self._unrecorded -= ids
 
     def _message(self, channel_id: str, group: Sequence[_Due]) -> Message:

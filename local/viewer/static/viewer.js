@@ -530,7 +530,7 @@ function rulesSection(record) {
   const rules = record.MatchedRules || [];
   if (!rules.length) return record.Status === "ANALYZED" ? el("section", {}, el("h2", {}, "Watchlist"), el("p", { class: "quiet" }, "No rule matched.")) : null;
   return el("section", {}, el("h2", {}, "Watchlist"),
-    el("ul", { class: "rules" }, rules.map((rule) => el("li", {}, el("strong", {}, `⚑ ${rule.Name || rule.RuleId}`), rule.Muted ? ` (muted: ${rule.Muted})` : "",
+    el("ul", { class: "rules" }, rules.map((rule) => el("li", {}, el("strong", {}, `⚑ ${rule.Name || rule.RuleId}`), rule.Muted ? ` (${rule.Muted.startsWith("muted ") ? "" : "muted: "}${rule.Muted})` : "",
       (rule.Matches || []).map((match) => el("p", { class: "quiet" }, `“${match.Term}” matched ${match.Label} (${percent(match.Confidence)})`))))));
 }
 

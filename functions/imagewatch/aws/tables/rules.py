@@ -1,4 +1,4 @@
-"""The WatchlistTable: reads the rules, compiles them and caches them in this process for a limited time."""
+"""The WatchlistTable: reads the rules and the mutes, compiles them and caches them in this process for a limited time."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from imagewatch.aws.settings import setting
 from imagewatch.errors import InvalidRule
 from imagewatch.rules.matching import Watchlist
 from imagewatch.rules.model import Rule
+from imagewatch.rules.mutes import MUTES_ID, NO_MUTES, Mutes
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class _Snapshot:
     """Seconds since the epoch."""
     digests: dict[str, bytes]
     """By rule id. The items themselves would take more memory than the rules."""
-    rules: dict[str, Rule | InvalidRule]
+    rules: dict[str, Rule | Mutes | InvalidRule]
+    """With the mutes, which are stored like a rule."""
     watchlist: Watchlist
 
 
@@ -50,11 +52,14 @@ def current() -> tuple[Watchlist, list[InvalidRule]]:
 
 def read(rule_id: str) -> Rule | None:
     """One rule as it is stored now, whatever is cached; None when there is none. Raises InvalidRule when it is damaged."""
-    with translated():
-        answer = client("dynamodb").get_item(
-            TableName=setting("WATCHLIST_TABLE"), Key=to_item({"RuleId": rule_id}), ConsistentRead=True
-        )
-    return Rule.from_item(from_item(answer["Item"])) if "Item" in answer else None
+    item = _item(rule_id)
+    return Rule.from_item(item) if item else None
+
+
+def read_mutes() -> Mutes:
+    """The mutes as they are stored now. Raises InvalidRule when they are damaged."""
+    item = _item(MUTES_ID)
+    return Mutes.from_item(item) if item else NO_MUTES
 
 
 def clear_cache() -> None:
@@ -64,7 +69,7 @@ def clear_cache() -> None:
 
 def _read(now: float, last: _Snapshot | None) -> _Snapshot:
     digests: dict[str, bytes] = {}
-    rules: dict[str, Rule | InvalidRule] = {}
+    rules: dict[str, Rule | Mutes | InvalidRule] = {}
     for item in _items():
         rule_id = item["RuleId"]["S"]
         digests[rule_id] = digest = hashlib.blake2b(json.dumps(item, sort_keys=True).encode(), digest_size=16).digest()
@@ -74,14 +79,27 @@ def _read(now: float, last: _Snapshot | None) -> _Snapshot:
     if last and digests == last.digests:
         return _Snapshot(now, last.digests, last.rules, last.watchlist)
     rules = dict(sorted(rules.items()))
-    return _Snapshot(now, digests, rules, Watchlist(rule for rule in rules.values() if isinstance(rule, Rule)))
+    mutes = rules.get(MUTES_ID)
+    watchlist = Watchlist(
+        (rule for rule in rules.values() if isinstance(rule, Rule)), mutes if isinstance(mutes, Mutes) else NO_MUTES
+    )
+    return _Snapshot(now, digests, rules, watchlist)
 
 
-def _rule(item: Item) -> Rule | InvalidRule:
+def _rule(item: Item) -> Rule | Mutes | InvalidRule:
+    record = from_item(item)
     try:
-        return Rule.from_item(from_item(item))
+        return Mutes.from_item(record) if record["RuleId"] == MUTES_ID else Rule.from_item(record)
     except InvalidRule as error:
         return error
+
+
+def _item(rule_id: str) -> dict[str, Any] | None:
+    with translated():
+        answer = client("dynamodb").get_item(
+            TableName=setting("WATCHLIST_TABLE"), Key=to_item({"RuleId": rule_id}), ConsistentRead=True
+        )
+    return from_item(answer["Item"]) if "Item" in answer else None
 
 
 def _items() -> Iterator[Item]:
