@@ -183,6 +183,10 @@ def test_record_interruption_records_the_end_of_an_execution_without_a_catch(
     assert record_of(pipeline)["Reason"].endswith(".")
 
 
+def test_reconcile_images_finds_no_overdue_image(sam: SamLocal, pipeline: Pipeline) -> None:
+    assert sam.invoke("ReconcileImagesFunction", "reconcile_images") == {}
+
+
 def test_every_built_function_is_invoked_in_this_module(build: Build) -> None:
     source = Path(__file__).read_text()
 
