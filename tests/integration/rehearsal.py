@@ -73,7 +73,9 @@ class Rehearsal:
         self.executions: dict[str, Execution] = {}
         self.interruptions: list[Event] = []
         self.published: Counter[tuple[str, str]] = Counter()
-        """Messages by rule and version id."""
+        """Messages by rule and version id. One message can list several rules."""
+        self.messages: Counter[str] = Counter()
+        """Messages by version id."""
         self.analyses: dict[str, set[str]] = defaultdict(set)
         """Executions that called Rekognition, by version id."""
         self.denied: set[str] = set()
@@ -213,8 +215,11 @@ class Rehearsal:
         def after(model: Any, parsed: Event, **_: Any) -> None:
             params = asked.pop()
             if model.name == "Publish":
-                rule = params["MessageAttributes"]["RuleId"]["StringValue"]
-                self.published[rule, self._about[-1]["Image"]["VersionId"]] += 1
+                rule, version = params["MessageAttributes"]["RuleId"], self._about[-1]["Image"]["VersionId"]
+                value = rule["StringValue"]
+                self.messages[version] += 1
+                for rule_id in json.loads(value) if rule["DataType"] == "String.Array" else [value]:
+                    self.published[rule_id, version] += 1
             if model.name == "StartExecution" and parsed.get("executionArn") not in {None, *self.executions}:
                 arn = parsed["executionArn"]
                 self.executions[arn] = Execution(self, arn, json.loads(params["input"]))

@@ -31,7 +31,7 @@ START = [
 CLEARED = [ROWS, RENDITIONS]
 OUT = [*["UpdateItem ChannelsTable"] * 2, "Publish", ALERT]
 SENT = [NEW_ALERT, *OUT]
-BOTH_SENT = [NEW_ALERT, NEW_ALERT, *OUT, *OUT]  # all are written before the first goes out
+BOTH_SENT = [NEW_ALERT, NEW_ALERT, *["UpdateItem ChannelsTable"] * 2, "Publish", "TransactWriteItems"]  # one message for both
 SENT_BEFORE = [NEW_ALERT, ALERT]  # both refused
 ANALYSED: Writes = {
     "StartAnalysis": [RECORD, *START],
@@ -226,7 +226,7 @@ def end_of(cloud: Rehearsal, key: str) -> dict[str, Any]:
         "alerts": sorted(
             (alert["RuleId"], alert["Status"]) for alert in stack.items("AlertsTable") if alert["ImageId"] == identity
         ),
-        "messages": sum(n for (_, version), n in cloud.published.items() if version in number),
+        "messages": sum(n for version, n in cloud.messages.items() if version in number),
         "rules alerted": sorted((rule, number[version]) for rule, version in cloud.published if version in number),
     }
 

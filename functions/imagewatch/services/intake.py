@@ -46,9 +46,10 @@ def admit(image: ImageVersion, deadline: int | None = None, *, by_removal: bool 
     if result is LeaseResult.FINISHED or (superseded and by_removal):
         logger.info("Ignored: this version has been analysed, or the record reflects a newer event.", lease=result.name)
         return
-    started = start_execution(image, name, deadline) or (not superseded and _analyze_again(image, deadline))
+    started = start_execution(image, name, deadline)
     if started and result is LeaseResult.IN_PROGRESS:  # an earlier attempt had leased the record and not started the execution
         images_table.set_execution(image, executions.links(name), iso_now())
+    started = started or (not superseded and _analyze_again(image, deadline))
     logger.info("Execution started." if started else "Execution existed already.", lease=result.name)
 
 
