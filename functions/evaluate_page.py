@@ -21,7 +21,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """
     run = BackfillRun.from_input(event["Run"], event["StartedAt"])
     progress = Progress.from_state(event["Progress"], OUTCOMES)
-    if progress.counts["Pages"] - progress.first_page >= event["MaxPages"]:
+    # Executions that started before MaxPages existed don't send it; they end without a handover.
+    if "MaxPages" in event and progress.counts["Pages"] - progress.first_page >= event["MaxPages"]:
         # AWS, Step Functions developer guide, "Continue long-running workflows as new executions".
         progress.continued_by = continue_run(event["StateMachineArn"], event["ExecutionArn"], progress.continuation(run))
         return progress.to_state()
