@@ -57,7 +57,7 @@ def test_deploys_a_template_under_the_given_stack_name_from_another_folder(folde
         assert json.load(result["Payload"])["did"] == "say"
     finally:
         stopped = emulator(folder, "--stop")
-    assert (stopped.returncode, stopped.stdout) == (0, "The emulator has stopped.\n")
+    assert (stopped.returncode, stopped.stdout) == (0, "The emulator has stopped. What it stored is discarded.\n")
 
 
 def test_a_command_line_without_a_template_is_refused(tmp_path: Path) -> None:
