@@ -69,7 +69,7 @@ class Law:
         # Requests to S3 and Rekognition contain the key, others the image's id.
         subject = key if case.service == "rekognition" or case.operation in ("GetObject", "HeadObject") else image
         if case.within:  # the alert's record contains the message's subject, which contains the file's name
-            subject = f" in {key.rpartition('/')[2]}"
+            subject = f"/{key.rpartition('/')[2]}"
         fault: dict[str, Any] = {"service": case.service, "operation": case.operation, "error": case.error}
         fault["match"] = [subject, case.function, *([case.body] if case.body else [])]
         fault |= {"rate": 1} if case.failures == ALWAYS and not case.within else {"count": case.faulty_calls}
