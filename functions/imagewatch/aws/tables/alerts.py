@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from imagewatch import timestamps
-from imagewatch.alerts.alert import FAILED, PENDING, QUEUED, Alert
+from imagewatch.alerts.alert import FAILED, PENDING, QUEUED, SENT, Alert
 from imagewatch.aws.clients import client, error_code, refused_item, translated
 from imagewatch.aws.dynamodb import conditional_update, from_item, placeholders, set_clause, to_item, transact_updates
 from imagewatch.aws.settings import setting
@@ -78,11 +78,12 @@ def write_deliveries(alert: Alert, **attributes: Any) -> None:
 
 
 def write_all_deliveries(alerts: Sequence[Alert], **attributes: Any) -> None:
-    """`write_deliveries` of up to 100 alerts, all or none: a retry must not repeat a message about some of them."""
+    """`write_deliveries` of up to 100 alerts. Where a message was sent, all are written or none, so that no retry repeats it."""
     updates = [_deliveries_update(alert, attributes) for alert in alerts]
-    if len(alerts) == 1:
-        update, values = updates[0]
-        _update(alerts[0].alert_id, update, "", values)
+    was_sent = any(delivery.status == SENT for alert in alerts for delivery in alert.deliveries.values())
+    if len(alerts) == 1 or not was_sent:
+        for alert, (update, values) in zip(alerts, updates, strict=True):
+            _update(alert.alert_id, update, "", values)
     else:
         keys = [{"AlertId": alert.alert_id} for alert in alerts]
         transact_updates(setting("ALERTS_TABLE"), [(key, *update) for key, update in zip(keys, updates, strict=True)])
