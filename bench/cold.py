@@ -28,7 +28,10 @@ _DECODERS = (
     "import pi_heif\nfrom PIL import AvifImagePlugin, BmpImagePlugin, GifImagePlugin, Image, ImageFile, ImageOps\n"
     "from PIL import JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin\n"
 )
-_STAND_IN = f"import types, imagewatch.images\nsys.modules['{DECODERS}'] = imagewatch.images.decoding = types.ModuleType('{DECODERS}')\n"
+_STAND_IN = f"""\
+import types, imagewatch.images
+sys.modules['{DECODERS}'] = imagewatch.images.decoding = types.ModuleType('{DECODERS}')
+"""
 
 
 def table(rounds: int = ROUNDS) -> Table:

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from imagewatch.alerts.alert import QUEUED, Alert, Delivery
 from imagewatch.aws.dynamodb import to_item
+from imagewatch.images.version import ImageVersion, comparable_sequencer
 from tests.local.pipeline import Pipeline
 from tests.local.running_stack import RunningStack
 
@@ -124,16 +126,15 @@ def test_send_alert_sends_one_email_even_when_it_runs_twice(sam: SamLocal, analy
 
 def test_send_digest_reports_queued_alerts(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
     dynamodb, table = pipeline.stack.client("dynamodb"), pipeline.outputs["AlertsTableName"]
-    waiting = {"AlertId": f"{1:032x}", "RuleId": "waiting", "RuleName": "Waiting", "Severity": "info", "Channels": ["email"]}
-    waiting |= {
-        "ImageId": "1",
-        "Source": "door",
-        "Key": KEY,
-        "Link": "http://localhost/1",
-        "CreatedAt": "2026-11-20T09:30:00.000Z",
-    }
-    waiting |= {"Rule": {"RuleId": "waiting", "Matches": [{"Term": "person", "Label": "Person", "Confidence": 97, "Count": 1}]}}
-    waiting |= {"Status": "QUEUED", "QueuedFor": "digest", "Deliveries": {"email": {"Status": "QUEUED"}}}
+    matches = [{"Term": "person", "Label": "Person", "Confidence": 97, "Count": 1}]
+    rule = {"RuleId": "waiting", "Name": "Waiting", "Severity": "info", "Channels": ["email"], "Matches": matches}
+    image = ImageVersion(
+        pipeline.bucket, KEY, "", "etag", comparable_sequencer("0065A1B2C3D4E5F601"), 1, "2026-11-20T09:29:58.000Z"
+    )
+    alert = Alert.of(image, rule, "http://localhost/1")
+    alert.created_at, alert.status = "2026-11-20T09:30:00.000Z", QUEUED
+    alert.deliveries = {"email": Delivery(QUEUED, alert.created_at)}
+    waiting = alert.to_item() | {"QueuedFor": "digest"}
     dynamodb.put_item(TableName=table, Item=to_item(waiting))
 
     result = sam.invoke("SendDigestFunction", "send_digest")
@@ -184,7 +185,9 @@ def test_record_interruption_records_the_end_of_an_execution_without_a_catch(
 
 
 def test_reconcile_images_finds_no_overdue_image(sam: SamLocal, pipeline: Pipeline) -> None:
-    assert sam.invoke("ReconcileImagesFunction", "reconcile_images") == {}
+    outcomes = sam.invoke("ReconcileImagesFunction", "reconcile_images")
+
+    assert outcomes == {"Recorded": 0, "Waiting": 0, "GivenUp": 0, "Running": 0, "Unchanged": 0}
 
 
 def test_every_built_function_is_invoked_in_this_module(build: Build) -> None:
