@@ -59,6 +59,7 @@ ORDER = (
     "send_digest",
     "check_channels",
     "reconcile_images",
+    "record_alert_failure",
     "record_rejection",
     "record_failure",
 )

@@ -165,8 +165,20 @@ def test_no_image_is_left_in_progress(workflow: State) -> None:
         for entry in state.get("Catch", []):
             if entry["ErrorEquals"] == ["States.ALL"]:
                 target = entry["Next"]
-                assert target in {*writers, "Text Unavailable", "Failed Unrecorded", "Analyzed"}, name
-                assert target != "Analyzed" or name == "Send Alert"
+                assert target in {*writers, "Text Unavailable", "Failed Unrecorded", "Record Alert Failure", "Analyzed"}, name
+                assert target != "Record Alert Failure" or name == "Send Alert"
+                assert target != "Analyzed" or name == "Record Alert Failure"
+
+
+def test_the_alarm_on_alerts_counts_what_the_catch_of_send_alert_starts(workflow: State, template: Template) -> None:
+    """Send Alert raises errors that its next attempt resolves, so its own Errors would raise a false alarm."""
+    (caught,) = workflow["States"]["Send Alert"]["Catch"]
+    assert (caught["ErrorEquals"], caught["Next"]) == (["States.ALL"], "Record Alert Failure")
+    alarm = template.resources["AlertsFailedAlarm"]["Properties"]
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"], alarm["Threshold"]) == (
+        "AWS/Lambda", "Invocations", "Sum", 1,
+    )  # fmt: skip
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "RecordAlertFailureFunction"}}]
 
 
 def test_jsonpath_only(machine: State) -> None:

@@ -159,6 +159,16 @@ def test_evaluate_page_matches_stored_images_against_the_rule(sam: SamLocal, ann
     assert (result["Done"], result["Pages"], result["Rule"]["RuleId"]) == (True, 1, "sample-person-at-the-door")
 
 
+def test_record_alert_failure_writes_the_reason_and_the_image_stays_as_it_is(
+    sam: SamLocal, analysing: None, pipeline: Pipeline
+) -> None:
+    result = sam.invoke("RecordAlertFailureFunction", "record_alert_failure")
+
+    assert result["Recorded"] is True
+    assert result["Reason"].startswith("An AWS service kept throttling requests")
+    assert (record_of(pipeline)["Status"], record_of(pipeline)["AlertFailure"]) == ("ANALYZING", result["Reason"])
+
+
 def test_record_rejection_writes_the_reason_to_the_record(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
     result = sam.invoke("RecordRejectionFunction", "record_rejection")
 

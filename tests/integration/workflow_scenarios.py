@@ -75,6 +75,12 @@ def a_step_fails(account: Account) -> None:
         account.task("RecordFailure", account.announce(account.upload(key)))
 
 
+def alerts_fail(account: Account) -> None:
+    image = account.announce(account.upload("uploads/door/unsent.jpg"))
+    account.task("StoreAnalysis", image)
+    assert account.task("RecordAlertFailure", image)["Recorded"] is True
+
+
 def an_execution_is_interrupted_for_an_image_that_was_overwritten(account: Account) -> None:
     analysed(account, account.upload("uploads/door/interrupted.jpg"))
     image = account.announce(account.upload("uploads/door/interrupted.jpg"))
@@ -263,6 +269,7 @@ SCENARIOS = (
     an_image_is_rejected,
     an_image_is_gone_before_it_is_read,
     a_step_fails,
+    alerts_fail,
     an_execution_is_interrupted_for_an_image_that_was_overwritten,
     an_execution_ends_and_no_event_reports_it,
     an_image_is_removed,

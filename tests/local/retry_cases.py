@@ -9,7 +9,7 @@ from typing import Any
 ALWAYS = 0
 LABELS, MODERATION, TEXT = "DetectLabels", "DetectModeration", "DetectText"
 VALIDATE, STORE, EVALUATE, ALERT = "ValidateImage", "StoreAnalysis", "EvaluateWatchlist", "SendAlert"
-REJECTION, FAILURE = "RecordRejection", "RecordFailure"
+REJECTION, FAILURE, ALERT_FAILURE = "RecordRejection", "RecordFailure", "RecordAlertFailure"
 MAX_ATTEMPTS = 4  # attempts of a task whose service always fails: the first, and three retries
 
 
@@ -32,7 +32,7 @@ class Case:
     """The function retries until it succeeds, so the workflow sees no failure. Only for the record of an alert."""
     status: str = "ANALYZED"
     reason: str = ""
-    """A text that the record's Reason, Moderation.Reason or TextUnavailable must contain."""
+    """A text that the record's Reason, Moderation.Reason, TextUnavailable or AlertFailure must contain."""
     alert: str = "SENT"
     alert_reason: str = ""
     body: str = ""
@@ -83,6 +83,8 @@ def lambda_errors(function: str, **more: Any) -> Iterator[Case]:
 DENIED = {"service": "rekognition", "operation": "DetectLabels", "error": "AccessDeniedException"}
 REJECTED = {"text": True, "status": "REJECTED", "reason": "It is text, not an image", "alert": ""}
 FAILED = {"also": (DENIED,), "status": "FAILED", "reason": "Labels could not be detected: ", "alert": ""}
+ALERTS_DENIED = {"service": "dynamodb", "operation": "PutItem", "error": "AccessDeniedException"}
+UNSENT = {"also": (ALERTS_DENIED,), "alert": "", "reason": "(AccessDeniedException) when calling the PutItem operation"}
 DENIED_IN_WORDS = "(AccessDeniedException) when calling the"
 KEPT_FAILING = "An AWS service kept failing, and the retries are exhausted."
 
@@ -166,7 +168,9 @@ CASES = [
     ),
     Case(STORE, "lambda", "Invoke", "TooManyRequestsException", failures=MAX_ATTEMPTS),  # throttles have more retries than faults
     Case(FAILURE, "lambda", "Invoke", "ServiceException", attempts=MAX_ATTEMPTS, **FAILED),  # EventBridge triggers the record
-    Case(ALERT, "lambda", "Invoke", "ServiceException", attempts=MAX_ATTEMPTS, alert=""),  # the image is not affected
+    Case(ALERT, "lambda", "Invoke", "ServiceException", attempts=MAX_ATTEMPTS, alert="", reason="an injected fault"),
+    *lambda_errors(ALERT_FAILURE, **UNSENT),
+    Case(ALERT_FAILURE, "lambda", "Invoke", "ServiceException", attempts=MAX_ATTEMPTS, **{**UNSENT, "reason": ""}),
     # DynamoDB
     *transient(
         STORE, "dynamodb", "UpdateItem",
@@ -175,12 +179,14 @@ CASES = [
     *transient(STORE, "dynamodb", "BatchWriteItem", {"ProvisionedThroughputExceededException": 1, "InternalServerError": 1}),
     *transient(EVALUATE, "dynamodb", "UpdateItem", {"ThrottlingException": 1}),
     *transient(ALERT, "dynamodb", "PutItem", {"ThrottlingException": 1, "InternalServerError": 1}),
+    *permanent(ALERT, "dynamodb", "PutItem", {"AccessDeniedException": f"{DENIED_IN_WORDS} PutItem"}, "ANALYZED"),
     *(  # the message is sent: a retry by the workflow would send it again
         Case(ALERT, "dynamodb", "UpdateItem", error, calls=6, within=True, body='"SENT"')
         for error in ("ProvisionedThroughputExceededException", "ThrottlingException", "InternalServerError")
     ),
     *transient(REJECTION, "dynamodb", "UpdateItem", {"ThrottlingException": 1, "InternalServerError": 1}, **REJECTED),
     *transient(FAILURE, "dynamodb", "UpdateItem", {"ThrottlingException": 1, "InternalServerError": 1}, **FAILED),
+    *transient(ALERT_FAILURE, "dynamodb", "UpdateItem", {"ThrottlingException": 1, "InternalServerError": 1}, **UNSENT),
     *(
         case
         for function, operation in ((STORE, "UpdateItem"), (STORE, "BatchWriteItem"), (EVALUATE, "UpdateItem"))

@@ -145,7 +145,8 @@ def test_each_error_is_retried_as_specified_and_the_record_has_the_reason(name: 
     assert (outcome.tries, outcome.hits) == (case.tries, case.faulty_calls)
     assert outcome.record["Status"] == case.status, outcome.record.get("Reason")
     record = outcome.record
-    said = record.get("Reason") or record.get("Moderation", {}).get("Reason") or record.get("TextUnavailable", "")
+    said = record.get("Reason") or record.get("Moderation", {}).get("Reason")
+    said = said or record.get("TextUnavailable") or record.get("AlertFailure", "")
     assert case.reason in said
     assert said == "" or said.endswith((".", "…"))
     assert bool(said) is bool(case.reason)

@@ -42,6 +42,7 @@ def _pairs(resources: dict[str, Json]) -> list[tuple[str, str]]:
         if link.source != PEOPLE
         for source in next((column for column in TASKS if link.source in column), (link.source,))
         for target in GROUPS.get(link.target, (link.target,))
+        if (source, target) != link.without
     ]
     pairs += [(STATE_MACHINE, task) for task in DRAWN_TASKS]
     return pairs + [(alarm, "OperationsTopic") for alarm in of_type(resources, "AWS::CloudWatch::Alarm")]

@@ -15,7 +15,7 @@ from tools.drawing.workflow_layout import main_path
 WIDTH, HEIGHT = 890, 776
 LEFT, BOX, STEP = 36, 142, 169
 ROWS = (60, 146, 464, 546, 682)
-BOX_HEIGHT, TASK_HEIGHT, TASK_STEP, TASK_TOP = 56, 34, 44, 280
+BOX_HEIGHT, TASK_HEIGHT, TASK_STEP, TASK_TOP = 56, 31, 36, 272
 FRAME = (26, 240, 838, 176)
 STRIP = (26, 636, 838, 114)
 TITLES = {
@@ -73,7 +73,7 @@ def draw_system(template: Json, machine: Machine) -> str:
     body = [
         text(LEFT - 10, 38, "The path of one image: from the bucket to the alert.", "note"),
         rect(*FRAME, "inset", 12),
-        text(LEFT + STEP, FRAME[1] + 26, _name(STATE_MACHINE), "name", aside="Step Functions workflow"),
+        text(LEFT + STEP, FRAME[1] + 22, _name(STATE_MACHINE), "name", aside="Step Functions workflow"),
         rect(*STRIP, "inset", 12),
         text(LEFT + 2 * STEP, STRIP[1] + 29, "When an execution or a message fails", "small"),
         *(rect(area.x, area.y, area.width, area.height, "inset", 12) for area in (areas[group] for group in GROUPS)),

@@ -37,13 +37,15 @@ class Link:
     at: tuple[float, float] | None = None
     anchor: str = "start"
     kind: str = "next"
+    without: tuple[str, str] | None = None
+    """(source, target): a task of the column, and a box of the group, that the arrow doesn't stand for."""
 
 
 # The workflow's tasks by column. The first task of each column is on the main path.
 TASKS = (
     ("Validate Image",),
     ("Detect Labels", "Detect Moderation", "Detect Text"),
-    ("Store Analysis", "Record Rejection", "Record Failure"),
+    ("Store Analysis", "Record Rejection", "Record Alert Failure", "Record Failure"),
     ("Evaluate Watchlist",),
     ("Send Alert",),
 )
@@ -57,7 +59,7 @@ PLACES = (
     Place("IntakeRateLimiterTable", 4, 0),
     Place("DeadLetterQueue", 2, 1),
     Place("RenditionsBucket", 0, 2),
-    Place(REKOGNITION, 1, 2, "Rekognition", "one request per image"),
+    Place(REKOGNITION, 1, 2, "Rekognition", "one call per image"),
     Place("ImagesTable", 2, 2),
     Place("WatchlistTable", 3, 2),
     Place("AlertsTopic", 4, 2),
@@ -85,7 +87,7 @@ LINKS = (
     Link("StartAnalysisFunction", "Validate Image", via=(("y", 224),), label=EXECUTION, at=(240, 215), anchor="middle"),
     Link("Validate Image", "RenditionsBucket", label="thumbnail"),
     Link("Detect Text", REKOGNITION, label="image"),
-    Link("Record Failure", RECORDS, label="findings"),
+    Link("Record Failure", RECORDS, label="findings", without=("Record Alert Failure", "LabelIndexTable")),
     Link("Evaluate Watchlist", "WatchlistTable", label="rules"),
     Link("Send Alert", "AlertsTopic", label="match"),
     Link("Send Alert", "AlertsTable", ("b", -52), RIGHT, (("y", 438), ("x", 699.5))),

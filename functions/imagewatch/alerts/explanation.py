@@ -41,7 +41,8 @@ def explain(record: Mapping[str, Any], rules: Sequence[Rule], alerts: Mapping[st
     matched = {str(entry["RuleId"]): entry for entry in record.get("MatchedRules", [])}
     known = {rule.rule_id: rule for rule in rules}
     found = [_of_alert(alert) for alert in alerts.values()]
-    found += [_of_match(entry) for rule_id, entry in matched.items() if rule_id not in alerts]
+    failure = str(record.get("AlertFailure", ""))
+    found += [_of_match(entry, failure) for rule_id, entry in matched.items() if rule_id not in alerts]
     explained = {one.rule_id for one in found}
     image = ImageVersion.from_state(record)
     found += [_of_other(rule, image, record, now) for rule_id, rule in known.items() if rule_id not in explained]
@@ -74,10 +75,12 @@ def _explanation(alert: Alert, reason: str) -> Explanation:
     return Explanation(alert.rule_id, alert.rule_name, alert.status, reason, alert.alert_id, alert.suppressed_by)
 
 
-def _of_match(entry: Mapping[str, Any]) -> Explanation:
+def _of_match(entry: Mapping[str, Any], failure: str) -> Explanation:
     rule_id, name = str(entry["RuleId"]), str(entry.get("Name", entry["RuleId"]))
     if muted := entry.get("Muted"):
         return Explanation(rule_id, name, MUTED, f"it matched, but sends no alert: {muted}")
+    if failure:
+        return Explanation(rule_id, name, NOT_ALERTED, f"it matched, but its alert could not be sent: {failure}")
     reason = (
         "it matched, but there is no alert: it is being sent, or a backfill without alerts found it, or the alert has expired"
     )

@@ -430,6 +430,7 @@ function drawImage(record, scale, steps) {
   fill(main, back(),
     el("div", { class: "bar" }, el("h1", { class: "break" }, name), badge(record.Status)),
     record.Status !== "ANALYZED" && record.Reason ? message(record.Status === "ANALYZING" ? "info" : "error", record.Reason) : null,
+    record.AlertFailure ? message("error", `Alerts could not be sent: ${record.AlertFailure}`) : null,
     el("div", { class: "detail" },
       el("div", { class: "detail-picture" }, stage(record, overlay), record.Conversion ? el("p", { class: "quiet" }, `↻ ${record.Conversion}`) : null, record.Coverage ? el("p", { class: "coverage" }, record.Coverage) : null),
       el("div", { class: "detail-text" },

@@ -33,7 +33,7 @@ MAX_RENDITIONS = 200  # listed in a record, which has room for 400 KB in all
 _FINDINGS = (
     "Reason", "Labels", "LabelsOmitted", "Moderation", "Text", "TextOmitted", "TextUnavailable", "ModelVersions",
     "MatchedRules", "RulesOmitted", "Format", "Width", "Height", "Sha256", "Thumbnail", "AnalysisCopy", "Conversion", "Frames",
-    "Coverage", "AnalyzedAt",
+    "Coverage", "AnalyzedAt", "AlertFailure",
 )  # fmt: skip
 _SHARDS = "0123456789abcdef"
 _NOT_ANALYZING = "#AnalyzingShard, #AnalyzingSince"
@@ -106,6 +106,11 @@ def set_reason(image: ImageVersion, reason: str) -> bool:
     """Writes why an analysis has not ended yet; False when the lease is lost or the analysis has ended."""
     values = {":reason": reason, ":analyzing": ANALYZING}
     return _update_owned(image, "SET #Reason = :reason", values, "#Status = :analyzing") is not None
+
+
+def set_alert_failure(image: ImageVersion, reason: str) -> bool:
+    """Writes why the alerts of an analysed image were not sent; False when the lease is lost."""
+    return _update_owned(image, "SET #AlertFailure = :reason", {":reason": reason}) is not None
 
 
 def update_if_owner(
