@@ -213,5 +213,8 @@ CASES = [
         Case(ALERT, "sns", "Publish", error, alert="FAILED", alert_reason=f"Could not be sent: An error occurred ({error})")
         for error in ("AuthorizationError", "InvalidParameter")
     ),
-    Case(ALERT, "sns", "Publish", "InternalError", attempts=MAX_ATTEMPTS, alert="PENDING", alert_reason="Not sent yet: "),
+    Case(
+        ALERT, "sns", "Publish", "InternalError", attempts=MAX_ATTEMPTS, reason=KEPT_FAILING,
+        alert="PENDING", alert_reason="Not sent yet: ",
+    ),
 ]  # fmt: skip
