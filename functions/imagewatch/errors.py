@@ -8,6 +8,7 @@ ImagewatchError
 │   ├── UnreadableMessage       a message on the intake queue is not an S3 event notification
 │   ├── InvalidRule             a watchlist rule has missing or impossible fields; the message names them
 │   ├── InvalidQuery            a search query can't be read; the error names the character
+│   │   └── InvalidCursor       a cursor was changed, or belongs to another search
 │   ├── InvalidRun              a backfill can't run as requested; the message says what to change
 │   ├── UnreadableRecord        a stored image record can't be evaluated; the backfill skips and counts it
 │   ├── ChannelRefused          a channel refuses the message; the text says why and what to do
@@ -90,6 +91,13 @@ class InvalidQuery(PermanentError):
         start = max(0, self.position - 60)
         shown = query[start : start + 120].replace("\n", " ").replace("\t", " ")
         return f"{shown}\n{' ' * (self.position - start)}^\n{self}"
+
+
+class InvalidCursor(InvalidQuery):
+    """A cursor was changed, or belongs to another query, viewer or confidence."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 0)
 
 
 class InvalidRun(PermanentError):

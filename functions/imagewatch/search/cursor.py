@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from imagewatch.errors import InvalidQuery
+from imagewatch.errors import InvalidCursor
 from imagewatch.search.planner import Place
 from imagewatch.search.query import Query
 from imagewatch.search.render import render
@@ -36,7 +36,7 @@ def write(place: Place, query: Query, viewer: str, min_confidence: float, secret
 
 
 def read(text: str, query: Query, viewer: str, min_confidence: float, secret: bytes) -> Place:
-    """The place of a cursor. Raises InvalidQuery for one that was changed, or belongs to another query or viewer."""
+    """The place of a cursor. Raises InvalidCursor for one that was changed, or belongs to another query or viewer."""
     try:
         data = base64.urlsafe_b64decode(text[:MAX_LENGTH] + "=" * (-len(text) % 4))
     except (binascii.Error, ValueError):
@@ -44,13 +44,13 @@ def read(text: str, query: Query, viewer: str, min_confidence: float, secret: by
     nonce, hidden, tag = data[:_NONCE], data[_NONCE:-_TAG], data[-_TAG:]
     expected = _tag(nonce + hidden, query, viewer, min_confidence, secret)
     if len(text) > MAX_LENGTH or not hidden or not hmac.compare_digest(tag, expected):
-        raise InvalidQuery("This cursor does not belong to this search. Start again from the first page.", 0)
+        raise InvalidCursor("This cursor does not belong to this search. Start again from the first page.")
     place: Sequence[Any] = json.loads(_cipher(hidden, nonce, secret))
     return tuple(place)
 
 
 def _tag(body: bytes, query: Query, viewer: str, min_confidence: float, secret: bytes) -> bytes:
-    bound = json.dumps([render(query), viewer, min_confidence]).encode()
+    bound = json.dumps([render(query), viewer, float(min_confidence)]).encode()
     return hmac.new(secret, b"tag" + bound + b"\0" + body, hashlib.sha256).digest()[:_TAG]
 
 

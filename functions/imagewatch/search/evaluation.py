@@ -2,52 +2,155 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, timedelta
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from enum import Enum
 
 from imagewatch.search.index import Row, digest, typed, unpack
 from imagewatch.search.query import And, Node, Not, Or, Taken, Term, TimeOfDay
+from imagewatch.timestamps import iso_utc
+
+_DAY = 1440  # minutes
+_EASTERNMOST = 780
+"""The largest offset from UTC in minutes that a row's two times stand for; the smallest is a day less. See `local_day`."""
+_BEFORE, _AFTER = timedelta(hours=14), timedelta(hours=12)
+"""A day begins up to 14 hours earlier, and ends up to 12 hours later, somewhere on Earth than in UTC."""
+_FIRST_DAY, _LAST_DAY = date(1, 1, 2), date(9999, 12, 30)  # the range of datetime, less what the offsets need
 
 
 def matches(node: Node | None, row: Row, min_confidence: float) -> bool:
     """Whether the image of the row matches. `min_confidence` (0-100) applies to terms without a confidence."""
-    return node is None or _matches(node, row, unpack(row.terms), min_confidence)
+    return matcher(node).matches(row, min_confidence)
 
 
 def hidden_by_confidence(node: Node | None, row: Row, min_confidence: float) -> bool:
-    """Whether only the confidence keeps the image from matching: it would match at confidence 0, and does not as it is."""
-    return matches(_without_confidence(node), row, 0.0) and not matches(node, row, min_confidence)
+    """Whether only the viewer's confidence hides the image: it doesn't match as it is, and would at a lower confidence."""
+    return matcher(node).judge(row, min_confidence) is Verdict.HIDDEN
 
 
-def within_days(taken: Taken, taken_at: str) -> bool:
-    """Whether a moment (ISO 8601, UTC) lies on one of the days, counted in UTC."""
-    day = taken_at[:10]
+class Verdict(Enum):
+    """What a query says about an image."""
+
+    MATCH = "it matches"
+    HIDDEN = "it would match at a lower confidence of the viewer"
+    OTHER = "it does not match"
+
+
+class Matcher:
+    """A query that is prepared for many rows."""
+
+    def __init__(self, node: Node | None) -> None:
+        self._test = _prepared(node) if node else _always
+        self._names = tuple(dict.fromkeys(_viewers_terms(node, negated=None))) if node else ()
+        # Without a negated term, a lower confidence never hides an image again: the lowest one decides.
+        self._monotone = node is None or not any(_viewers_terms(node, negated=True))
+
+    def matches(self, row: Row, min_confidence: float) -> bool:
+        """As the function `matches`."""
+        return self._test(_Row(row), min_confidence)
+
+    def judge(self, row: Row, min_confidence: float) -> Verdict:
+        """Whether the row's image matches, and if not, whether it would at a lower confidence."""
+        prepared = _Row(row)
+        if self._test(prepared, min_confidence):
+            return Verdict.MATCH
+        if any(self._test(prepared, lower) for lower in self._lower(prepared.terms, min_confidence)):
+            return Verdict.HIDDEN
+        return Verdict.OTHER
+
+    def _lower(self, terms: Mapping[bytes, float], min_confidence: float) -> list[float]:
+        """The lower confidences at which something else can match: those that the image has in the query's terms."""
+        found = {terms[name] for name in self._names if name in terms}
+        lower = sorted(confidence for confidence in found if confidence < min_confidence)
+        return lower[:1] if self._monotone else lower
+
+
+@functools.lru_cache(maxsize=32)
+def matcher(node: Node | None) -> Matcher:
+    """The prepared query."""
+    return Matcher(node)
+
+
+def local_day(row: Row) -> str:
+    """The day (ISO date) on which the image was taken, at the place.
+
+    A row has the moment in UTC and the minute of the day at the place. Their difference is the offset from UTC, up to whole days:
+    it is taken as more than -11 and at most +13 hours, the offsets of nearly all inhabited places.
+    """
+    moment = datetime.fromisoformat(row.taken_at)
+    offset = (row.minute_of_day - moment.hour * 60 - moment.minute) % _DAY
+    return (moment + timedelta(minutes=offset if offset <= _EASTERNMOST else offset - _DAY)).date().isoformat()
+
+
+def within_days(taken: Taken, day: str) -> bool:
+    """Whether a day (ISO date) is one of those."""
     return (not taken.first or taken.first <= day) and (not taken.last or day <= taken.last)
 
 
 def bounds(node: Node | None) -> tuple[str, str]:
-    """The moments (ISO 8601) between which every match lies: the first included, the second not; empty where open."""
+    """The moments (ISO 8601, UTC) between which every match lies: the first included, the second not; empty where open.
+
+    They are wider than the days of the query by the offsets from UTC that a place can have.
+    """
     days = [part for part in (node.parts if isinstance(node, And) else (node,)) if isinstance(part, Taken)]
     first = max((part.first for part in days), default="")
-    lasts = [part.last for part in days if part.last]
-    last = (date.fromisoformat(min(lasts)) + timedelta(days=1)).isoformat() if lasts else ""
-    return first, last
+    last = min((part.last for part in days if part.last), default="")
+    return (
+        iso_utc(_midnight(first) - _BEFORE) if first else "",
+        iso_utc(_midnight(last) + timedelta(days=1) + _AFTER) if last else "",
+    )
 
 
-def _matches(node: Node, row: Row, terms: Mapping[bytes, float], min_confidence: float) -> bool:
+def leading_term(row: Row, names: Sequence[str]) -> str:
+    """The one of these terms in which the image has the highest confidence, the first among equals."""
+    terms = unpack(row.terms)
+    return max(names, key=lambda name: terms.get(digest(name), -1.0))
+
+
+def _midnight(day: str) -> datetime:
+    """The beginning of the day in UTC. Days at the ends of the calendar are moved inward, so that an offset can be added."""
+    return datetime.combine(min(max(date.fromisoformat(day), _FIRST_DAY), _LAST_DAY), datetime.min.time(), UTC)
+
+
+class _Row:
+    """A row whose terms are unpacked once, and whose day is calculated only if a query asks for it."""
+
+    def __init__(self, row: Row) -> None:
+        self.terms = unpack(row.terms)
+        self.minute = row.minute_of_day
+        self._row = row
+
+    @functools.cached_property
+    def day(self) -> str:
+        return local_day(self._row)
+
+
+_Test = Callable[[_Row, float], bool]
+
+
+def _always(_row: _Row, _min_confidence: float) -> bool:
+    return True
+
+
+def _prepared(node: Node) -> _Test:
+    """The test of a row that a part of a query stands for. Digests are made once, not for each row."""
     if isinstance(node, Term):
-        confidence = terms.get(digest(typed(node.field, node.value)))
-        wanted = min_confidence if node.min_confidence is None else node.min_confidence
-        return confidence is not None and confidence >= wanted
+        name, own = digest(typed(node.field, node.value)), node.min_confidence
+        if own is not None:
+            return lambda row, _: row.terms.get(name, -1.0) >= own
+        return lambda row, min_confidence: row.terms.get(name, -1.0) >= min_confidence
     if isinstance(node, Taken):
-        return within_days(node, row.taken_at)
+        return lambda row, _: within_days(node, row.day)
     if isinstance(node, TimeOfDay):
-        return _within_day(node, row.minute_of_day)
+        return lambda row, _: _within_day(node, row.minute)
     if isinstance(node, Not):
-        return not _matches(node.part, row, terms, min_confidence)
+        inner = _prepared(node.part)
+        return lambda row, min_confidence: not inner(row, min_confidence)
+    parts = tuple(map(_prepared, node.parts))
     if isinstance(node, And):
-        return all(_matches(part, row, terms, min_confidence) for part in node.parts)
-    return any(_matches(part, row, terms, min_confidence) for part in node.parts)
+        return lambda row, min_confidence: all(part(row, min_confidence) for part in parts)
+    return lambda row, min_confidence: any(part(row, min_confidence) for part in parts)
 
 
 def _within_day(interval: TimeOfDay, minute: int) -> bool:
@@ -56,9 +159,13 @@ def _within_day(interval: TimeOfDay, minute: int) -> bool:
     return minute >= interval.start or minute < interval.end
 
 
-def _without_confidence(node: Node | None) -> Node | None:
+def _viewers_terms(node: Node, *, negated: bool | None, within: bool = False) -> Iterator[bytes]:
+    """The digests of the terms to which the viewer's confidence applies: all (None), or only those that are negated."""
     if isinstance(node, Term):
-        return Term(node.value, node.field)
-    if isinstance(node, And | Or):
-        return type(node)(tuple(part for each in node.parts if (part := _without_confidence(each)) is not None))
-    return node  # below a "not", a lower confidence would hide more, not less
+        if node.min_confidence is None and negated in (None, within):
+            yield digest(typed(node.field, node.value))
+    elif isinstance(node, Not):
+        yield from _viewers_terms(node.part, negated=negated, within=not within)
+    elif isinstance(node, And | Or):
+        for part in node.parts:
+            yield from _viewers_terms(part, negated=negated, within=within)

@@ -68,7 +68,8 @@ def terms_of(record: Mapping[str, Any]) -> list[IndexedTerm]:
     `record` has Status and Source, and Labels, Moderation, Text and MatchedRules where they are known.
     """
     found: dict[str, float | None] = {EVERYTHING: None}
-    for name, confidence in _terms(record):
+    for field, value, confidence in named_terms(record):
+        name = typed(field, value)
         if name in found:
             known = found[name]
             confidence = max(known, confidence) if known is not None and confidence is not None else None
@@ -122,19 +123,20 @@ def minute_of(taken: datetime) -> int:
     return taken.hour * 60 + taken.minute
 
 
-def _terms(record: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
-    yield typed("status", record["Status"]), None
-    yield typed("source", record["Source"]), None
+def named_terms(record: Mapping[str, Any]) -> Iterator[tuple[str, str, float | None]]:
+    """(field, name as it was found, confidence or None) of every term of an image's record. Names can come several times."""
+    yield "status", record["Status"], None
+    yield "source", record["Source"], None
     for label in record.get("Labels", ()):
         for name in (label["Name"], *label["Aliases"], *label["Parents"]):
-            yield typed(LABEL, name), label["Confidence"]
+            yield LABEL, name, label["Confidence"]
         for category in label["Categories"]:
-            yield typed("category", category), label["Confidence"]
+            yield "category", category, label["Confidence"]
     for label in record.get("Moderation", {}).get("Labels", ()):
         for name in (label["Name"], *label["Parents"]):
-            yield typed("moderation", name), label["Confidence"]
+            yield "moderation", name, label["Confidence"]
     for entry in record.get("Text", ()):
-        yield typed("text", entry["Text"]), entry["Confidence"]
+        yield "text", entry["Text"], entry["Confidence"]
     for rule in record.get("MatchedRules", ()):
-        yield typed("rule", rule["RuleId"]), None
-        yield typed("rule", rule["Name"]), None
+        yield "rule", rule["RuleId"], None
+        yield "rule", rule["Name"], None
