@@ -233,7 +233,7 @@ def test_known_names_and_statuses_get_no_suggestions() -> None:
 
 
 def test_an_owner_never_sees_counts_or_infers_anothers_images() -> None:
-    """Each viewer has a library of their own, so this shows that nothing else flows into results."""
+    """Each viewer has a separate library; this shows that nothing else reaches the results."""
     mine, theirs = MemoryLibrary("mine"), MemoryLibrary("theirs")
     mine.add("m", record_of({"Cat": 90.0}), moment(1))
     for number in range(20):
