@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from imagewatch.search.counts import DayCount, TermCount
 from imagewatch.search.evaluation import local_day, matches
+from imagewatch.search.find import Search, find
 from imagewatch.search.index import EVERYONE, Row, named_terms, rows, typed
 from imagewatch.search.planner import Place, _has_confidence, _ranked
 from imagewatch.search.query import Query
-from imagewatch.services.search import Search, find
 from imagewatch.timestamps import iso_utc
 
 SECRET = b"a secret of this deployment"

@@ -1,4 +1,4 @@
-"""The search of services/search.py over a library in memory: pages, cursors, what is hidden, and suggestions."""
+"""Searches of a library in memory: pages, cursors, what is hidden, and suggestions."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagewatch.errors import InvalidCursor, InvalidQuery
+from imagewatch.search.find import MAX_SIZE, Results, Search, days, find, vocabulary
 from imagewatch.search.grammar import parse
 from imagewatch.search.planner import MAX_ROWS, Window
-from imagewatch.services.search import MAX_SIZE, Results, Search, days, find, vocabulary
 from tests.search_library import (
     IMAGES,
     SECRET,
