@@ -12,6 +12,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,8 +162,34 @@ def test_parameters_are_checked_behind_the_client_too(rekognition: RekognitionCl
 
 
 def test_an_operation_that_is_not_offered_is_unknown(rekognition: RekognitionClient) -> None:
-    with pytest.raises(ClientError, match=r"UnknownOperationException.*DetectLabels"):
-        rekognition.list_collections()
+    with pytest.raises(ClientError, match=r"UnknownOperationException.*DetectLabels.*IndexFaces"):
+        rekognition.recognize_celebrities(Image=sample("astronaut-portrait.jpg"))
+
+
+def test_a_collection_finds_the_photo_of_a_user_again(rekognition: RekognitionClient) -> None:
+    rekognition.create_collection(CollectionId="people")
+    created = rekognition.describe_collection(CollectionId="people")["CreationTimestamp"]
+    assert abs((datetime.now(UTC) - created).total_seconds()) < 60
+    with pytest.raises(rekognition.exceptions.ResourceAlreadyExistsException):
+        rekognition.create_collection(CollectionId="people")
+    answer = rekognition.index_faces(
+        CollectionId="people", Image=sample("portraits-on-pinboard.jpg"), ExternalImageId="board", MaxFaces=2
+    )
+    ids = [record["Face"]["FaceId"] for record in answer["FaceRecords"]]
+    assert [face["Reasons"] for face in answer["UnindexedFaces"]] == [["EXCEEDS_MAX_FACES"]]
+    rekognition.create_user(CollectionId="people", UserId="grace")
+    rekognition.associate_faces(CollectionId="people", UserId="grace", FaceIds=ids[:1])
+    users = rekognition.search_users_by_image(CollectionId="people", Image=sample("portraits-on-pinboard.jpg"))
+    assert [match["User"]["UserId"] for match in users["UserMatches"]] == ["grace"]
+    assert len(users["UnsearchedFaces"]) == 2
+    with pytest.raises(rekognition.exceptions.InvalidParameterException, match="no faces in the image"):
+        rekognition.search_faces_by_image(CollectionId="people", Image=sample("rocket-on-launch-pad.jpg"))
+    with pytest.raises(rekognition.exceptions.InvalidPaginationTokenException):
+        rekognition.list_faces(CollectionId="people", NextToken="none of yours")
+    assert rekognition.delete_faces(CollectionId="people", FaceIds=ids)["DeletedFaces"] == ids[1:]
+    rekognition.delete_collection(CollectionId="people")
+    with pytest.raises(rekognition.exceptions.ResourceNotFoundException):
+        rekognition.list_faces(CollectionId="people")
 
 
 def test_every_exif_orientation_gives_the_same_upright_box(rekognition: RekognitionClient) -> None:

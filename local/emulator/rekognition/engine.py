@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 from local.emulator.rekognition import colours, filtering, pictures, validation
 from local.emulator.rekognition.cascades import check_opencv_version, load_opencv
-from local.emulator.rekognition.detections import Detection
+from local.emulator.rekognition.collections.operations import CollectionOperations
+from local.emulator.rekognition.detections import Box
 from local.emulator.rekognition.detectors import Detectors
 from local.emulator.rekognition.errors import InternalFailure, InvalidParameter, RekognitionError, UnknownOperation
 from local.emulator.rekognition.eyes import NOT_CHECKED, Eyes
 from local.emulator.rekognition.face_vectors import FaceVectors
+from local.emulator.rekognition.found_faces import FoundFace, compare, cut
 from local.emulator.rekognition.labels import labels_from
 from local.emulator.rekognition.models.folder import ModelsFolder
 from local.emulator.rekognition.onnx_model import Normalisation, OnnxModel
+from local.emulator.rekognition.picture_vectors import PictureVectors
 from local.emulator.rekognition.recorded import Recordings
 from local.emulator.rekognition.requests import Fetch, image_content, with_decoded_bytes
 from local.emulator.rekognition.text_reader import TextReader
@@ -63,6 +66,8 @@ class Engine:
         self._eyes = Eyes(ModelsFolder(models) if models else None, own)
         self._text = TextReader.if_installed() if models else None
         self._face_vectors = FaceVectors.if_installed() if models else None
+        self._encoder = self._face_vectors or PictureVectors()
+        self._collections = CollectionOperations(self._encoder)
         self._decoding = threading.BoundedSemaphore(concurrency)
         self._idle: queue.LifoQueue[Detectors | None] = queue.LifoQueue()
         for _ in range(concurrency):
@@ -81,12 +86,13 @@ class Engine:
 
     @property
     def versions(self) -> dict[str, str]:
-        """What answers labels, moderation, text and the comparison of faces; "none" for what nothing answers."""
+        """What answers labels, moderation, text, the comparison of faces and collections; "none" for nothing."""
         return {
             "labels": self._eyes.label_version,
             "moderation": self._eyes.moderation_version,
             "text": self._text.version if self._text else NOT_CHECKED,
             "faces": self._face_vectors.version if self._face_vectors else NOT_CHECKED,
+            "collections": self._encoder.version,
         }
 
     def prepare(self) -> None:
@@ -113,8 +119,10 @@ class Engine:
     def _answer(self, operation: str, payload: dict[str, Any], fetch: Fetch) -> Answer:
         if operation == "CompareFaces":
             return self._compare_faces(payload, fetch)
+        if operation in self._collections.names:
+            return self._answer_on_collection(operation, payload, fetch)
         if operation not in self._operations:
-            offered = ", ".join([*self._operations, "CompareFaces"])
+            offered = ", ".join([*self._operations, "CompareFaces", *self._collections.names])
             raise UnknownOperation(f"{operation} is not offered by the local engine. It offers {offered}.")
         request = with_decoded_bytes(payload, "Image")
         validation.check_request(operation, request)
@@ -162,17 +170,27 @@ class Engine:
         return {"TextDetections": found, "TextModelVersion": self.versions["text"]}
 
     def _detect_faces(self, picture: Image, request: Answer) -> Answer:
+        return {"FaceDetails": [face.detail() for face in self._faces(picture)]}
+
+    def _faces(self, picture: Image) -> list[FoundFace]:
+        """The faces of people in a picture, the largest first, at most 100."""
+        original = max(picture.size)
         with self._detectors() as detectors:
             image = pictures.decode_upright(picture, WORKING_SIDE)
-            details = [
-                {**_face(face), "Quality": colours.quality(_cut(image, face.box.wire()))}
-                for face in self._faces(image, detectors)
-                if face.box
-            ]
-        return {"FaceDetails": details[:MOST_FACES]}
+            found = self._eyes.faces(image, detectors)
+        scale = original / max(image.size)
+        faces = [FoundFace(image, face, scale) for face in found if face.box and face.confidence >= filtering.LABELS_FLOOR]
+        return faces[:MOST_FACES]
 
-    def _faces(self, image: Image, detectors: Detectors) -> list[Detection]:
-        return [face for face in self._eyes.faces(image, detectors) if face.confidence >= filtering.LABELS_FLOOR]
+    def _answer_on_collection(self, operation: str, payload: Answer, fetch: Fetch) -> Answer:
+        request = with_decoded_bytes(payload, "Image")
+        validation.check_request(operation, request)
+
+        def find_faces() -> tuple[bytes, list[FoundFace]]:
+            content, limit = image_content(request["Image"], fetch)
+            return content, self._faces(pictures.open_picture(content, limit))
+
+        return self._collections.answer(operation, request, find_faces)
 
     def _compare_faces(self, payload: dict[str, Any], fetch: Fetch) -> Answer:
         """CompareFaces: the largest face of the source with each face of the target."""
@@ -184,28 +202,15 @@ class Engine:
                 "CompareFaces needs dlib and its models, which are not installed. Install them with: "
                 "pip install -r requirements/eyes-extras.txt"
             )
-        with self._detectors() as detectors:
-            source, target = (pictures.decode_upright(image, WORKING_SIDE) for image in images)
-            sources, targets = self._faces(source, detectors), self._faces(target, detectors)[:MOST_FACES]
-            if not sources:
-                raise InvalidParameter("Request has invalid parameters: the source image has no face.")
-            return self._face_vectors.compare(source, sources[0], target, targets, filtering.wanted_similarity(request))
-
-
-def _face(face: Detection) -> Answer:
-    return {"BoundingBox": face.box.wire() if face.box else {}, "Confidence": round(face.confidence, 4)}
+        sources, targets = (self._faces(image) for image in images)
+        if not sources:
+            raise InvalidParameter("Request has invalid parameters: the source image has no face.")
+        return compare(sources[0], targets, self._face_vectors, filtering.wanted_similarity(request))
 
 
 def _colour_instances(labels: list[Answer], image: Image, wanted: int) -> None:
     for label in labels:
         for instance in label["Instances"]:
-            instance["DominantColors"] = colours.dominant_colours(_cut(image, instance["BoundingBox"]), wanted)
-
-
-def _cut(image: Image, box: dict[str, float]) -> Image:
-    """The part of the image in a box, at least one pixel."""
-    left, top = max(0, int(box["Left"] * image.width)), max(0, int(box["Top"] * image.height))
-    right = min(image.width, round((box["Left"] + box["Width"]) * image.width))
-    bottom = min(image.height, round((box["Top"] + box["Height"]) * image.height))
-    left, top = min(left, image.width - 1), min(top, image.height - 1)
-    return image.crop((left, top, max(left + 1, right), max(top + 1, bottom)))
+            box = instance["BoundingBox"]
+            place = Box(box["Left"], box["Top"], box["Width"], box["Height"])
+            instance["DominantColors"] = colours.dominant_colours(cut(image, place), wanted)

@@ -5,6 +5,12 @@ RekognitionError
 |-- InvalidImageFormat      not a JPEG or PNG, or one that doesn't decode
 |-- ImageTooLarge           too many bytes, or a side above 10,000 px
 |-- InvalidS3Object         the object can't be read (raised for ObjectNotReadable)
+|-- ResourceNotFound        a collection, user or face that doesn't exist
+|-- ResourceAlreadyExists   a collection that exists
+|-- Conflict                a user that exists
+|-- IdempotentParameterMismatch   a ClientRequestToken that came with other parameters before
+|-- InvalidPaginationToken  a NextToken that isn't one of ours
+|-- ServiceQuotaExceeded    more faces than a user may have
 |-- UnknownOperation        an operation that this engine doesn't offer
 |-- Serialization           the request isn't JSON 1.1
 `-- InternalFailure         a bad recording, or a model that fails
@@ -41,6 +47,30 @@ class ImageTooLarge(RekognitionError):
 
 class InvalidS3Object(RekognitionError):
     code = "InvalidS3ObjectException"
+
+
+class ResourceNotFound(RekognitionError):
+    code = "ResourceNotFoundException"
+
+
+class ResourceAlreadyExists(RekognitionError):
+    code = "ResourceAlreadyExistsException"
+
+
+class Conflict(RekognitionError):
+    code = "ConflictException"
+
+
+class IdempotentParameterMismatch(RekognitionError):
+    code = "IdempotentParameterMismatchException"
+
+
+class InvalidPaginationToken(RekognitionError):
+    code = "InvalidPaginationTokenException"
+
+
+class ServiceQuotaExceeded(RekognitionError):
+    code = "ServiceQuotaExceededException"
 
 
 class UnknownOperation(RekognitionError):

@@ -68,18 +68,9 @@ class FaceVectors:
             shape = landmarks(pixels, dlib.rectangle(left, top, right, bottom))
             return np.array(network.compute_face_descriptor(pixels, shape))
 
-    def compare(self, source: Image, face: Detection, target: Image, faces: list[Detection], threshold: float) -> dict[str, Any]:
-        """Returns CompareFaces' answer; `threshold` is the lowest similarity (0-100) of a match."""
-        wanted = self.vector(source, face)
-        compared = [(each, similarity(self.distance(wanted, self.vector(target, each)))) for each in faces]
-        compared.sort(key=lambda pair: -pair[1])
-        return {
-            "SourceImageFace": _on_wire(face),
-            "FaceMatches": [
-                {"Similarity": round(percent, 4), "Face": _on_wire(each)} for each, percent in compared if percent >= threshold
-            ],
-            "UnmatchedFaces": [_on_wire(each) for each, percent in compared if percent < threshold],
-        }
+    def similarity(self, one: Vector, other: Vector) -> float:
+        """Returns the similarity (0-100) of two faces' vectors, or of means of vectors."""
+        return similarity(self.distance(one, other))
 
     @staticmethod
     def distance(one: Vector, other: Vector) -> float:
@@ -95,7 +86,3 @@ class FaceVectors:
                 dlib.face_recognition_model_v1(str(self._models / VECTORS_FILE)),
             )
         return self._loaded
-
-
-def _on_wire(face: Detection) -> dict[str, Any]:
-    return {"BoundingBox": face.box.wire() if face.box else {}, "Confidence": round(face.confidence, 4)}
