@@ -328,10 +328,53 @@ def test_counts_that_no_channel_accepts_do_not_delay_those_behind_them(
     alerting: Alerting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cooldowns_table, "MAX_DUE_REPORTS", 1)
+    alerting.stack.put_item("ChannelsTable", {**SECOND_CHANNEL, "ChannelId": "third"})
     dead = [rule(f"dead-{n}", Channels=["second"], **cooldown()) for n in range(3)]
-    leave_unreported(alerting, *dead, rule("alive", **cooldown()))
-    break_channels(monkeypatch, {"second": ChannelGone("It is gone.")})
+    leave_unreported(alerting, *dead, rule("alive", Channels=["third"], **cooldown()))
+    break_channels(monkeypatch, dict.fromkeys(("second", "email"), ChannelGone("It is gone.")))
     assert alerting.digest() == {**NOTHING, "Digests": 1, "Suppressed": 2, "Failed": 3}
+
+
+@pytest.mark.parametrize("error", [ChannelRefused("No."), ChannelGone("It is gone.")])
+def test_a_count_whose_only_channel_refuses_it_is_sent_by_e_mail_and_raises_the_alarm(
+    alerting: Alerting, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    quiet = [rule(f"quiet-{n}", Name=f"Quiet {n}", Channels=["second"], **cooldown()) for n in range(2)]
+    leave_unreported(alerting, *quiet)
+    break_channels(monkeypatch, {"second": error})
+    capsys.readouterr()
+    assert alerting.digest() == {**NOTHING, "Digests": 1, "Suppressed": 4, "Failed": 2}
+    assert failed_alerts(capsys.readouterr().out) == 2
+    messages = alerting.stack.mailbox()
+    assert suppressed_in(messages) == 4
+    (text,) = [message["Message"] for message in messages if "suppressed" in message["Subject"]]
+    assert text.count("Sent by e-mail because these channels failed: second.") == 2
+    assert alerting.digest() == NOTHING
+    assert suppressed_in(alerting.stack.mailbox()) == 0
+
+
+def test_a_count_whose_only_channel_hangs_waits_for_it_for_a_day_before_it_is_sent_by_e_mail(
+    alerting: Alerting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_unreported(alerting, rule(Channels=["second"], **cooldown()))
+    break_channels(monkeypatch, {"second": Unavailable("It hangs.")})
+    assert alerting.digest() == {**NOTHING, "Delayed": 1}
+    alerting.time.pass_seconds(24 * 3600)
+    assert alerting.digest() == {**NOTHING, "Digests": 1, "Suppressed": 2, "Failed": 1}
+    assert suppressed_in(alerting.stack.mailbox()) == 2
+
+
+def test_an_e_mail_names_the_failed_channels_of_a_rule_once_for_its_alerts_and_its_counts(
+    alerting: Alerting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = rule(Channels=["second"], **cooldown())
+    leave_unreported(alerting, quiet)
+    alerting.queue(matches("a", quiet))
+    break_channels(monkeypatch, {"second": ChannelGone("It is gone.")})
+    alerting.digest()
+    messages = alerting.stack.mailbox()
+    assert (digested_in(messages), suppressed_in(messages)) == (1, 2)
+    assert "".join(message["Message"] for message in messages).count("because these channels failed: second.") == 1
 
 
 def test_a_record_that_waited_with_a_count_is_finished_when_an_alert_has_reported_it(

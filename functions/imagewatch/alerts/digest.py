@@ -19,6 +19,8 @@ class SuppressedCount:
     rule_id: str
     rule_name: str
     suppressed: Suppressed
+    fallback_for: tuple[str, ...] = ()
+    """The rule's channels, if none of them accepted the count and it is reported by e-mail instead."""
 
 
 @dataclass(frozen=True)

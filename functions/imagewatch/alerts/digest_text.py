@@ -92,7 +92,7 @@ def _part(group: Sequence[Alert], counts: Sequence[SuppressedCount]) -> _Part:
     suppressed = sum(count.suppressed.count for count in counts)
     if not group:
         name = shortened(render_rule_name(counts[0].rule_name), _MAX_NAME)
-        lines = [f'"{name}": {line.lstrip()}' for line in _count_lines(counts)]
+        lines = [f'"{name}": {line.lstrip()}' for line in [*_count_lines(counts), *_fallback_lines([], counts)]]
         return _Part(0, suppressed, lines, lines)
     return _Part(len(group), suppressed, *(_group_lines(group, counts, in_full=in_full) for in_full in (True, False)))
 
@@ -103,8 +103,7 @@ def _group_lines(group: Sequence[Alert], counts: Sequence[SuppressedCount], *, i
     more = len(group) - SHOWN if in_full else 0
     head = f'{_matches(len(group))} of "{name}"{time} ({group[0].severity})'
     lines = [f"{head}, the best ones below:" if more > 0 else f"{head}:" if in_full else head]
-    if failed := dict.fromkeys(name for alert in group for name in alert.fallback_for):
-        lines += [f"  Sent by e-mail because these channels failed: {', '.join(failed)}."]
+    lines += _fallback_lines(group, counts)
     for alert in group[:SHOWN] if in_full else ():
         best = _best(alert)
         lines += [f"  {render_match(best)} {percent(best['Confidence'])}, {one_line(alert.key)}, {render_time(alert.created_at)}"]
@@ -120,6 +119,12 @@ def _count_lines(counts: Sequence[SuppressedCount]) -> list[str]:
         number = sum(count.suppressed.count for count in rest)
         lines += [f"  {_were_suppressed(number)} by {_several(len(rest), 'other cooldown')} of this rule."]
     return lines
+
+
+def _fallback_lines(group: Sequence[Alert], counts: Sequence[SuppressedCount]) -> list[str]:
+    """Why one rule's alerts or counts come by e-mail, if its channels failed."""
+    failed = dict.fromkeys(name for one in (*group, *counts) for name in one.fallback_for)
+    return [f"  Sent by e-mail because these channels failed: {', '.join(failed)}."] if failed else []
 
 
 def _sums(left_out: Sequence[_Part]) -> list[str]:

@@ -2,8 +2,8 @@
 
 A digest's record lists its alerts before it is sent, and the alerts are marked after. The next run finishes what a crashed run
 has left, with the same alerts. Alerts whose sender has crashed are included, so that every alert is sent whatever happens to its
-sender. A count that no alert has reported goes to the first of its rule's channels that accepts it, and stays unreported until
-one does.
+sender. A count that no alert has reported goes to the first of its rule's channels that accepts it, to e-mail if all of them have
+failed permanently, and stays unreported until a channel accepts it.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ class DigestRun:
         """Due counts by the channel that is to report them. Those without a working channel are added to the unreported."""
         due: dict[str, list[CooldownScope]] = {}
         for scope in scopes:
-            working = (name for name in scope.channels if name not in self._failing and name not in self._refusing)
+            names = [*scope.channels, EMAIL] if self._has_failed(scope) else scope.channels
+            working = (name for name in names if name not in self._failing and name not in self._refusing)
             if channel_id := next(working, None):
                 due.setdefault(channel_id, []).append(scope)
             else:
@@ -132,6 +133,8 @@ class DigestRun:
         digest = Digest(digest_id, channel_id, tuple(alert.alert_id for alert in members), timestamps.iso_now())
         digests_table.create(digest)
         if self._finish(digest, members, leases) == SENT:
+            due_ids = {scope.cooldown_id for scope in due}
+            self._report_fallbacks(channel_id, [lease for lease in leases if lease.scope.cooldown_id in due_ids])
             return []
         unsent = {lease.scope.cooldown_id for lease in leases if lease.unreported.count}
         return [scope for scope in due if scope.cooldown_id in unsent]
@@ -159,7 +162,7 @@ class DigestRun:
 
     def _send(self, digest: Digest, members: Sequence[Alert], leases: Sequence[CooldownLease]) -> Digest:
         """Sends the digest and records that; returns it as it is recorded."""
-        counts = [SuppressedCount(lease.scope.rule_id, lease.scope.rule_name, lease.unreported) for lease in leases]
+        counts = [_suppressed_count(lease, digest.channel_id) for lease in leases]
         channel = channels.load(digest.channel_id)
         with channels.border(digest.channel_id):
             text = digest_text.compose(members, counts, digest_text.max_bytes(channel.kind))
@@ -244,9 +247,21 @@ class DigestRun:
             self.outcome["Delayed"] += 1
             count("DigestsDelayed")
 
+    def _has_failed(self, scope: CooldownScope) -> bool:
+        """Whether all channels of a count's rule have refused it permanently, or have not accepted it for a day."""
+        return _is_overdue(scope) or all(name in self._refusing for name in scope.channels)
+
+    def _report_fallbacks(self, channel_id: str, leases: Sequence[CooldownLease]) -> None:
+        """Raises the alarm of failed deliveries for counts that were sent by e-mail instead of through their channels."""
+        instead = [lease for lease in leases if lease.unreported.count and channel_id not in lease.scope.channels]
+        if instead:
+            rules = sorted({lease.scope.rule_id for lease in instead})
+            logger.error("The channels of suppressed-match counts failed. E-mail reported the counts.", rules=rules[:20])
+            self.outcome["Failed"] += len(instead)
+            count("AlertsFailed", len(instead))
+
     def _is_hopeless(self, scope: CooldownScope) -> bool:
-        overdue = timestamps.milliseconds() - scope.report_after
-        return any(name in self._refusing for name in scope.channels) or overdue >= GIVE_UP_SECONDS * 1000
+        return any(name in self._refusing for name in scope.channels) or _is_overdue(scope)
 
     def _report(self, digest: Digest, alerts: int) -> None:
         about: dict[str, Any] = {"digest_id": digest.digest_id, "channel": digest.channel_id, "alerts": alerts}
@@ -265,3 +280,13 @@ class DigestRun:
 def _age(digest: Digest) -> float:
     """Seconds since it was created."""
     return (timestamps.milliseconds() - timestamps.moment(digest.created_at)) / 1000
+
+
+def _is_overdue(scope: CooldownScope) -> bool:
+    return timestamps.milliseconds() - scope.report_after >= GIVE_UP_SECONDS * 1000
+
+
+def _suppressed_count(lease: CooldownLease, channel_id: str) -> SuppressedCount:
+    scope = lease.scope
+    instead_of = () if channel_id in scope.channels else scope.channels
+    return SuppressedCount(scope.rule_id, scope.rule_name, lease.unreported, instead_of)
