@@ -9,7 +9,7 @@ SAMPLES  ?= 1
 # PORT (default 4566) is the port of all services, WEB_PORT (default 8080) the page's.
 # EYES=full (default): models that recognise things; EYES=small: only faces and QR codes, nothing is fetched.
 # LISTEN=0.0.0.0 accepts connections from containers too, as `sam local invoke` needs. Default: 127.0.0.1.
-# KEEP=1 keeps photos and rules in .local/kept when the stack stops, and brings them back at the next start with KEEP=1.
+# KEEP=1 keeps photos, rules and channels in .local/kept when the stack stops, and brings them back at the next start with KEEP=1.
 
 export PORT WEB_PORT SAMPLES EYES
 

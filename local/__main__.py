@@ -52,13 +52,13 @@ def servers(options: argparse.Namespace, emulator: Emulator) -> Mapping[str, com
 
 
 def prepare(options: argparse.Namespace, emulator: Emulator) -> None:
-    """With --keep, bring back the photos and rules of the last run with --keep."""
+    """With --keep, bring back the photos, rules and channels of the last run with --keep."""
     if options.keep:
         replay(emulator, options.state / "kept")
 
 
 def end(options: argparse.Namespace, emulator: Emulator) -> str:
-    """With --keep, keep photos and rules. Returns a sentence about it."""
+    """With --keep, keep photos, rules and channels. Returns a sentence about it."""
     return save(emulator, options.state / "kept") if options.keep else ""
 
 
@@ -93,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--web-port", type=command.port_number, default=web_port, help="The port of the viewer. Default: 8080."
     )
-    arguments.add_argument("--keep", action="store_true", help="Keep photos and rules for the next start with --keep.")
+    arguments.add_argument("--keep", action="store_true", help="Keep photos, rules and channels for the next start with --keep.")
     return arguments
 
 

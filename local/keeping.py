@@ -1,7 +1,8 @@
-"""Keeps photos and rules from one run of the local stack to the next, for `make up KEEP=1`.
+"""Keeps photos, rules and channels from one run of the local stack to the next, for `make up KEEP=1`.
 
 The photos are files in `.local/kept`: hard links to the files of the stack's bucket, so keeping takes no time and no space. The
-next start with KEEP=1 writes the rules and uploads the photos, oldest first. The workflow analyses them again.
+next start with KEEP=1 writes the channels and the rules and uploads the photos, oldest first. The workflow analyses them again.
+The folder is readable by its owner only, because channels have secrets.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local import kept_channels
+
 if TYPE_CHECKING:
     from local.emulator.emulator import Emulator
 
@@ -22,33 +25,36 @@ INDEX = "index.json"
 
 
 def save(emulator: Emulator, folder: Path) -> str:
-    """Replace the folder's content with the stack's photos and rules. Returns a sentence. Raises OSError."""
+    """Replace the folder's content with the stack's photos, rules and channels. Returns a sentence. Raises OSError."""
     new = folder.with_name(folder.name + ".new")
     shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
+    new.mkdir(parents=True, mode=0o700)
     photos = [_link(entry, new / f"{number:06}") for number, entry in enumerate(_photos(emulator))]
     rules = _rules(emulator)
-    (new / INDEX).write_text(json.dumps({"photos": photos, "rules": rules}), encoding="utf-8")
+    channels = kept_channels.read(emulator.deployment.client, _outputs(emulator))
+    (new / INDEX).write_text(json.dumps({"photos": photos, "rules": rules, "channels": channels}), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)
     return (
-        f"{_counted(photos, 'photo')} and {_counted(rules, 'rule')} are kept for the next `make up KEEP=1`. "
-        "Records, channels and alerts are discarded."
+        f"{_counted(photos, 'photo')}, {_counted(rules, 'rule')} and {_counted(channels['records'], 'channel')} are kept for the "
+        "next `make up KEEP=1`. Records and alerts are discarded."
     )
 
 
 def replay(emulator: Emulator, folder: Path) -> None:
-    """Write the kept rules, and upload the kept photos. Does nothing if nothing is kept. Raises ValueError for a broken index."""
+    """Write the kept channels and rules, and upload the kept photos, if there are any. Raises ValueError for a broken index."""
     if not (folder / INDEX).exists():
         return
     try:
         kept = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        photos, rules = kept["photos"], kept["rules"]
+        photos, rules, channels = kept["photos"], kept["rules"], kept.get("channels")
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"the kept photos in {folder} can't be read ({error}). Delete the folder to start without them"
         ) from error
     outputs, client = _outputs(emulator), emulator.deployment.client
+    if channels:
+        kept_channels.write(client, outputs, channels)
     for rule in rules:
         client("dynamodb").put_item(TableName=outputs["WatchlistTableName"], Item=rule)
     for photo in photos:

@@ -120,6 +120,7 @@ def document(loaded: Loaded, mails: list[dict[str, Any]]) -> dict[str, Any]:
                 "labels": analysis.record.get("Labels", []),
                 "moderation": analysis.record.get("Moderation"),
                 "matchedRules": analysis.record.get("MatchedRules", []),
+                "rulesOmitted": analysis.record.get("RulesOmitted", 0),
                 "executionArn": analysis.record.get("ExecutionArn"),
             }
             for analysis in loaded.analyses

@@ -112,7 +112,7 @@ class Emulator:
         self.server = HttpServer(options.host, options.port, self.gateway)
         self.services.port = self.server.port
         self.endpoint = f"http://localhost:{self.server.port}"
-        self.runner = LambdaRunner(self._worker_host(), self.faults, self._count_invocation)
+        self.runner = LambdaRunner(self._worker_host(), self.faults, self._count_invocation, self._count_throttle)
         self.bus = EventBus(options.region, self.runner, lambda: self.deployment.permissions)
         self.schedules = Schedules(self.bus.rules, self.bus.fire)
         self.executions = Executions(self._publish_execution, self.logs.add, archive)
@@ -196,6 +196,9 @@ class Emulator:
         values = {"Invocations": 1.0, "Errors": float(failed), "Duration": seconds * 1000}
         for name, value in values.items():
             self.metrics.record(Metric.of("AWS/Lambda", name, {"FunctionName": function_name}), value, time.time())
+
+    def _count_throttle(self, function_name: str) -> None:
+        self.metrics.record(Metric.of("AWS/Lambda", "Throttles", {"FunctionName": function_name}), 1, time.time())
 
     def _publish_execution(self, source: str, detail_type: str, resources: list[str], detail: dict[str, Any]) -> None:
         machine = {"StateMachineArn": detail["stateMachineArn"]}

@@ -34,6 +34,7 @@ _IN_A_CARD = (
     "Height",
     "UploadedAt",
     "AnalyzedAt",
+    "RulesOmitted",
 )
 _FOR_A_CARD = (*_IN_A_CARD, "Labels", "Moderation", "MatchedRules")
 

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from moto.sqs.models import Queue
 
 from local import STACK_NAME
 from local.emulator.cloudformation.registry import supported_types
+from local.emulator.cloudwatch.alarms import queue_metric
+from local.emulator.emulator import EXECUTION_METRICS
 from tools.sam_template import Template
 
 from .conftest import ROOT
@@ -80,3 +83,24 @@ def test_the_readme_lists_the_supported_resource_types() -> None:
     text = (EMULATOR / "README.md").read_text(encoding="utf-8")
     listed = re.findall(r"`(AWS::\w+::\w+)`", text)
     assert sorted(listed) == supported_types()
+
+
+LAMBDA_METRICS = {"Errors", "Throttles"}  # tests/local/test_alarms.py lets alarms on them ring
+
+
+def test_the_emulator_has_the_metric_of_each_alarm(template: Template) -> None:
+    """Metrics of the product's own namespace come from the functions' log lines."""
+    queue = Queue("any", "us-east-1", "123456789012")
+    alarms = [entry["Properties"] for entry in template.resources.values() if entry["Type"] == "AWS::CloudWatch::Alarm"]
+    assert len(alarms) > 10
+    for alarm in alarms:
+        namespace, name = alarm["Namespace"], alarm["MetricName"]
+        assert alarm["Statistic"] in ("Sum", "Maximum", "Minimum", "Average", "SampleCount"), name
+        if namespace == "AWS/SQS":
+            assert queue_metric(queue, name, 0.0) is not None, name
+        elif namespace == "AWS/States":
+            assert name in EXECUTION_METRICS.values()
+        elif namespace == "AWS/Lambda":
+            assert name in LAMBDA_METRICS
+        else:
+            assert namespace == "Imagewatch"

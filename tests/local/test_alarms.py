@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
+
+import pytest
+from botocore.exceptions import ClientError
 
 from .small_stack import SmallStack, eventually
 
@@ -46,6 +49,27 @@ def test_an_alarm_on_the_age_of_a_queues_oldest_message_rings(small: SmallStack)
     sqs.send_message(QueueUrl=sqs.list_queues(QueueNamePrefix="small-Idle")["QueueUrls"][0], MessageBody="no function reads this")
 
     eventually(lambda: mails(small, "leftover"), "the alarm did not ring")
+
+
+def test_an_alarm_on_refused_invocations_rings(small: SmallStack) -> None:
+    small.client("cloudwatch").put_metric_alarm(
+        AlarmName="act-throttles",
+        Namespace="AWS/Lambda",
+        MetricName="Throttles",
+        Dimensions=[{"Name": "FunctionName", "Value": "act"}],
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+    )
+    fault = {"service": "lambda", "operation": "Invoke", "match": ["act"], "error": "TooManyRequestsException", "count": 1}
+    with urlopen(Request(f"{small.endpoint}/_local/faults", json.dumps(fault).encode(), {"Content-Type": "application/json"})):
+        pass
+    with pytest.raises(ClientError, match="TooManyRequestsException"):
+        small.invoke("say")
+
+    eventually(lambda: state(small, "act-throttles") == "ALARM", "the alarm did not ring")
 
 
 def test_set_alarm_state_rings_an_alarm(small: SmallStack) -> None:

@@ -126,7 +126,7 @@ def redirect(address: str) -> tuple[int, str | None]:
         return answer.status, answer.getheader("Location")
 
 
-def test_photos_and_rules_are_kept_for_the_next_start_when_asked(checkout: Checkout) -> None:
+def test_photos_rules_and_channels_are_kept_for_the_next_start_when_asked(checkout: Checkout) -> None:
     photo = (ROOT / "samples" / "rocket-on-launch-pad.jpg").read_bytes()
     rule = {"RuleId": {"S": "kept"}, "Name": {"S": "Kept"}, "Terms": {"L": [{"S": "Person"}]}, "Threshold": {"N": "80.5"}}
     first = checkout.up("--keep")
@@ -134,6 +134,12 @@ def test_photos_and_rules_are_kept_for_the_next_start_when_asked(checkout: Check
     stack = RunningStack(f"http://localhost:{checkout.port}", checkout.state)
     outputs = outputs_of(stack)
     stack.client("dynamodb").put_item(TableName=outputs["WatchlistTableName"], Item=rule)
+    secret = "/imagewatch/imagewatch/channels/team"
+    stack.client("ssm").put_parameter(Name=secret, Value="https://hooks.slack.com/services/T/B/x", Type="SecureString")
+    team = {"ChannelId": {"S": "team"}, "Kind": {"S": "slack"}, "Enabled": {"BOOL": True}, "SecretParameter": {"S": secret}}
+    for item in (team | {"NextSlot": {"N": "5"}}, {"ChannelId": {"S": "removed"}, "NextSlot": {"N": "5"}}):
+        stack.client("dynamodb").put_item(TableName=outputs["ChannelsTableName"], Item=item)
+    stack.client("sns").subscribe(TopicArn=outputs["AlertsTopicArn"], Protocol="email", Endpoint="second@example.com")
     keys = ["uploads/gate/rocket é.jpg", "uploads/gate/empty.jpg"]
     for key, body in zip(keys, (b"an earlier version", b""), strict=True):
         stack.client("s3").put_object(Bucket=outputs["ImagesBucketName"], Key=key, Body=body)
@@ -141,14 +147,20 @@ def test_photos_and_rules_are_kept_for_the_next_start_when_asked(checkout: Check
         Bucket=outputs["ImagesBucketName"], Key=keys[0], Body=photo, ContentType="image/jpeg", Metadata={"sha256": "abc"}
     )
     down = checkout.down()
-    kept = "2 photos and 1 rule are kept for the next `make up KEEP=1`. Records, channels and alerts are discarded."
+    kept = "2 photos, 1 rule and 1 channel are kept for the next `make up KEEP=1`. Records and alerts are discarded."
     assert down.stdout == f"Imagewatch has stopped. {kept}\n"
+    assert (checkout.state / "kept").stat().st_mode & 0o077 == 0
 
     again = checkout.up("--keep")
 
     assert again.returncode == 0, again.stderr
     outputs = outputs_of(stack)
     assert stack.client("dynamodb").scan(TableName=outputs["WatchlistTableName"])["Items"] == [rule]
+    assert stack.client("dynamodb").scan(TableName=outputs["ChannelsTableName"])["Items"] == [team]
+    parameter = stack.client("ssm").get_parameter(Name=secret, WithDecryption=True)["Parameter"]
+    assert parameter["Value"] == "https://hooks.slack.com/services/T/B/x"
+    subscribed = stack.client("sns").list_subscriptions_by_topic(TopicArn=outputs["AlertsTopicArn"])["Subscriptions"]
+    assert sorted(entry["Endpoint"] for entry in subscribed) == ["operator@example.com", "second@example.com"]
     listed = stack.client("s3").list_objects_v2(Bucket=outputs["ImagesBucketName"])["Contents"]
     assert sorted(entry["Key"] for entry in listed) == sorted(keys)
     found = stack.client("s3").get_object(Bucket=outputs["ImagesBucketName"], Key=keys[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -96,6 +97,13 @@ def test_a_rule_that_did_not_match_says_why(rule: Rule, found: dict[str, Any], r
     one = only(found, rule)
     assert one.outcome == "NOT_MATCHED"
     assert reason in one.reason
+
+
+def test_a_rule_that_matches_an_image_with_omitted_rules_is_one_without_an_alert() -> None:
+    one = only(record(RulesOmitted=Decimal(17)), RULE)
+    assert (one.outcome, "and 17 were omitted" in one.reason) == ("NOT_ALERTED", True)
+    other = only(record(RulesOmitted=Decimal(17)), replace(RULE, any_of=(Term("cat"),)))
+    assert (other.outcome, "do not fulfil" in other.reason) == ("NOT_MATCHED", True)
 
 
 def test_a_deleted_rule_that_matched_is_explained_and_matches_come_first() -> None:

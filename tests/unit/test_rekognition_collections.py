@@ -300,8 +300,8 @@ def test_a_request_that_is_repeated_with_its_token_has_one_effect(client: Client
 @pytest.mark.parametrize("operation", ["DeleteUser", "AssociateFaces", "DisassociateFaces", "SearchUsers"])
 def test_a_user_that_does_not_exist_is_not_found(client: Client, operation: str) -> None:
     faces = {} if operation in ("DeleteUser", "SearchUsers") else {"FaceIds": client.index(10)}
-    with pytest.raises(ResourceNotFound, match="nobody"):
-        client.call(operation, UserId="nobody", **faces)
+    with pytest.raises(ResourceNotFound, match="stranger"):
+        client.call(operation, UserId="stranger", **faces)
 
 
 def test_faces_are_associated_if_they_are_similar_to_those_of_the_user(client: Client) -> None:

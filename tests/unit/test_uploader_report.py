@@ -94,6 +94,13 @@ def test_a_muted_rule_does_not_look_like_one_that_alerts(reason: str) -> None:
     assert rule_words({"MatchedRules": rules}) == f"Night (muted: {reason}), Day, c"
 
 
+@pytest.mark.parametrize("omitted", [1, 312])
+def test_rules_that_the_record_has_no_room_for_are_counted(omitted: int) -> None:
+    rules = [{"RuleId": "a", "Name": "Night"}]
+    shown = rule_words({"MatchedRules": rules, "RulesOmitted": omitted})
+    assert shown == f"Night, and {omitted} more that are not recorded and raise no alert"
+
+
 def test_the_table_shows_image_status_labels_moderation_and_rules() -> None:
     text = rendered(Analysis(uploaded("door/a.jpg"), "ANALYZED", record=RECORD))
     row = next(line for line in text.splitlines() if "door/a.jpg" in line)

@@ -10,7 +10,7 @@ from uploader.aws.dynamodb import BATCH_SIZE, from_item
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_FIELDS = ("ImageId", "VersionId", "Status", "Reason", "Labels", "Moderation", "MatchedRules", "ExecutionArn")
+_FIELDS = ("ImageId", "VersionId", "Status", "Reason", "Labels", "Moderation", "MatchedRules", "RulesOmitted", "ExecutionArn")
 
 Record = Mapping[str, Any]
 

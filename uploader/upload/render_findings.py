@@ -49,8 +49,13 @@ def moderation_words(record: Record) -> str:
 
 
 def rule_words(record: Record) -> str:
-    """The names of the rules that matched; of a muted rule, which sends no alert, also the reason."""
-    return ", ".join(_rule(rule) for rule in record.get("MatchedRules", []))
+    """The names of the rules that matched; of a muted rule, which sends no alert, also the reason.
+
+    Rules that matched and that the record has no room for are counted.
+    """
+    names = [_rule(rule) for rule in record.get("MatchedRules", [])]
+    omitted = int(record.get("RulesOmitted", 0))
+    return ", ".join([*names, f"and {omitted} more that are not recorded and raise no alert"] if omitted else names)
 
 
 def most_specific(labels: Sequence[Finding]) -> list[Finding]:

@@ -104,5 +104,6 @@ class UploadSummary:
                 "labels": record.get("Labels", []),
                 "moderation": record.get("Moderation", {"Status": "NOT_CHECKED", "Labels": []}),
                 "matchedRules": record.get("MatchedRules", []),
+                "rulesOmitted": record.get("RulesOmitted", 0),
             }
         return document

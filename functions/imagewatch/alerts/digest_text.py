@@ -123,7 +123,8 @@ def _count_lines(counts: Sequence[SuppressedCount]) -> list[str]:
 
 def _fallback_lines(group: Sequence[Alert], counts: Sequence[SuppressedCount]) -> list[str]:
     """Why one rule's alerts or counts come by e-mail, if its channels failed."""
-    failed = dict.fromkeys(name for one in (*group, *counts) for name in one.fallback_for)
+    of_alerts = [name for alert in group for name in alert.fallback_for]
+    failed = dict.fromkeys([*of_alerts, *(name for count in counts for name in count.fallback_for)])
     return [f"  Sent by e-mail because these channels failed: {', '.join(failed)}."] if failed else []
 
 

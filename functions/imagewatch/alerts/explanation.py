@@ -17,6 +17,8 @@ NOT_MATCHED = "NOT_MATCHED"
 MUTED = "MUTED"
 NOT_ALERTED = "NOT_ALERTED"  # it matched, and there is no alert
 
+_ADDED_LATER = "it would match now: the rule was added, changed or enabled after the image was analysed"
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -88,11 +90,22 @@ def _of_match(entry: Mapping[str, Any], failure: str) -> Explanation:
 
 
 def _of_other(rule: Rule, image: ImageVersion, record: Mapping[str, Any], now: datetime) -> Explanation:
-    """A rule that is not among those that matched when the image was analysed."""
-    return Explanation(rule.rule_id, rule.name, NOT_MATCHED, _why_not(rule, image, record, now))
+    """A rule that is not among those that were recorded as matched when the image was analysed."""
+    why = _why_not(rule, image, record, now)
+    if why is None and record.get("RulesOmitted"):
+        return Explanation(rule.rule_id, rule.name, NOT_ALERTED, _why_omitted(int(record["RulesOmitted"])))
+    return Explanation(rule.rule_id, rule.name, NOT_MATCHED, why or _ADDED_LATER)
 
 
-def _why_not(rule: Rule, image: ImageVersion, record: Mapping[str, Any], now: datetime) -> str:
+def _why_omitted(omitted: int) -> str:
+    return (
+        "it matches, but there is no alert: more rules match this image than its record has room for, "
+        f"and {omitted} were omitted; or the rule was added, changed or enabled later"
+    )
+
+
+def _why_not(rule: Rule, image: ImageVersion, record: Mapping[str, Any], now: datetime) -> str | None:
+    """Why the rule does not match the image, or None if it matches now."""
     if record.get("Status") != "ANALYZED":
         return f"the image is not analysed: its status is {record.get('Status', 'unknown')}"
     if not rule.enabled:
@@ -100,5 +113,5 @@ def _why_not(rule: Rule, image: ImageVersion, record: Mapping[str, Any], now: da
     if not rule.applies_to(image):
         return f"the rule is limited to other sources or prefixes than {image.source}"
     if Watchlist([rule]).evaluate(image, record, now):
-        return "it would match now: the rule was added, changed or enabled after the image was analysed"
+        return None
     return "the findings do not fulfil its terms"

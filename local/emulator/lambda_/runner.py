@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 # Handlers mostly wait for this process, so more workers don't help; each needs about 20 MB.
 WORKERS_PER_FUNCTION = 2
 IDLE_SECONDS = 300.0
+TOO_MANY_REQUESTS = "TooManyRequestsException"  # Lambda refuses an invocation: no concurrent execution is free
 # Lambda retries a failed asynchronous invocation after one and two minutes. Tests should not wait as long.
 ASYNC_RETRY_SECONDS = (1.0, 2.0)
 
@@ -36,16 +37,21 @@ class InvokeFault(Exception):
 
 
 class LambdaRunner:
-    """The deployed functions, each with its own workers. `invoked(name, failed, seconds)` is called after each invocation."""
+    """The deployed functions, each with its own workers.
+
+    `invoked(name, failed, seconds)` is called after each invocation, `throttled(name)` after each that is refused for its rate.
+    """
 
     def __init__(
         self,
         host: Host,
         faults: Faults,
         invoked: Callable[[str, bool, float], None] = lambda *_: None,
+        throttled: Callable[[str], None] = lambda _: None,
         limit: int = WORKERS_PER_FUNCTION,
     ) -> None:
         self._invoked = invoked
+        self._throttled = throttled
         self._host = host
         self._faults = faults
         self._limit = limit
@@ -99,6 +105,8 @@ class LambdaRunner:
             return pool.invoke(event, trace_id)
         self._stopping.wait(fault.delay_seconds)
         if fault.code not in (CRASH, TIMEOUT):
+            if fault.code == TOO_MANY_REQUESTS:
+                self._throttled(pool.function.name)
             raise InvokeFault(fault)
         if fault.code == TIMEOUT:
             return pool.invoke(event, trace_id)

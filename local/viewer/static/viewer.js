@@ -260,6 +260,7 @@ function galleryCard(record) {
   const name = fileName(record.Key);
   const notes = [];
   for (const rule of record.MatchedRules || []) notes.push(el("span", { class: "flag flag-match" }, `⚑ ${rule}`));
+  if (record.RulesOmitted) notes.push(el("span", { class: "flag flag-match" }, `⚑ ${omitted(record)}`));
   if (record.Moderation?.Status === "NOT_CHECKED") notes.push(el("span", { class: "flag" }, "not moderated"));
   if (record.Moderation?.Scope) notes.push(el("span", { class: "flag" }, `checked for ${record.Moderation.Scope}`));
   for (const label of record.Moderation?.Labels || []) notes.push(el("span", { class: "flag flag-moderation" }, `⚠ ${label}`));
@@ -532,7 +533,12 @@ function rulesSection(record) {
   if (!rules.length) return record.Status === "ANALYZED" ? el("section", {}, el("h2", {}, "Watchlist"), el("p", { class: "quiet" }, "No rule matched.")) : null;
   return el("section", {}, el("h2", {}, "Watchlist"),
     el("ul", { class: "rules" }, rules.map((rule) => el("li", {}, el("strong", {}, `⚑ ${rule.Name || rule.RuleId}`), rule.Muted ? ` (${rule.Muted.startsWith("muted ") ? "" : "muted: "}${rule.Muted})` : "",
-      (rule.Matches || []).map((match) => el("p", { class: "quiet" }, `“${match.Term}” matched ${match.Label} (${percent(match.Confidence)})`))))));
+      (rule.Matches || []).map((match) => el("p", { class: "quiet" }, `“${match.Term}” matched ${match.Label} (${percent(match.Confidence)})`))))),
+    record.RulesOmitted ? el("p", {}, `⚑ ${omitted(record)}. The record has no room for them. They raise no alert.`) : null);
+}
+
+function omitted(record) {
+  return record.RulesOmitted === 1 ? "1 more rule matches" : `${record.RulesOmitted} more rules match`;
 }
 
 function moderationSection(record) {
