@@ -259,7 +259,7 @@ function sort() {
 function galleryCard(record) {
   const name = fileName(record.Key);
   const notes = [];
-  for (const rule of record.MatchedRules || []) notes.push(el("span", { class: "flag flag-match" }, `⚑ ${rule}`));
+  for (const rule of record.MatchedRules || []) notes.push(el("span", { class: rule.endsWith(" (muted)") ? "flag flag-muted" : "flag flag-match" }, `⚑ ${rule}`));
   if (record.RulesOmitted) notes.push(el("span", { class: "flag flag-match" }, `⚑ ${omitted(record)}`));
   if (record.Moderation?.Status === "NOT_CHECKED") notes.push(el("span", { class: "flag" }, "not moderated"));
   if (record.Moderation?.Scope) notes.push(el("span", { class: "flag" }, `checked for ${record.Moderation.Scope}`));
