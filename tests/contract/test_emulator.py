@@ -85,7 +85,7 @@ def test_the_readme_lists_the_supported_resource_types() -> None:
     assert sorted(listed) == supported_types()
 
 
-LAMBDA_METRICS = {"Errors", "Throttles"}  # tests/local/test_alarms.py lets alarms on them ring
+LAMBDA_METRICS = {"Invocations", "Errors", "Throttles"}  # tests/local lets alarms on them ring
 
 
 def test_the_emulator_has_the_metric_of_each_alarm(template: Template) -> None:

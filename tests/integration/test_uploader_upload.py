@@ -120,7 +120,8 @@ def pipeline(**judgements: dict[str, Any]) -> Iterator[None]:
     def run() -> None:
         s3, table, seen = boto3.client("s3"), boto3.resource("dynamodb").Table(TABLE), set()
         while not ended.wait(0.02):
-            for version in s3.list_object_versions(Bucket=BUCKET).get("Versions", []):
+            # S3 lists the newest version of a key first. The record must end with that one.
+            for version in reversed(s3.list_object_versions(Bucket=BUCKET).get("Versions", [])):
                 if version["VersionId"] in seen:
                     continue
                 seen.add(version["VersionId"])
