@@ -12,7 +12,8 @@ ImagewatchError
 │   ├── InvalidRun              a backfill can't run as requested; the message says what to change
 │   ├── UnreadableRecord        a stored image record can't be evaluated; the backfill skips and counts it
 │   ├── ChannelRefused          a channel refuses the message; the text says why and what to do
-│   └── ChannelGone             a channel's address no longer exists; the channel is disabled
+│   ├── ChannelGone             a channel's address no longer exists; the channel is disabled
+│   └── SignUpRefused           an address may not sign up; Cognito shows the message to the user
 └── TransientError              a retry can succeed
     ├── Throttled               a service refused a call because there were too many: wait long, with full jitter
     └── Unavailable             a service failed or could not be reached: wait briefly
@@ -114,6 +115,10 @@ class ChannelRefused(PermanentError):
 
 class ChannelGone(PermanentError):
     """A channel's address no longer exists; the text says which."""
+
+
+class SignUpRefused(PermanentError):
+    """The address may not sign up. Cognito shows the message to the user."""
 
 
 class Throttled(TransientError):

@@ -36,7 +36,7 @@ def decided(template: Template) -> Json:
         entries = template.body.get(section, {})
         kept = {name: entry for name, entry in entries.items() if wanted(resolver, entry)}
         body[section] = {name: decide({k: v for k, v in entry.items() if k != "Condition"}) for name, entry in kept.items()}
-    used = set(references([body["Resources"], body["Outputs"]]))
+    used = set(references([body["Resources"], body["Outputs"], body.get("Rules", {})]))
     declared = template.body["Parameters"].items()
     body["Parameters"] = {name: {**entry, "Default": template.parameters[name]} for name, entry in declared if name in used}
     return body

@@ -18,18 +18,43 @@ from typing import Any
 import pytest
 from cfnlint.api import ManualArgs, lint
 
-from tools.sam_template import Json, Template, load_template, references
+from tools.sam_template import Json, Template, TemplateError, load_template, references
 
 from .conftest import ROOT, functions
 from .decided_template import dangling, decided, local_files, needs, with_workflow_inlined
 
-CHOICES = {
-    "TextDetection": ("off", "on"),
-    "AlertEmail": ("", "alerts@example.com"),
-    "OperationsEmail": ("", "operations@example.com"),
-    "WebUrl": ("", "https://images.example.com"),
-}
-COMBINATIONS = [dict(zip(CHOICES, values, strict=True)) for values in product(*CHOICES.values())]
+IDENTITY = "arn:aws:ses:us-east-1:123456789012:identity/example.com"
+# Every combination within a group is tried. Two groups are varied together, because no resource depends on both.
+GROUPS: tuple[dict[str, tuple[str, ...]], ...] = (
+    {
+        "TextDetection": ("off", "on"),
+        "AlertEmail": ("", "alerts@example.com"),
+        "OperationsEmail": ("", "operations@example.com"),
+        "WebUrl": ("", "https://images.example.com"),
+    },
+    {
+        "SignUp": ("off", "on"),
+        "SignUpDomains": ("", "example.com,example.org"),
+        "SignInEmailIdentityArn": ("", IDENTITY),
+        "SignInEmailFrom": ("", "codes@example.com"),
+    },
+)
+CHOICES = {name: values for group in GROUPS for name, values in group.items()}
+
+
+def deployable(combination: dict[str, str]) -> bool:
+    """Whether the template's rules accept the combination: a sender needs an identity."""
+    return bool(combination["SignInEmailIdentityArn"] or not combination["SignInEmailFrom"])
+
+
+def combinations() -> Iterator[dict[str, str]]:
+    first, second = ([dict(zip(group, values, strict=True)) for values in product(*group.values())] for group in GROUPS)
+    second = [combination for combination in second if deployable(combination)]
+    for number, combination in enumerate(first):
+        yield {**combination, **second[number % len(second)]}
+
+
+COMBINATIONS = list(combinations())
 MEGABYTE = 1024 * 1024
 
 
@@ -78,6 +103,42 @@ def test_every_parameter_that_changes_the_template_is_tried_here(template: Templ
             assert name in CHOICES
 
 
+def test_every_combination_within_a_group_is_tried() -> None:
+    for group in GROUPS:
+        tried = {tuple(combination[name] for name in group) for combination in COMBINATIONS}
+        for values in set(product(*group.values())) - tried:
+            assert not deployable({**COMBINATIONS[0], **dict(zip(group, values, strict=True))})
+
+
+def test_no_resource_depends_on_parameters_of_two_groups(template: Template) -> None:
+    conditions = template.body["Conditions"]
+
+    def parameters(value: Any) -> set[str]:
+        """The parameters that a value refers to, itself or through a condition."""
+        found = set(references(value)) & set(CHOICES)
+        return found.union(*(parameters(conditions[name]) for name in conditions_in(value)))
+
+    for name, resource in template.resources.items():
+        used = [group for group in GROUPS if parameters(resource) & set(group)]
+        assert len(used) <= 1, name
+
+
+def conditions_in(value: Any) -> Iterator[str]:
+    """The names of the conditions that a value uses."""
+    if isinstance(value, dict):
+        if isinstance(value.get("Condition"), str):
+            yield value["Condition"]
+        if "Fn::If" in value:
+            yield value["Fn::If"][0]
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from conditions_in(item)
+
+
+def test_the_rules_refuse_a_sender_without_an_identity() -> None:
+    with pytest.raises(TemplateError, match="SignInEmailFrom needs SignInEmailIdentityArn"):
+        load_template(ROOT / "template.yaml", {"SignInEmailFrom": "codes@example.com"})
+
+
 def test_as_sam_expands_it_the_template_is_clean(template: Template) -> None:
     assert findings(json.dumps(template.body)) == ()
 
@@ -106,16 +167,7 @@ def test_conditions_remove_only_the_subscriptions_without_an_address(combination
 
 
 def test_each_condition_is_declared_and_used(template: Template) -> None:
-    def used(value: Any) -> Iterator[str]:
-        if isinstance(value, dict):
-            if isinstance(value.get("Condition"), str):
-                yield value["Condition"]
-            if "Fn::If" in value:
-                yield value["Fn::If"][0]
-        for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-            yield from used(item)
-
-    assert set(used(template.body)) == set(template.body["Conditions"])
+    assert set(conditions_in(template.body)) == set(template.body["Conditions"])
 
 
 def test_names_only_files_that_exist(template: Template) -> None:

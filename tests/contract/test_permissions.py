@@ -63,7 +63,7 @@ def needed(call: AwsCall, operations: dict[str, dict[str, str]]) -> str:
 def allowed(template: Template, function: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """(action, resource as JSON) of each statement of the function's role."""
     role = template.resources[function["Role"]["Fn::GetAtt"][0]]["Properties"]
-    for policy in role["Policies"]:
+    for policy in role.get("Policies", []):
         for statement in policy["PolicyDocument"]["Statement"]:
             actions = statement["Action"]
             for action in actions if isinstance(actions, list) else [actions]:

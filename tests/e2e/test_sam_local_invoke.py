@@ -200,6 +200,18 @@ def test_reconcile_images_finds_no_overdue_image(sam: SamLocal, pipeline: Pipeli
     assert outcomes == {"Recorded": 0, "Waiting": 0, "GivenUp": 0, "Running": 0, "Unchanged": 0}
 
 
+def test_check_sign_up_returns_the_triggers_event(sam: SamLocal) -> None:
+    assert sam.invoke("CheckSignUpFunction", "check_sign_up") == json.loads((ROOT / "events" / "check_sign_up.json").read_text())
+
+
+def test_account_answers_with_the_users_id(sam: SamLocal) -> None:
+    claims = json.loads((ROOT / "events" / "account.json").read_text())["requestContext"]["authorizer"]["jwt"]["claims"]
+
+    result = sam.invoke("AccountFunction", "account")
+
+    assert (result["statusCode"], json.loads(result["body"])) == (200, {"id": claims["sub"]})
+
+
 def test_every_built_function_is_invoked_in_this_module(build: Build) -> None:
     source = Path(__file__).read_text()
 

@@ -1,6 +1,6 @@
 """CloudFormation: deploys a template through the services' APIs, with one function for each resource type."""
 
-from local.emulator.cloudformation import compute, identity, messaging, observability, storage
+from local.emulator.cloudformation import compute, http_apis, identity, messaging, observability, storage, user_pools
 from local.emulator.cloudformation.deployment import Deployment, Output, Permission, QueueMapping, RolePolicies
 
 __all__ = [
@@ -10,8 +10,10 @@ __all__ = [
     "QueueMapping",
     "RolePolicies",
     "compute",
+    "http_apis",
     "identity",
     "messaging",
     "observability",
     "storage",
+    "user_pools",
 ]

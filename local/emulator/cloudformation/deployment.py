@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.emulator.cloudformation.registry import Created, handler_for
+from local.emulator.cognito.user_pool import UserPool
+from local.emulator.http_api.definition import HttpApi
 from local.emulator.lambda_.functions import Function
 from tools.sam_template import ACCOUNT_ID, Json, Resolver, Template, TemplateError, references
 
@@ -68,6 +70,8 @@ class Deployment:
     policies: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
     mappings: list[QueueMapping] = field(default_factory=list)
     permissions: list[Permission] = field(default_factory=list)
+    user_pools: dict[str, UserPool] = field(default_factory=dict)
+    apis: dict[str, HttpApi] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.resolver = Resolver(self.template, self.region, self.ref, self.attribute, stack_name=self.stack_name)
