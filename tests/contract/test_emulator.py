@@ -19,8 +19,8 @@ from tools.sam_template import Template
 from .conftest import ROOT
 
 EMULATOR = ROOT / "local" / "emulator"
-# Also AWS's own words: the dimension of the metrics in AWS/States, and resources, operations and fields of Cognito.
-AWS_NAMES = {"StateMachineArn", "UserPool", "UserPoolId", "SignUp"}
+# Also AWS's own words: the dimension of the metrics in AWS/States, and resources and operations of API Gateway and Cognito.
+AWS_NAMES = {"StateMachineArn", "Api", "UserPool", "UserPoolId", "SignUp"}
 PRODUCT_PACKAGES = ("imagewatch", "uploader", "functions", "bench", "tests", "samples")
 
 

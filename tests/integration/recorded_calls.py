@@ -79,6 +79,7 @@ class Recorder:
     @contextmanager
     def at_work(self, function: str) -> Iterator[None]:
         self._function = function
+        self.sent.setdefault(function, [])  # also a function that sends nothing was at work
         try:
             yield
         finally:

@@ -129,10 +129,12 @@ def test_the_scenarios_use_every_function_every_task_and_every_role(evidence: Ev
     assert set(account.recorder.sent) == functions
     assert set(evidence.done) == set(of_type(account, "AWS::IAM::Role"))
     invoked = {call.call.resources[0] for role in machines(account) for call in evidence.done[role]}
-    invoked_by_rules = {
-        account.deployment.resolver.resolve(rule["Targets"][0]["Arn"]) for rule in of_type(account, "AWS::Events::Rule").values()
+    resolve = account.deployment.resolver.resolve
+    invoked_by_services = {
+        resolve(permission["FunctionName"]) for permission in of_type(account, "AWS::Lambda::Permission").values()
     }
-    assert invoked == {account.arn(name) for name in functions - {"StartAnalysisFunction"}} - invoked_by_rules
+    names = {name for name in functions - {"StartAnalysisFunction"} if account.ref(name) not in invoked_by_services}
+    assert invoked == {account.arn(name) for name in names}
 
 
 def test_every_role_allows_all_that_is_done_with_it(evidence: Evidence) -> None:
@@ -150,7 +152,7 @@ def test_no_role_allows_what_is_done_with_another(evidence: Evidence) -> None:
         for other, calls in evidence.done.items():
             alike = {role, other} <= clears_up or (role, other) == ("EvaluatePageRole", "SendAlertRole")
             alike = alike or (other == "RecordAlertFailureRole" and role in updates_records)
-            if role != other and not alike:
+            if role != other and calls and not alike:  # a function that calls nothing needs no rights
                 assert refused(calls, whole(evidence.account, role)), f"{role} could do the work of {other}"
 
 
@@ -239,7 +241,8 @@ def test_only_the_images_bucket_sends_to_the_queue(evidence: Evidence, tally: Ta
 def test_each_function_of_an_eventbridge_rule_is_invoked_by_that_rule_only(evidence: Evidence, tally: Tally) -> None:
     """One rule reports executions that ended; the others are schedules."""
     account, resolve = evidence.account, evidence.account.deployment.resolver.resolve
-    permitted = [resolve(one["FunctionName"]) for one in of_type(account, "AWS::Lambda::Permission").values()]
+    permissions = of_type(account, "AWS::Lambda::Permission").values()
+    permitted = [resolve(one["FunctionName"]) for one in permissions if one["Principal"] == "events.amazonaws.com"]
     targets = {}
     for rule, properties in of_type(account, "AWS::Events::Rule").items():
         (target,) = properties["Targets"]
@@ -257,6 +260,16 @@ def test_each_function_of_an_eventbridge_rule_is_invoked_by_that_rule_only(evide
     assert sorted(permitted) == sorted(account.ref(name) for name in names)
     by_event = [rule for rule, properties in of_type(account, "AWS::Events::Rule").items() if "EventPattern" in properties]
     assert [targets[rule] for rule in by_event] == [account.arn("RecordInterruptionFunction")]
+
+
+def test_each_function_of_a_route_or_a_trigger_is_invoked_by_our_api_or_user_pool_only(evidence: Evidence) -> None:
+    account, resolve = evidence.account, evidence.account.deployment.resolver.resolve
+    api = f"arn:aws:execute-api:{REGION}:{ACCOUNT_ID}:{account.ref('Api')}/*/"
+    sources = {"apigateway.amazonaws.com": api, "cognito-idp.amazonaws.com": account.arn("UserPool")}
+    found = [one for one in of_type(account, "AWS::Lambda::Permission").values() if one["Principal"] in sources]
+    assert {one["Principal"] for one in found} == set(sources)
+    for permission in found:
+        assert resolve(permission["SourceArn"]).startswith(sources[permission["Principal"]])
 
 
 def judge_service_policy(

@@ -261,7 +261,18 @@ def a_suppressed_count_that_was_never_reported_is_reported(account: Account) -> 
         assert account.run("SendDigest", {})["Suppressed"] == 1  # of the rule "quiet"
 
 
+def an_address_signs_up(account: Account) -> None:
+    event = sample_event("check_sign_up")
+    assert account.run("CheckSignUp", event) == event
+
+
+def a_user_reads_their_account(account: Account) -> None:
+    assert account.run("Account", sample_event("account"))["statusCode"] == 200
+
+
 SCENARIOS = (
+    an_address_signs_up,
+    a_user_reads_their_account,
     an_image_is_analysed_and_matches,
     an_image_without_a_version_id_is_analysed,
     an_image_that_rekognition_cannot_read_is_converted,

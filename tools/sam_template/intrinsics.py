@@ -153,6 +153,7 @@ def references(value: Any) -> Iterator[str]:
             elif key == "Fn::Sub":
                 text, names = item if isinstance(item, list) else (item, {})
                 yield from references(list(names.values()))
-                yield from (name.split(".")[0] for literal, name in _PLACEHOLDER.findall(text) if not literal)
+                placeholders = [name for literal, name in _PLACEHOLDER.findall(text) if not literal]
+                yield from (name.split(".")[0] for name in placeholders if name not in names)
             else:
                 yield from references(item)
