@@ -21,12 +21,14 @@ from local.emulator.cloudformation import Deployment
 from local.emulator.cloudformation.stack_api import StackApi
 from local.emulator.cloudwatch.alarms import Alarms
 from local.emulator.cloudwatch.metrics import Metric, Metrics, embedded_metrics
+from local.emulator.cognito.connections import connected_pools
 from local.emulator.events.event_bus import EventBus
 from local.emulator.events.schedules import Schedules
 from local.emulator.gateway.faults import Faults
 from local.emulator.gateway.gateway import Gateway
 from local.emulator.gateway.http_server import HttpServer
 from local.emulator.gateway.moto_services import MotoServices
+from local.emulator.http_api.service import HttpApis, Surroundings, check_issuers
 from local.emulator.iam.identities import Identities
 from local.emulator.lambda_.fork_client import ForkServerClient
 from local.emulator.lambda_.log_collector import LogCollector, LogEvent
@@ -172,8 +174,25 @@ class Emulator:
         self.identities.load(deployment.roles, list(deployment.functions.values()))
         for function in deployment.functions.values():
             self.runner.add(function)
-        self.gateway.attach(self.runner, StackApi(deployment))
+        pools = connected_pools(deployment, self.runner, self.mailbox)
+        self.gateway.attach(self.runner, StackApi(deployment), pools, self._http_apis(deployment))
         return deployment
+
+    def _http_apis(self, deployment: Deployment) -> HttpApis:
+        keys = {pool.issuer: pool.tokens for pool in deployment.user_pools.values()}
+        check_issuers(deployment.apis.values(), keys.keys())
+        around = Surroundings(
+            runner=self.runner,
+            permissions=lambda: deployment.permissions,
+            key_of=lambda issuer: keys[issuer].key,
+            logged=self.logs.add,
+            measured=self._measure_api,
+        )
+        return HttpApis(deployment.apis.values(), around)
+
+    def _measure_api(self, api_id: str, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            self.metrics.record(Metric.of("AWS/ApiGateway", name, {"ApiId": api_id}), value, time.time())
 
     def _start_pollers(self) -> None:
         for mapping in self.deployment.mappings:

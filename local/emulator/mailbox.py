@@ -1,4 +1,4 @@
-"""The local mailbox: receives the e-mails that SNS sends, as JSON documents and .eml files."""
+"""The local mailbox: receives the e-mails that SNS and Cognito send, as JSON documents and .eml files."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class Mailbox:
         self._delivered: list[dict[str, str]] = []
         self._unwritten: dict[Path, bytes] = {}
 
-    def deliver(self, to: str, subject: str, body: str) -> Path:
+    def deliver(self, to: str, subject: str, body: str, sender: str = SENDER) -> Path:
         """Deliver one message. Returns its file. Raises ValueError if the subject contains a line break."""
         message = EmailMessage()
         now = datetime.now(UTC)
-        message["From"], message["To"], message["Subject"] = SENDER, to, subject
+        message["From"], message["To"], message["Subject"] = sender, to, subject
         message["Date"] = format_datetime(now)
-        message["Message-ID"] = make_msgid(domain="sns.amazonaws.com")
+        message["Message-ID"] = make_msgid(domain="amazonaws.com")
         message.set_content(body, charset="utf-8")
         with self._lock:
             path = self._directory / f"{now:%Y%m%dT%H%M%S.%fZ}-{next(self._numbers):05}.eml"

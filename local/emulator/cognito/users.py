@@ -34,13 +34,11 @@ class User:
     verification: Code | None = None
     unverified_email: str = ""
     totp_secret: str = ""
-    totp_is_verified: bool = False
+    pending_totp_secret: str = ""
     prefers_totp: bool = False
     totp_step: int = -1
     """The last time step whose code was used."""
     groups: set[str] = field(default_factory=set)
-    signed_out_at: float = 0
-    """Tokens that were issued before this time are revoked."""
 
     @property
     def email(self) -> str:

@@ -15,12 +15,16 @@ from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
 from local.emulator.cloudformation.stack_api import OperationUnknown, StackApi, StackMissing
+from local.emulator.cognito import cors as cognito_cors
+from local.emulator.cognito.api import UserPools
 from local.emulator.gateway.call import Call
 from local.emulator.gateway.faults import TIMEOUT, Faults
 from local.emulator.gateway.http_server import Request, Response
 from local.emulator.gateway.identification import identify
 from local.emulator.gateway.moto_services import MotoServices
 from local.emulator.gateway.wire_errors import error_response
+from local.emulator.http_api import service as http_api
+from local.emulator.http_api.service import HttpApis
 from local.emulator.iam.evaluation import Denial, Role, authorize, authorize_missing, denied_by_resource
 from local.emulator.iam.identities import Identities
 from local.emulator.lambda_ import api as lambda_api
@@ -64,15 +68,23 @@ class Gateway:
         self._region = region
         self._runner: LambdaRunner | None = None
         self._stack_api: StackApi | None = None
+        self._user_pools: UserPools | None = None
+        self._apis: HttpApis | None = None
 
-    def attach(self, runner: LambdaRunner, stack_api: StackApi) -> None:
-        """Add the services that need the deployment: Lambda's Invoke and CloudFormation."""
+    def attach(self, runner: LambdaRunner, stack_api: StackApi, user_pools: UserPools, apis: HttpApis) -> None:
+        """Add the services that need the deployment: Lambda's Invoke, CloudFormation, user pools and HTTP APIs."""
         self._runner = runner
         self._stack_api = stack_api
+        self._user_pools = user_pools
+        self._apis = apis
 
     def __call__(self, request: Request) -> Response:
         if request.target.startswith("/_local/"):
             return self._local(request)
+        if self._apis and request.path.startswith(http_api.PATH):
+            return self._apis.handle(request)
+        if public := self._public_document(request):
+            return public
         if (page := self._page()) and _from_a_browser(request):
             return Response(302, [("Location", page_address(page, request.headers.get("host", "")))])
         call = identify(
@@ -138,6 +150,9 @@ class Gateway:
             return Response(status, list(headers.items()), body)
         if call.service == "cloudformation" and self._stack_api:
             return self._cloudformation(request, call, self._stack_api)
+        if call.service == "cognito-idp" and self._user_pools:
+            status, fields, body = self._user_pools.handle(call.operation, request.body, signed=call.access_key is not None)
+            return Response(status, fields + cognito_cors.headers(request.headers), body)
         response = self._services.handle(request, call.service)
         if role is not None and call.when_missing and response.status == 404 and (d := authorize_missing(call, role)):
             return error_response(call, d.code, d.message, d.status)
@@ -161,6 +176,17 @@ class Gateway:
         if found is None:
             raise ObjectNotReadable("The object doesn't exist.")
         return bytes(found.value)
+
+    def _public_document(self, request: Request) -> Response | None:
+        """What needs no signature: a preflight for user pools, or a document about a pool's keys."""
+        if request.method == "OPTIONS" and request.path == "/":
+            return Response(200, cognito_cors.preflight_headers(request.headers))
+        if request.method != "GET" or "/.well-known/" not in request.path or not self._user_pools:
+            return None
+        document = self._user_pools.document(request.path)
+        if document is None:
+            return None
+        return Response(200, [*JSON, ("Access-Control-Allow-Origin", "*")], json.dumps(document).encode())
 
     def _local(self, request: Request) -> Response:
         status: int

@@ -32,7 +32,8 @@ _NEEDS_NO_PERMISSION = {
         for name in (
             "InitiateAuth", "RespondToAuthChallenge", "SignUp", "ConfirmSignUp", "ResendConfirmationCode",
             "ForgotPassword", "ConfirmForgotPassword", "RevokeToken", "GetUser", "GlobalSignOut", "ChangePassword",
-            "UpdateUserAttributes", "DeleteUser",
+            "UpdateUserAttributes", "DeleteUser", "VerifyUserAttribute", "GetUserAttributeVerificationCode",
+            "AssociateSoftwareToken", "VerifySoftwareToken", "SetUserMFAPreference", "GetTokensFromRefreshToken",
         )
     ),
 }  # fmt: skip
