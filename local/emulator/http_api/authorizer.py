@@ -41,17 +41,17 @@ class Authorized:
     def context(self) -> dict[str, Any]:
         """The token in the event of the function: all claims are texts."""
         return {
-            "claims": {name: claim_text(value) for name, value in self.claims.items()},
+            "claims": {name: text_of(value) for name, value in self.claims.items()},
             "scopes": list(self.scopes) if self.scopes else None,
         }
 
 
-def claim_text(value: Any) -> str:
-    """A claim as API Gateway passes it on: a list becomes "[a b]"."""
+def text_of(value: Any) -> str:
+    """A value of the claims as API Gateway passes it on: a list becomes "[a b]"."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
-        return f"[{' '.join(claim_text(item) for item in value)}]"
+        return f"[{' '.join(text_of(item) for item in value)}]"
     return str(value)
 
 

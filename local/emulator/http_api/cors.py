@@ -32,7 +32,7 @@ def preflight(cors: Cors, headers: Mapping[str, str]) -> Response:
 
 
 def with_cors(cors: Cors | None, headers: Mapping[str, str], response: Response) -> Response:
-    """An integration's response with the gateway's CORS headers instead of its own."""
+    """An integration's response, with the CORS headers of the gateway only."""
     if cors is None:
         return response
     kept = [(name, value) for name, value in response.headers if not name.lower().startswith("access-control-")]
