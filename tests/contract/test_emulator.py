@@ -14,6 +14,7 @@ from local import STACK_NAME
 from local.emulator.cloudformation.registry import supported_types
 from local.emulator.cloudwatch.alarms import queue_metric
 from local.emulator.emulator import EXECUTION_METRICS
+from local.emulator.http_api.service import ERROR_METRICS
 from tools.sam_template import Template
 
 from .conftest import ROOT
@@ -103,5 +104,7 @@ def test_the_emulator_has_the_metric_of_each_alarm(template: Template) -> None:
             assert name in EXECUTION_METRICS.values()
         elif namespace == "AWS/Lambda":
             assert name in LAMBDA_METRICS
+        elif namespace == "AWS/ApiGateway":
+            assert name in ERROR_METRICS.values()
         else:
             assert namespace == "Imagewatch"

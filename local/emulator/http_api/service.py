@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 PATH = "/_api/"
 LARGEST_BODY = 10 * 1024 * 1024
 PRINCIPAL = "apigateway.amazonaws.com"
+ERROR_METRICS = {4: "4xx", 5: "5xx"}
+"""The metrics that count errors, by the first digit of the status."""
 Logged = Callable[[str, str, str], None]
 """Writes a line of an access log: group, stream, text."""
 Measured = Callable[[str, Mapping[str, float]], None]
@@ -96,7 +98,7 @@ class HttpApis:
         )
         if stage.log_group:
             self._around.logged(stage.log_group, f"{api.api_id}-{stage.name}", entry.line(stage.log_format))
-        kind = {4: "4xx", 5: "5xx"}.get(response.status // 100)
+        kind = ERROR_METRICS.get(response.status // 100)
         self._around.measured(api.api_id, {"Count": 1.0, "Latency": milliseconds, **({kind: 1.0} if kind else {})})
         return response
 
