@@ -7,10 +7,11 @@ import re
 import tomllib
 from typing import Any
 
+import pytest
 from botocore.session import Session
 
 from imagewatch.services import reconciliation
-from tools.sam_template import Resolver, Template, load_template
+from tools.sam_template import Resolver, Template, TemplateError, load_template
 
 from .conftest import ROOT, functions
 from .decided_template import decided
@@ -43,6 +44,22 @@ def as_list(value: Any) -> list[Any]:
 def test_the_visibility_timeout_is_six_times_the_timeout_of_the_function(template: Template) -> None:
     timeout = functions(template)["StartAnalysisFunction"]["Timeout"]
     assert resource(template, "IntakeQueue")["VisibilityTimeout"] >= 6 * timeout
+
+
+@pytest.mark.parametrize("intakes", ["2", "3", "4", "5", "8", "20", "100"])
+@pytest.mark.parametrize("rate", ["1", "1.5", "2", "2.5", "10", "24", "24.9", "25", "25.5", "100", "200", "300"])
+def test_no_accepted_combination_lets_intakes_wait_longer_than_their_time(intakes: str, rate: str) -> None:
+    """A batch of 10 waits up to 10 x intakes x 1.1 / rate seconds for its slots; Start Analysis has 60, of which 10 are reserved."""
+    parameters = {"IntakeConcurrency": intakes, "MaxImagesPerSecond": rate}
+    waits = 10 * int(intakes) * 1.1 / float(rate)
+    try:
+        load_template(ROOT / "template.yaml", parameters)  # checks the rules
+        accepted = True
+    except TemplateError as error:
+        assert "IntakeConcurrency above 4 needs MaxImagesPerSecond of 25 or more" in str(error)
+        accepted = False
+    assert waits <= 50 if accepted else int(intakes) > 4
+    assert accepted or float(rate) < 25 or rate == "25.5"
 
 
 def test_a_dead_letter_is_kept_for_ten_days_at_least(template: Template) -> None:
