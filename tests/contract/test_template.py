@@ -49,7 +49,7 @@ def test_the_visibility_timeout_is_six_times_the_timeout_of_the_function(templat
 @pytest.mark.parametrize("intakes", ["2", "3", "4", "5", "8", "20", "100"])
 @pytest.mark.parametrize("rate", ["1", "1.5", "2", "2.5", "10", "24", "24.9", "25", "25.5", "100", "200", "300"])
 def test_no_accepted_combination_lets_intakes_wait_longer_than_their_time(intakes: str, rate: str) -> None:
-    """A batch of 10 waits up to 10 x intakes x 1.1 / rate seconds for its slots; Start Analysis has 60, of which 10 are reserved."""
+    """A batch of 10 waits up to 10 x intakes x 1.1 / rate seconds for its slots; 50 of Start Analysis' 60 are for it."""
     parameters = {"IntakeConcurrency": intakes, "MaxImagesPerSecond": rate}
     waits = 10 * int(intakes) * 1.1 / float(rate)
     try:
