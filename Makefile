@@ -53,6 +53,7 @@ eyes-extras: $(VENV)/.local-installed
 
 up: $(VENV)/.local-installed eyes  ## start Imagewatch on this machine and analyse sample photos (PORT, WEB_PORT, LISTEN, SAMPLES=0, EYES=small, KEEP=1)
 	@$(BIN)/python -m local --detach $(if $(LISTEN),--host $(LISTEN)) $(if $(filter-out 0,$(KEEP)),--keep)
+	@$(BIN)/python -m local.sign_in
 	@if [ "$(SAMPLES)" != 0 ]; then $(BIN)/python -m local.samples; fi
 
 down: $(VENV)/.local-installed  ## stop the local stack and discard its photos, records, rules and alerts

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local import OPERATIONS_EMAIL, STACK_NAME
+from local import OPERATIONS_EMAIL, OPERATOR_EMAIL, STACK_NAME, sample_operator
 from local.emulator import command
 from local.emulator.background import port_problem
 from local.keeping import replay, save
@@ -33,26 +33,30 @@ PRELOAD = (
 def template_parameters(options: argparse.Namespace) -> Mapping[str, str]:
     """The local defaults of the template's parameters."""
     return {
-        "AlertEmail": "operator@example.com",
+        "AlertEmail": OPERATOR_EMAIL,
         "OperationsEmail": OPERATIONS_EMAIL,
         "MaxImagesPerSecond": "50",
         "WatchlistMaxAgeSeconds": "1",  # a new rule applies to a photo that is uploaded right after it
+        "SignUp": "on",
         "WebUrl": f"http://localhost:{options.web_port}",
     }
 
 
 def servers(options: argparse.Namespace, emulator: Emulator) -> Mapping[str, command.Server]:
-    """The viewer's server. Raises RuntimeError if its port is taken."""
+    """The viewer's server, which also serves the API. Raises RuntimeError if its port is taken."""
+    from local.viewer.api import ApiProxy
     from local.viewer.server import WebServer
 
     if problem := port_problem(options.host, options.web_port):
         raise RuntimeError(f"the page's {problem}. Stop the process that uses it, or choose another port: make up WEB_PORT=8081")
 
-    return {"web": WebServer(options.host, options.web_port, emulator.endpoint, emulator.mailbox, emulator.problems)}
+    api = ApiProxy(emulator.gateway, lambda: emulator.deployment.output("ApiUrl"))
+    return {"web": WebServer(options.host, options.web_port, emulator.endpoint, emulator.mailbox, emulator.problems, api)}
 
 
 def prepare(options: argparse.Namespace, emulator: Emulator) -> None:
-    """With --keep, bring back the photos, rules and channels of the last run with --keep."""
+    """Create the sample operator. With --keep, bring back the photos, rules and channels of the last run with --keep."""
+    sample_operator.create(emulator.deployment, options.state)
     if options.keep:
         replay(emulator, options.state / "kept")
 

@@ -101,6 +101,10 @@ class Deployment:
                 found.append(Output(key, str(self.resolver.resolve(output["Value"])), output.get("Description", "")))
         return found
 
+    def output(self, key: str) -> str:
+        """The value of an output. Raises KeyError if the stack has no such output."""
+        return {output.key: output.value for output in self.outputs()}[key]
+
     def ref(self, logical_id: str) -> Any:
         return self._created(logical_id).ref
 

@@ -44,10 +44,10 @@ class Verifier:
     @staticmethod
     def of(pool_name: str, user_id: str, password: str) -> Verifier:
         salt = secrets.randbits(128)
-        return Verifier(salt, pow(G, _x(pool_name, user_id, password, salt), N))
+        return Verifier(salt, pow(G, private_key(pool_name, user_id, password, salt), N))
 
     def fits(self, pool_name: str, user_id: str, password: str) -> bool:
-        value = pow(G, _x(pool_name, user_id, password, self.salt), N)
+        value = pow(G, private_key(pool_name, user_id, password, self.salt), N)
         return hmac.compare_digest(padded(value), padded(self.value))
 
 
@@ -71,13 +71,13 @@ class Exchange:
 
     @property
     def server_value(self) -> int:
-        return int((_k() * self.verifier.value + pow(G, self.server_secret, N)) % N)
+        return int((multiplier() * self.verifier.value + pow(G, self.server_secret, N)) % N)
 
     def proves(self, signature: str, timestamp: str) -> bool:
         """Whether the signature (base64) shows that the client knows the password."""
         if not _TIMESTAMP.fullmatch(timestamp):
             return False
-        u = _hash(padded(self.client_value) + padded(self.server_value))
+        u = number_of(padded(self.client_value) + padded(self.server_value))
         if u == 0:
             return False
         shared = pow(self.client_value * pow(self.verifier.value, u, N), self.server_secret, N)
@@ -93,14 +93,17 @@ def padded(value: int) -> bytes:
     return value.to_bytes(value.bit_length() // 8 + 1, "big")
 
 
-def _x(pool_name: str, user_id: str, password: str, salt: int) -> int:
+def private_key(pool_name: str, user_id: str, password: str, salt: int) -> int:
+    """SRP's x: a hash of the salt, the user and the password."""
     inner = hashlib.sha256(f"{pool_name}{user_id}:{password}".encode()).digest()
-    return _hash(padded(salt) + inner)
+    return number_of(padded(salt) + inner)
 
 
-def _k() -> int:
-    return _hash(padded(N) + padded(G))
+def multiplier() -> int:
+    """SRP's k."""
+    return number_of(padded(N) + padded(G))
 
 
-def _hash(content: bytes) -> int:
+def number_of(content: bytes) -> int:
+    """The hash of the content as a number."""
     return int.from_bytes(hashlib.sha256(content).digest(), "big")

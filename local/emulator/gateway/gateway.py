@@ -22,6 +22,7 @@ from local.emulator.gateway.faults import TIMEOUT, Faults
 from local.emulator.gateway.http_server import Request, Response
 from local.emulator.gateway.identification import identify
 from local.emulator.gateway.moto_services import MotoServices
+from local.emulator.gateway.s3_calls import bucket_and_key
 from local.emulator.gateway.wire_errors import error_response
 from local.emulator.http_api import service as http_api
 from local.emulator.http_api.service import HttpApis
@@ -32,6 +33,7 @@ from local.emulator.lambda_.runner import LambdaRunner
 from local.emulator.mailbox import Mailbox
 from local.emulator.rekognition import Engine, ObjectNotReadable
 from local.emulator.rekognition.wire import respond as rekognition_respond
+from local.emulator.s3 import cors as s3_cors
 from tools.sam_template import ACCOUNT_ID
 
 log = logging.getLogger(__name__)
@@ -90,12 +92,16 @@ class Gateway:
         call = identify(
             request.method, request.headers.get("host", ""), request.path, request.query, request.headers, request.body
         )
+        if call.service == "s3" and request.method == "OPTIONS":
+            return s3_cors.preflight(_cors_rules(request), request.headers)
         try:
             response = self._serve(request, call)
         except OSError as error:
             if error.errno not in NO_SPACE:
                 raise
             response = error_response(call, "InternalError", f"The emulator's disk is full ({error.strerror}).", 500)
+        if call.service == "s3" and "origin" in request.headers:
+            response = s3_cors.with_cors(_cors_rules(request), request, response)
         if self._runner and (trace := request.headers.get("x-amzn-trace-id")):
             self._runner.crashes.call_served(trace, f"{call.service}:{call.operation}")
         return response
@@ -204,6 +210,13 @@ class Gateway:
                     {"error": f"{request.path} is unknown; known: /_local/health, /_local/mailbox, /_local/faults"},
                 )
         return Response(status, JSON, json.dumps(body, indent=2).encode() + b"\n")
+
+
+def _cors_rules(request: Request) -> list[s3_cors.Rule] | None:
+    """The CORS rules of the bucket that a request names; None if there is no such bucket."""
+    name, _ = bucket_and_key(request.headers.get("host", ""), request.path)
+    bucket = s3_backends[ACCOUNT_ID]["aws"].buckets.get(name)
+    return None if bucket is None else [s3_cors.Rule.of(rule) for rule in bucket.cors]
 
 
 def _from_a_browser(request: Request) -> bool:
