@@ -20,7 +20,7 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 def sign_in(client: Any, pool_id: str, client_id: str, email: str, password: str) -> dict[str, Any]:
     """Sign in with boto3's client for cognito-idp. Returns Cognito's AuthenticationResult, or the next challenge."""
-    secret = secrets.randbits(1024)
+    secret = secrets.randbits(256)
     own_value = pow(G, secret, N)
     parameters = {"USERNAME": email, "SRP_A": f"{own_value:x}"}
     challenge = client.initiate_auth(ClientId=client_id, AuthFlow="USER_SRP_AUTH", AuthParameters=parameters)[
