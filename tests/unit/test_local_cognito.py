@@ -106,7 +106,7 @@ def test_the_sender_is_the_ses_identity() -> None:
 
 
 @source("SEEN CodeMismatchException of ConfirmSignUp")
-def test_a_wrong_code_confirms_nobody() -> None:
+def test_a_wrong_code_confirms_no_one() -> None:
     world = World()
     world.sign_up()
     assert world.refusal("ConfirmSignUp", ClientId=CLIENT, Username=EMAIL, ConfirmationCode=world.wrong_code) == CODE_MISMATCH
@@ -393,7 +393,9 @@ def test_a_client_can_reveal_which_users_exist() -> None:
         assert found == ("UserNotFoundException", "Username/client id combination not found."), operation
 
 
-@source("GUIDE Managing user existence error responses: a code is sent to a simulated destination; codes of nobody are expired")
+@source(
+    "GUIDE Managing user existence error responses: a code is sent to a simulated destination; a code that was never sent is expired"
+)
 def test_recovery_does_not_reveal_which_users_exist() -> None:
     world = World()
     for operation in ("ForgotPassword", "ResendConfirmationCode"):

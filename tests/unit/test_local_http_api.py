@@ -136,7 +136,7 @@ def test_a_request_without_a_token_is_unauthorized(key: RSAKey) -> None:
         ({"iat": NOW + 60}, "not valid yet"),
     ],
 )
-def test_a_token_with_a_wrong_claim_is_unauthorized(key: RSAKey, changes: Json, problem: str) -> None:
+def test_a_token_with_a_wrong_field_is_unauthorized(key: RSAKey, changes: Json, problem: str) -> None:
     status, challenge = refused(key, f"Bearer {token(key, **changes)}")
     assert status == 401
     assert challenge.startswith(f'Bearer scope="{SCOPE}" error="invalid_token" error_description="')
