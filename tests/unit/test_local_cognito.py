@@ -393,9 +393,7 @@ def test_a_client_can_reveal_which_users_exist() -> None:
         assert found == ("UserNotFoundException", "Username/client id combination not found."), operation
 
 
-@source(
-    "GUIDE Managing user existence error responses: a code is sent to a simulated destination; a code that was never sent is expired"
-)
+@source("GUIDE Managing user existence error responses: codes go to a simulated destination; a code never sent is expired")
 def test_recovery_does_not_reveal_which_users_exist() -> None:
     world = World()
     for operation in ("ForgotPassword", "ResendConfirmationCode"):
