@@ -16,7 +16,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     Both use exactly the permissions and addresses that alerts use. A dead channel is reported through others.
     """
     if "Test" in event:
-        return {"Channels": [channel_check.test(channel_id) for channel_id in event["Test"]]}
+        return {"Channels": [channel_check.test(channel_id).to_item() for channel_id in event["Test"]]}
     found = channel_check.check_all()
     dead = [health for health in found if health.is_dead]
     for health in dead:

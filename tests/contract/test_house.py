@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,29 @@ def test_an_import_against_the_arrow_is_found(tmp_path: Path, place: str, line: 
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{line}\n", encoding="utf-8")
     assert forbidden_imports(tmp_path)
+
+
+MOST_MODULES = 29
+"""How many modules of ours Send Alert may load, folders included. Each one lengthens the time from a cold start to the alert."""
+
+
+def loaded_by(handler: str) -> list[str]:
+    """The modules of the package that a fresh interpreter loads with this handler."""
+    script = f"import {handler}, sys; print(*(name for name in sys.modules if name.split('.')[0] == 'imagewatch'))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT / "functions", capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_send_alert_loads_few_modules() -> None:
+    loaded = loaded_by("send_alert")
+    assert "imagewatch.services.delivery" in loaded
+    assert len(loaded) <= MOST_MODULES, loaded
+
+
+def test_functions_that_send_alerts_load_no_declarations_of_rules() -> None:
+    declarations = {"imagewatch.rules.model", "imagewatch.rules.fields", "imagewatch.rules.schedule"}
+    assert not declarations & {*loaded_by("send_alert"), *loaded_by("send_digest")}
+    assert declarations <= {*loaded_by("evaluate_watchlist")}
 
 
 def test_only_one_module_reads_the_environment() -> None:

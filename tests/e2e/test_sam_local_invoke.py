@@ -14,6 +14,7 @@ import pytest
 from imagewatch.alerts.alert import QUEUED, Alert, Delivery
 from imagewatch.aws.dynamodb import to_item
 from imagewatch.images.version import ImageVersion, comparable_sequencer
+from imagewatch.rules.matched_rule import MatchedRule
 from tests.local.pipeline import Pipeline
 from tests.local.running_stack import RunningStack
 
@@ -126,12 +127,12 @@ def test_send_alert_sends_one_email_even_when_it_runs_twice(sam: SamLocal, analy
 
 def test_send_digest_reports_queued_alerts(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
     dynamodb, table = pipeline.stack.client("dynamodb"), pipeline.outputs["AlertsTableName"]
-    matches = [{"Term": "person", "Label": "Person", "Confidence": 97, "Count": 1}]
+    matches = [{"Term": "person", "Label": "Person", "Kind": "name", "Confidence": 97, "Count": 1}]
     rule = {"RuleId": "waiting", "Name": "Waiting", "Severity": "info", "Channels": ["email"], "Matches": matches}
     image = ImageVersion(
         pipeline.bucket, KEY, "", "etag", comparable_sequencer("0065A1B2C3D4E5F601"), 1, "2026-11-20T09:29:58.000Z"
     )
-    alert = Alert.of(image, rule, "http://localhost/1")
+    alert = Alert.of(image, MatchedRule.from_item(rule), "http://localhost/1")
     alert.created_at, alert.status = "2026-11-20T09:30:00.000Z", QUEUED
     alert.deliveries = {"email": Delivery(QUEUED, alert.created_at)}
     waiting = alert.to_item() | {"QueuedFor": "digest"}

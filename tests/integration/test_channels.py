@@ -22,13 +22,14 @@ from botocore.stub import Stubber
 from PIL import Image
 
 from imagewatch.alerts.alert import Alert
-from imagewatch.alerts.messages import Message
+from imagewatch.alerts.channel import Message
 from imagewatch.aws import channels, clients, secrets
 from imagewatch.aws import s3 as objects
 from imagewatch.aws.channels import http
 from imagewatch.aws.tables import images as images_table
 from imagewatch.errors import ChannelGone, ChannelRefused, Throttled, Unavailable
 from imagewatch.images.version import ImageVersion
+from imagewatch.rules.matched_rule import MatchedRule
 from imagewatch.services import image_store as records
 from imagewatch.services.alert_picture import AnnotatedPicture
 
@@ -40,7 +41,8 @@ SECRET = "a secret between us"
 MATCHES = [{"Term": "person", "Label": "Person", "Kind": "label", "Confidence": 97.3, "Count": 1}]
 RULE = {"RuleId": "person-at-the-door", "Name": "Person at the door", "RuleVersion": 3, "Severity": "critical"}
 LINK = "https://watch.example.com/images/abc"
-ALERT = Alert("a1", RULE | {"Matches": MATCHES}, ("home",), "i1", "v1", "photos", "uploads/door/a.jpg", "door", LINK, NOW)
+MATCHED = MatchedRule.from_item(RULE | {"Matches": MATCHES})
+ALERT = Alert("a1", MATCHED, ("home",), "i1", "v1", "photos", "uploads/door/a.jpg", "door", LINK, NOW)
 PERSON = {
     "Name": "Person",
     "Confidence": 97.3,
@@ -101,7 +103,7 @@ def picture_of(image: Event) -> AnnotatedPicture:
     version = ImageVersion.from_state(image)
     objects.write_rendition(version.thumbnail_key, (ROOT / "samples" / "astronaut-portrait.jpg").read_bytes())
     images_table.update_if_owner(version, {"Labels": [PERSON]}, ["person"])
-    return AnnotatedPicture(version, "person-at-the-door", MATCHES)
+    return AnnotatedPicture(version, "person-at-the-door", MATCHED.matches)
 
 
 # ------------------------------------------------------------------------------------------------------------------ e-mail
@@ -475,7 +477,7 @@ def test_the_picture_is_made_once_and_goes_when_the_image_goes(sending: Stack, a
     assert picture.jpeg() is picture.jpeg()
     key = f"annotated/{announced['ImageId']}/{picture.image.version}/person-at-the-door.jpg"
     assert annotated_keys(sending) == [key]
-    again = AnnotatedPicture(picture.image, picture.rule_id, MATCHES)
+    again = AnnotatedPicture(picture.image, picture.rule_id, MATCHED.matches)
     assert again.jpeg() == picture.jpeg()
     listed = (sending.record(announced["ImageId"]) or {})["Stored"][0]["Renditions"]
     assert listed.count(key) == 1

@@ -243,7 +243,7 @@ def test_a_stack_without_channels_says_so(stack: Stack, capsys: Output) -> None:
 
 
 def put_alert(stack: Stack, number: int, confidence: float, rule: str = "night", **more: Any) -> str:
-    matches = [{"Term": "person", "Label": "Person", "Confidence": confidence}]
+    matches = [{"Term": "person", "Label": "Person", "Kind": "name", "Confidence": confidence, "Count": 1}]
     stack.put_item(
         "AlertsTable",
         {
@@ -254,7 +254,7 @@ def put_alert(stack: Stack, number: int, confidence: float, rule: str = "night",
             "Status": "SENT",
             "CreatedAt": f"2099-11-20T16:{number:02}:00.000Z",
             "Subject": f"Night: person {confidence:g} %",
-            "Rule": {"RuleId": rule, "Matches": matches},
+            "Rule": {"RuleId": rule, "Name": "Night", "Matches": matches},
             "Deliveries": {"email": {"Status": "SENT"}},
             **more,
         },

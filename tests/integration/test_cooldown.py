@@ -11,6 +11,7 @@ from imagewatch.alerts.cooldown import LEASE_SECONDS, CooldownScope, channels_of
 from imagewatch.aws import clients
 from imagewatch.aws.tables import cooldowns as cooldowns_table
 from imagewatch.errors import Unavailable
+from imagewatch.rules.matched_rule import MatchedRule
 
 from .alerting import Crash, VirtualClock, Wire, alert_of, cooldown, matches, rule, suppressed_in
 from .conftest import Stack
@@ -181,6 +182,6 @@ def test_a_cooldown_is_rendered_exactly(seconds: int, words: str) -> None:
 
 
 def test_rules_of_the_older_shape_have_no_cooldown_and_go_to_email() -> None:
-    older = {"RuleId": "a", "Name": "A", "Matches": []}
+    older = MatchedRule.from_item({"RuleId": "a", "Name": "A", "Matches": []})
     assert cooldown_scope(older, "door") is None
     assert channels_of(older) == ("email",)

@@ -12,7 +12,7 @@ import pytest
 from imagewatch.aws.channels import Channel
 from imagewatch.aws.dynamodb import WRITE_PAUSES
 from imagewatch.errors import ChannelRefused, Throttled, Unavailable
-from imagewatch.services.delivery import MAX_ALERTS_PER_MESSAGE
+from imagewatch.services.alert_messages import MAX_ALERTS_PER_MESSAGE
 
 from .alerting import SECOND, Crash, VirtualClock, Wire, alert_of, cooldown, matches, retried, rule, sent_in, suppressed_in
 from .conftest import CONTEXT, Event, Stack
@@ -51,7 +51,7 @@ def test_sends_one_message_and_keeps_it_on_record(stack: Stack, send: Any, sampl
 
 
 def test_an_alert_keeps_the_rule_as_it_matched(stack: Stack, send: Any) -> None:
-    matched = rule(RuleVersion=7, Severity="critical", Channels=["email"], **cooldown())
+    matched = rule(RuleVersion=7, Severity="critical", Channels=["email"], **cooldown(PerSource=False))
     send(matches("a", matched))
     alert = alert_of(stack, "a")
     assert (alert["Rule"], alert["RuleVersion"], alert["Severity"]) == (matched, 7, "critical")

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from imagewatch.alerts.alert import Alert, alert_id
 from imagewatch.alerts.alert_text import MAX_SUBJECT, Entry, MessageText, by_severity, compose, render_moderation
 from imagewatch.images.version import ImageVersion
+from imagewatch.rules.matched_rule import MatchedRule
 from imagewatch.rules.matching import MAX_MATCHES
 from imagewatch.text import one_line
 
@@ -58,7 +59,7 @@ def alert(key: str = IMAGE.key, name: str = "Night watch", rule_id: str = "rule-
 
 
 def sent_for(*rules: dict[str, Any] | dict[str, object], image: ImageVersion = IMAGE, moderation: Any = CLEAN) -> MessageText:
-    entries = [Entry(Alert.of(image, rule, LINK)) for rule in rules]
+    entries = [Entry(Alert.of(image, MatchedRule.from_item(rule), LINK)) for rule in rules]
     return compose(image, by_severity(entries), moderation, HISTORY)
 
 
@@ -99,7 +100,7 @@ def test_an_alert_says_what_how_sure_which_image_which_rule_and_where_to_look() 
     assert "Moderation: nothing found" in lines
     assert f"See the image:           {LINK}" in lines
     assert f"See how it was analysed: {HISTORY}" in lines
-    assert lines[-4] == "This rule (id rule-1) is on your watchlist."
+    assert lines[-4] == "This rule (id rule-1, version 1) is on your watchlist."
     assert lines[-3] == "Too many of these? imagewatch rules edit rule-1 --cooldown 10m"
     assert lines[-2] == "To mute it for some hours: imagewatch rules snooze rule-1 --for 8h"
     assert lines[-1] == f"Was it wrong? imagewatch alerts not-this {id_in(sent)}"
@@ -206,7 +207,7 @@ def test_moderation_names_the_three_with_the_highest_confidence() -> None:
 
 def test_the_same_match_is_the_same_alert_whatever_is_retried() -> None:
     again = alert(matches=[match(confidence=50), match("Truck")], name="Renamed", moderation=UNCHECKED)
-    assert id_in(again) == id_in(alert()) == alert_id(IMAGE, {"RuleId": "rule-1"})
+    assert id_in(again) == id_in(alert()) == alert_id(IMAGE, "rule-1")
     assert re.fullmatch("[0-9a-f]{32}", id_in(again))
 
 
@@ -257,7 +258,7 @@ def test_a_message_about_several_rules_lists_each_with_its_matches_and_its_comma
     assert lines.count("  vehicle (Car), 91.3 % sure") == 2
     for rule_id in ("dog", "one", "two"):
         assert f"  imagewatch rules edit {rule_id} --cooldown 10m" in lines
-        assert sum(f"not-this {alert_id(IMAGE, {'RuleId': rule_id})}" in line for line in lines) == 1
+        assert sum(f"not-this {alert_id(IMAGE, rule_id)}" in line for line in lines) == 1
     assert sent.body.endswith(sent.feedback)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
 from imagewatch.alerts.picture import LEAST_SIDE, MAX_BOXES, MAX_BYTES, Finding, annotate, findings_of
+from imagewatch.rules.matched_rule import Match
 
 GREY = (128, 128, 128)
 BOX = {"Left": 0.25, "Top": 0.25, "Width": 0.5, "Height": 0.5}
@@ -123,8 +124,8 @@ def instance(confidence: float, left: float) -> dict[str, Any]:
     return {"Confidence": confidence, "BoundingBox": {"Left": left, "Top": 0.1, "Width": 0.1, "Height": 0.2}}
 
 
-def match(label: str = "Car", count: int = 1, **more: Any) -> dict[str, Any]:
-    return {"Term": "vehicle", "Label": label, "Kind": "parent", "Confidence": 91.0, "Count": count, **more}
+def match(label: str = "Car", count: int = 1, box: dict[str, float] | None = None) -> Match:
+    return Match("vehicle", label, "parent", 91.0, count, box)
 
 
 CAR = {"Name": "Car", "Confidence": 99.0, "Instances": [instance(60, 0.1), instance(99, 0.3), instance(80, 0.5)]}
@@ -137,9 +138,9 @@ def test_as_many_instances_are_shown_as_were_counted_the_highest_confidence_firs
 
 def test_the_box_of_the_match_itself_is_always_among_them() -> None:
     own = CAR["Instances"][0]["BoundingBox"]  # type: ignore[index]
-    assert [finding.box for finding in findings_of([match(Box=own)], [CAR])] == [own]
+    assert [finding.box for finding in findings_of([match(box=own)], [CAR])] == [own]
     elsewhere = {"Left": 0, "Top": 0, "Width": 1, "Height": 1}
-    assert [finding.box for finding in findings_of([match(Box=elsewhere)], [])] == [elsewhere]
+    assert [finding.box for finding in findings_of([match(box=elsewhere)], [])] == [elsewhere]
 
 
 def test_what_has_no_instances_is_named_without_a_box() -> None:

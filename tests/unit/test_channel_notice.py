@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from imagewatch.alerts.channel import DISABLED, FAILING, UNCONFIRMED, Health, notice
+from imagewatch.alerts.channel import DISABLED, FAILING, UNCONFIRMED
+from imagewatch.alerts.channel_health import Health, notice
 
 
 def advice(kind: str, status: str) -> str:

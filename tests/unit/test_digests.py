@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagewatch.alerts.alert import Alert
+from imagewatch.alerts.channel import DIGEST, Message
 from imagewatch.alerts.cooldown import Suppressed
 from imagewatch.alerts.digest import SuppressedCount
 from imagewatch.alerts.digest_text import MAX_COOLDOWNS, MAX_RULES, compose, max_bytes, span
-from imagewatch.alerts.messages import DIGEST, Message
 from imagewatch.alerts.slack_text import MAX_SECTION, MAX_TEXT, slack_payload
+from imagewatch.rules.matched_rule import MatchedRule
 
 MAX_MESSAGE_BYTES = 262_144  # SNS
 MATCHES = re.compile(r'^(\d+) match(?:es)? of (?:"|\d+ other rule)', re.MULTILINE)
@@ -31,7 +32,7 @@ def alert(rule_id: str = "gate", number: int = 0, severity: str = "warning", **m
     name, matches = more.pop("rule_name", f"Rule {rule_id}"), more.pop("matches", [match])
     fields: dict[str, Any] = {
         "alert_id": f"{number:032x}",
-        "rule": {"RuleId": rule_id, "Name": name, "Severity": severity, "Matches": matches},
+        "rule": MatchedRule.from_item({"RuleId": rule_id, "Name": name, "Severity": severity, "Matches": matches}),
         "channels": ("email",),
         "image_id": "i1",
         "version": "v1",

@@ -12,6 +12,7 @@ import pytest
 from imagewatch.alerts.alert import DIGESTED, FAILED, PENDING, QUEUED, SENT, SUPPRESSED, Alert, Delivery
 from imagewatch.alerts.explanation import Explanation, explain
 from imagewatch.images.version import ImageVersion
+from imagewatch.rules.matched_rule import MatchedRule
 from imagewatch.rules.model import Rule, Term
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -28,14 +29,14 @@ def record(*matched: dict[str, Any], **more: Any) -> dict[str, Any]:
         "Status": "ANALYZED",
         "Labels": [PERSON],
         "Moderation": checked,
-        "MatchedRules": list(matched),
+        "MatchedRules": [{"Matches": [MATCH], **entry} for entry in matched],
         **more,
     }
 
 
 def alert(status: str, **delivery: Any) -> Alert:
     rule = {"RuleId": "gate", "Name": "Gate", "Matches": [MATCH], "Cooldown": {"Seconds": 600}}
-    found = Alert.of(IMAGE, rule, "https://watch.example.com/1")
+    found = Alert.of(IMAGE, MatchedRule.from_item(rule), "https://watch.example.com/1")
     found.created_at, found.status = "2026-11-20T16:05:10.000Z", status
     found.deliveries = {"email": Delivery(status, "2026-11-20T16:05:11.000Z", **delivery)}
     return found

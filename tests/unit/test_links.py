@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagewatch.aws.stepfunctions import execution_url
-from imagewatch.images.links import console_url, image_url
+from imagewatch.images.links import console_url, execution_url, history_url, image_url
 from imagewatch.images.version import ImageVersion
 
 HOSTS = {
@@ -23,4 +22,6 @@ def test_the_console_of_a_region_is_in_the_domain_of_its_partition(region: str, 
     assert console_url(region) == host
     assert image_url(image, "", region).startswith(f"{host}/s3/object/photos?region={region}&")
     assert execution_url(arn) == f"{host}/states/home?region={region}#/v2/executions/details/{arn}"
+    assert history_url(arn, "") == execution_url(arn)
+    assert history_url(arn, "https://images.example.com/") == f"https://images.example.com/executions/{arn}"
     assert image_url(image, "https://images.example.com/", region) == f"https://images.example.com/images/{image.image_id}"

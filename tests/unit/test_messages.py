@@ -17,18 +17,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imagewatch.alerts.alert import Alert, Delivery
+from imagewatch.alerts.channel import DIGEST, NOTICE, PING, TEST, Message
 from imagewatch.alerts.digest import Digest
-from imagewatch.alerts.messages import DIGEST, NOTICE, PING, TEST, Message
 from imagewatch.alerts.slack_text import MAX_HEADER, MAX_SECTION, slack_payload
 from imagewatch.alerts.webhook_document import encoded, signature, webhook_document
 from imagewatch.images.version import ImageVersion
+from imagewatch.rules.matched_rule import MatchedRule
 
 DOCS = Path(__file__).parents[2] / "docs"
 IMAGE = ImageVersion("photos", "uploads/front-door/car 1.jpg", "v1", "e1", "00AA", 1000, "2026-11-20T16:05:09.123Z")
 MATCH = {"Term": "person", "Label": "Person", "Kind": "label", "Confidence": Decimal("97.3"), "Count": 1}
 ALERT = Alert(
     "a1",
-    {"RuleId": "night", "Name": "Night", "RuleVersion": 3, "Severity": "warning", "Matches": [MATCH], "Channels": ["home"]},
+    MatchedRule.from_item(
+        {"RuleId": "night", "Name": "Night", "RuleVersion": 3, "Severity": "warning", "Matches": [MATCH], "Channels": ["home"]}
+    ),
     ("home",),
     IMAGE.image_id,
     IMAGE.version,

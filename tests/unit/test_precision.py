@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uploader.rules.precision import Judged, Precision, judged, measure
+from imagewatch.rules.matched_rule import Match, MatchedRule
+from uploader.alerts.stored_alert import StoredAlert
+from uploader.rules.precision import Judged, Precision, RuleTerms, judged, measure
 
 
 def right(**confidences: float) -> Judged:
@@ -60,20 +62,21 @@ def test_an_alert_that_another_term_would_still_have_brought_is_not_spared() -> 
 
 def test_where_a_rule_needs_two_terms_one_that_falls_away_is_enough() -> None:
     rule = {"AllOf": [{"Term": "Person"}, {"Term": "Night"}]}
-    found = measure([right(person=90, night=90), wrong(person=95, night=85)], rule)
+    found = measure([right(person=90, night=90), wrong(person=95, night=85)], RuleTerms.from_item(rule))
     assert thresholds(found) == {"night": 90}
     assert found.spared == 1
 
 
 def test_a_threshold_that_the_rule_has_already_is_not_proposed_again() -> None:
     alerts = [right(car=90), wrong(car=70)]  # alerted before the threshold was raised
-    assert measure(alerts, {"AnyOf": [{"Term": "Car", "MinConfidence": 95}]}).proposals == []
-    (proposal,) = measure(alerts, {"AnyOf": [{"Term": "Car"}]}).proposals
+    assert measure(alerts, RuleTerms.from_item({"AnyOf": [{"Term": "Car", "MinConfidence": 95}]})).proposals == []
+    (proposal,) = measure(alerts, RuleTerms.from_item({"AnyOf": [{"Term": "Car"}]})).proposals
     assert (proposal.threshold, proposal.now) == (90, 80)
 
 
 def test_older_rules_keep_their_terms_under_another_name() -> None:
-    (proposal,) = measure([right(car=90), wrong(car=70)], {"Terms": [{"Term": "Car", "MinConfidence": 55}]}).proposals
+    terms = RuleTerms.from_item({"Terms": [{"Term": "Car", "MinConfidence": 55}]})
+    (proposal,) = measure([right(car=90), wrong(car=70)], terms).proposals
     assert proposal.now == 55
 
 
@@ -83,7 +86,7 @@ ALERTS = st.lists(st.builds(Judged, CONFIDENCES, st.booleans()), max_size=30)
 
 @given(ALERTS, st.sets(st.sampled_from(["car", "van"])))
 def test_no_right_alert_loses_a_match_and_the_share_never_falls(alerts: list[Judged], needed: set[str]) -> None:
-    found = measure(alerts, {"AllOf": [{"Term": term, "MinConfidence": 0} for term in sorted(needed)]})
+    found = measure(alerts, RuleTerms(dict.fromkeys(needed, 0.0), frozenset(needed)))
     floors = thresholds(found)
     for alert in alerts:
         if alert.is_right:
@@ -97,13 +100,14 @@ def test_no_right_alert_loses_a_match_and_the_share_never_falls(alerts: list[Jud
         assert found.precision_then >= found.precision
 
 
-def alert(status: str = "SENT", **more: Any) -> dict[str, Any]:
-    matches = [
-        {"Term": "Vehicle", "Label": "Car", "Confidence": 81.5},
-        {"Term": "vehicle", "Label": "Van", "Confidence": 90},
-        {"Term": "Dog", "Label": "Dog", "Confidence": 70},
-    ]
-    return {"Status": status, "Rule": {"Matches": matches}, **more}
+def alert(status: str = "SENT", **more: Any) -> StoredAlert:
+    matches = (
+        Match("Vehicle", "Car", "parent", 81.5, 1),
+        Match("vehicle", "Van", "parent", 90, 1),
+        Match("Dog", "Dog", "name", 70, 1),
+    )
+    rule = MatchedRule("r", "R", 1, "warning", ("email",), matches)
+    return StoredAlert.from_item({"Status": status, "Rule": rule.to_item(), **more})
 
 
 def test_an_alert_is_judged_by_the_most_confident_match_of_each_term_and_right_until_marked() -> None:
@@ -115,4 +119,4 @@ def test_an_alert_is_judged_by_the_most_confident_match_of_each_term_and_right_u
 
 @pytest.mark.parametrize("status", ["SUPPRESSED", "PENDING", "QUEUED", "FAILED"])
 def test_an_alert_that_was_not_sent_is_not_judged(status: str) -> None:
-    assert judged([alert(status), {"Status": "SENT"}]) == []
+    assert judged([alert(status), StoredAlert.from_item({"Status": "SENT"})]) == []

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagewatch.alerts.cooldown import cooldown_scope
-from imagewatch.rules.model import Cooldown, Rule, Term
+from imagewatch.rules.matched_rule import Cooldown
+from imagewatch.rules.model import Rule, Term
 from imagewatch.rules.schedule import ActiveHours, ActiveWindow
 from uploader.backfill.stored_images import Page
 from uploader.rules.preview import MAX_RUN_SECONDS, MUTED, SENT, SUPPRESSED, Preview, messages_at_most, messages_at_once, preview
@@ -120,7 +121,7 @@ def test_every_match_is_sent_held_back_or_muted_as_a_cooldown_would_have_it(
     for hit in found.matches:
         moment = datetime.fromisoformat(hit.image.uploaded_at)
         assert (hit.outcome == MUTED) == bool(rule.active_hours and not rule.active_hours.contains(moment))
-        window = cooldown_scope(rule.to_item(), hit.image.source)
+        window = cooldown_scope(rule, hit.image.source)
         if hit.outcome != MUTED and window:
             runs = window.cooldown_id in last and moment < last[window.cooldown_id] + timedelta(minutes=minutes)
             assert hit.outcome == (SUPPRESSED if runs else SENT)

@@ -17,7 +17,8 @@ from referencing import Registry, Resource
 
 from imagewatch.errors import InvalidRule, Problem
 from imagewatch.images.version import normal_source
-from imagewatch.rules.model import MAX_COOLDOWN, PLACES, SEVERITIES, Rule, Term
+from imagewatch.rules.matched_rule import SEVERITIES
+from imagewatch.rules.model import MAX_COOLDOWN, PLACES, Rule, Term
 from imagewatch.rules.schedule import DAYS
 from imagewatch.text import words_of
 from uploader.errors import UsageError

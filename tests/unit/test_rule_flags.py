@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import click
 import pytest
 
-from imagewatch.rules.model import Cooldown, Rule, Term
+from imagewatch.rules.matched_rule import Cooldown
+from imagewatch.rules.model import Rule, Term
 from imagewatch.rules.schedule import ActiveHours, ActiveWindow
 from uploader.commands.rule_options import rule_flags
 from uploader.errors import UsageError

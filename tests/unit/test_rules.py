@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from imagewatch.errors import InvalidRule
-from imagewatch.rules.model import MAX_TERMS, Cooldown, Rule, Term
+from imagewatch.rules.matched_rule import Cooldown
+from imagewatch.rules.model import MAX_TERMS, Rule, Term
 from imagewatch.rules.schedule import ActiveHours, ActiveWindow
 from imagewatch.rules.vocabulary import common_labels, known_names, suggestions
 from imagewatch.text import words_of

@@ -11,12 +11,13 @@ from rich.console import Console, RenderableType
 
 from imagewatch.rules.model import Rule
 from uploader.alerts.render import alerts_table
+from uploader.alerts.stored_alert import StoredAlert
 from uploader.rules.render import rules_table
 from uploader.rules.rule_store import Stored
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 ALERT_ID = "4e361af55f175c504fdd250caeb64564"
-ALERT: dict[str, Any] = {
+ITEM: dict[str, Any] = {
     "AlertId": ALERT_ID,
     "RuleId": "door",
     "Status": "FAILED",
@@ -25,6 +26,7 @@ ALERT: dict[str, Any] = {
     "Deliveries": {"email": {"Status": "SENT"}, "ops": {"Status": "FAILED", "Reason": "Slack refused it"}},
     "NotThis": {"By": "me"},
 }
+ALERT = StoredAlert.from_item(ITEM)
 LONG_ID = "a-rule-with-an-id-that-is-as-long-as-an-id-may-be-0123456789-abc"
 
 
@@ -49,7 +51,9 @@ def test_a_narrow_terminal_has_an_alert_on_as_many_lines_as_its_words_need() -> 
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_wide_terminal_and_a_program_have_a_table_of_alerts(terminal: bool) -> None:
-    lines = shown(alerts_table([{**ALERT, "Deliveries": {"email": {"Status": "SENT"}}}]), 160, terminal=terminal)
+    lines = shown(
+        alerts_table([StoredAlert.from_item({**ITEM, "Deliveries": {"email": {"Status": "SENT"}}})]), 160, terminal=terminal
+    )
     assert lines[0].split() == ["When", "(UTC)", "Status", "Alert", "Channels", "Alert", "id"]
     assert len(lines) == 3
     assert lines[2].endswith(ALERT_ID)

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagewatch.images.version import ImageVersion, normal_source, source_of
-from imagewatch.rules.matched_rule import MatchedRule
+from imagewatch.rules.matched_rule import Cooldown, MatchedRule
 from imagewatch.rules.matching import MAX_MATCHES, MAX_VERDICT_BYTES, Watchlist, truncate_to_state_limit
-from imagewatch.rules.model import Cooldown, Rule, Term
+from imagewatch.rules.model import Rule, Term
 from imagewatch.rules.schedule import ActiveHours, ActiveWindow
 from imagewatch.text import words_of
 from uploader.upload.keys import source_name

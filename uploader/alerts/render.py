@@ -10,7 +10,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from imagewatch.alerts.alert import Delivery
 from imagewatch.alerts.alert_text import percent, render_match
+from uploader.alerts.stored_alert import Mark, StoredAlert
 from uploader.rules.files import document
 from uploader.rules.precision import FEW, Precision, Proposal
 from uploader.rules.yaml_document import dump
@@ -22,13 +24,13 @@ _STYLES = {"SENT": "green", "DIGESTED": "green", "FAILED": "red", "PENDING": "ye
 _LEAST_WIDTH = 125  # 75 columns are taken by times, states and ids; in what is left a subject can still be read
 
 
-def plain_alert(alert: Mapping[str, Any]) -> dict[str, Any]:
+def plain_alert(alert: StoredAlert) -> dict[str, Any]:
     """For scripts: the fields of an alert that are meant for others."""
     wanted = ("AlertId", "RuleId", "RuleName", "Status", "CreatedAt", "Subject", "Source", "Key", "Deliveries", "NotThis")
-    return {name: alert[name] for name in wanted if name in alert}
+    return {name: alert.item[name] for name in wanted if name in alert.item}
 
 
-def alerts_table(alerts: Sequence[Mapping[str, Any]]) -> TableOrLines:
+def alerts_table(alerts: Sequence[StoredAlert]) -> TableOrLines:
     """A row for each alert: time, status, subject and channels."""
     rows = [_cells(alert) for alert in alerts]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
@@ -46,53 +48,51 @@ def alerts_table(alerts: Sequence[Mapping[str, Any]]) -> TableOrLines:
     return TableOrLines(table, _LEAST_WIDTH, entries)
 
 
-def _cells(alert: Mapping[str, Any]) -> tuple[Text, Text, Text, Text, Text]:
-    status = str(alert.get("Status", ""))
-    subject = Text(printable(str(alert.get("Subject") or alert.get("RuleName", ""))))
+def _cells(alert: StoredAlert) -> tuple[Text, Text, Text, Text, Text]:
+    title = Text(printable(alert.title))
     return (
-        Text(str(alert["CreatedAt"])[:19].replace("T", " ")),
-        Text(status.lower(), style=_STYLES.get(status, "")),
-        Text.assemble(("not this: ", "red"), subject) if "NotThis" in alert else subject,
-        Text(printable(_delivery_words(alert.get("Deliveries", {})))),
-        Text(str(alert["AlertId"])),
+        Text(alert.created_at[:19].replace("T", " ")),
+        Text(alert.status.lower(), style=_STYLES.get(alert.status, "")),
+        Text.assemble(("not this: ", "red"), title) if alert.mark else title,
+        Text(printable(_delivery_words(alert.deliveries))),
+        Text(alert.alert_id),
     )
 
 
-def alert_lines(alert: Mapping[str, Any]) -> Iterator[Text]:
+def alert_lines(alert: StoredAlert) -> Iterator[Text]:
     """One alert in full: what was found, in which image, its deliveries, and the rule as it was then."""
-    status, rule = str(alert.get("Status", "")), alert.get("Rule", {})
-    subject = printable(str(alert.get("Subject") or alert.get("RuleName", "")))
-    yield Text.assemble((subject, "bold"), " (", (status.lower(), _STYLES.get(status, "")), ")")
+    rule = alert.rule
+    yield Text.assemble((printable(alert.title), "bold"), " (", (alert.status.lower(), _STYLES.get(alert.status, "")), ")")
     facts = {
-        "Found": ", ".join(f"{render_match(match)} {percent(match['Confidence'])}" for match in rule.get("Matches", [])),
-        "Image": alert.get("Key", ""),
-        "TermMatch at": alert.get("Link", ""),
-        "When": minute(str(alert["CreatedAt"])),
-        "Channels": _delivery_words(alert.get("Deliveries", {})),
-        "Reported too": f"{alert['SuppressedBefore']} suppressed before it" if alert.get("SuppressedBefore") else "",
-        "Not this": _mark_words(alert["NotThis"]) if "NotThis" in alert else "",
+        "Found": ", ".join(f"{render_match(match)} {percent(match.confidence)}" for match in (rule.matches if rule else ())),
+        "Image": alert.key,
+        "Link": alert.link,
+        "When": minute(alert.created_at),
+        "Channels": _delivery_words(alert.deliveries),
+        "Reported too": f"{alert.suppressed_before} suppressed before it" if alert.suppressed_before else "",
+        "Not this": _mark_words(alert.mark) if alert.mark else "",
     }
-    yield from (Text(f"  {name + ':':<10}{printable(str(value))}") for name, value in facts.items() if value)
+    yield from (Text(f"  {name + ':':<10}{printable(value)}") for name, value in facts.items() if value)
     yield Text("")
-    version = f"version {rule.get('RuleVersion', 1)} of {alert.get('RuleId', '')}"
-    if "Definition" not in rule:
+    version = f"version {rule.version if rule else alert.rule_version} of {alert.rule_id}"
+    if rule is None or rule.definition is None:
         yield Text(printable(f"The rule was {version}; so many rules matched this image that it isn't kept here."))
         return
     yield Text(printable(f"The rule as it was, {version}:"))
-    yield from (Text(f"  {printable(line)}") for line in dump([document(rule["Definition"])]).splitlines())
+    yield from (Text(f"  {printable(line)}") for line in dump([document(rule.definition)]).splitlines())
 
 
-def _mark_words(mark: Mapping[str, Any]) -> str:
-    note = f": {mark['Note']}" if mark.get("Note") else ""
-    return f"marked as wrong by {mark.get('By', 'somebody')}, {minute(str(mark['At']))}{note}"
+def _mark_words(mark: Mark) -> str:
+    note = f": {mark.note}" if mark.note else ""
+    return f"marked as wrong by {mark.by or 'an unknown user'}, {minute(mark.at)}{note}"
 
 
-def _delivery_words(deliveries: Mapping[str, Mapping[str, Any]]) -> str:
-    """Which channel had it, and why one hadn't."""
+def _delivery_words(deliveries: Mapping[str, Delivery]) -> str:
+    """The status of each channel, and why one has not sent the alert."""
     words = []
-    for channel_id, entry in sorted(deliveries.items()):
-        reason = f" ({entry['Reason']})" if entry.get("Reason") and entry["Status"] in ("FAILED", "PENDING") else ""
-        words.append(f"{channel_id} {str(entry['Status']).lower()}{reason}")
+    for channel_id, delivery in sorted(deliveries.items()):
+        reason = f" ({delivery.reason})" if delivery.reason and delivery.status in ("FAILED", "PENDING") else ""
+        words.append(f"{channel_id} {delivery.status.lower()}{reason}")
     return ", ".join(words)
 
 

@@ -44,7 +44,7 @@ def find_answer(aws: Aws, stack: str, image: str) -> Answer:
     rules, invalid = _rules(aws, watchlist_table)
     version = ImageVersion.from_state(record)
     rule_ids = {rule.rule_id for rule in rules} | {str(entry["RuleId"]) for entry in record.get("MatchedRules", [])}
-    keys = [{"AlertId": alert_id(version, {"RuleId": rule_id})} for rule_id in sorted(rule_ids)]
+    keys = [{"AlertId": alert_id(version, rule_id)} for rule_id in sorted(rule_ids)]
     with aws_call("read the image's alerts (dynamodb:BatchGetItem)"):
         alerts = [Alert.from_item(item) for item in fetch(aws.dynamodb, alerts_table, keys)]
     found = explain(record, rules, {alert.rule_id: alert for alert in alerts}, datetime.now(UTC))

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from imagewatch.alerts.channel import UNCHECKED
+from imagewatch.alerts.channel import EMAIL, UNCHECKED, ChannelRecord
 from imagewatch.rules.mutes import MUTES_ID
 from imagewatch.timestamps import iso_now
 from uploader.aws.dynamodb import scan, to_item
@@ -18,11 +18,11 @@ from uploader.aws.session import Aws, is_loopback
 from uploader.aws.stack import find_outputs
 from uploader.errors import CommandError, UsageError
 
-EMAIL = "email"
 KINDS = ("slack", "webhook")
 MIN_SECRET = 16
 """Characters of a webhook's secret; a shorter one could be guessed from recorded messages."""
 
+_UNCHECKED_REASON = "Not checked yet"
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _OF_BEFORE = ("PausedUntil", "CheckedAt")
 
@@ -34,13 +34,15 @@ class ChannelStore:
         self._aws, self._stack = aws, stack
         self._table, self._watchlist = find_outputs(aws, stack, "ChannelsTableName", "WatchlistTableName")
 
-    def all(self) -> list[dict[str, Any]]:
-        """Every channel by its id; "email" is there without a record."""
+    def all(self) -> list[ChannelRecord]:
+        """Every channel, ordered by id, after e-mail, which needs no record."""
         with aws_call("read the channels (dynamodb:Scan)"):
             found = {record["ChannelId"]: record for record in scan(self._aws.dynamodb, self._table, ConsistentRead=True)}
         email = {"ChannelId": EMAIL, **found.pop(EMAIL, {}), "Kind": "email"}
-        # A record without a kind is a clock that outlived its channel.
-        return [email, *(record for _, record in sorted(found.items()) if "Kind" in record)]
+        # A record without a kind is the rate limiter of a channel that was removed.
+        others = [record for _, record in sorted(found.items()) if "Kind" in record]
+        unchecked = {"Status": UNCHECKED, "StatusReason": _UNCHECKED_REASON}
+        return [ChannelRecord.from_item({**unchecked, **record}) for record in (email, *others)]
 
     def add(self, channel_id: str, kind: str, url: str | None, name: str | None, secret: str) -> bool:
         """Stores the secret, then the record that names it; True when the channel is new. What it replaces is forgotten."""
@@ -56,7 +58,7 @@ class ChannelStore:
             "Enabled": True,
             "SecretParameter": parameter,
             "Status": UNCHECKED,
-            "StatusReason": "Not checked yet",
+            "StatusReason": _UNCHECKED_REASON,
             "UpdatedAt": iso_now(),
             **({"Url": url} if url else {}),
         }

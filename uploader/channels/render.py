@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from imagewatch.alerts.channel import UNCHECKED
-from uploader.channels.channel_store import EMAIL
+from imagewatch.alerts.channel import EMAIL, ChannelRecord
 from uploader.channels.subscriptions import CONFIRMED, UNCONFIRMED, Subscription
 from uploader.terminal import printable
 
@@ -19,37 +18,45 @@ _STYLES = {"ok": "green", "unchecked": "yellow", "off": "dim", "unconfirmed": "y
 _UNSUBSCRIBING = {True: "takes AWS credentials", False: "possible for everyone with an e-mail", None: ""}
 
 
-def channel_document(record: Mapping[str, Any], rules: Sequence[str], subscriptions: Sequence[Subscription]) -> dict[str, Any]:
-    """A channel with its state. The state of e-mail is what SNS says now; the others' is from the last check or test."""
-    state, reason = str(record.get("Status", UNCHECKED)), str(record.get("StatusReason", "Not checked yet"))
-    if record["ChannelId"] == EMAIL:
-        state, reason = _email_state([entry for entry in subscriptions if entry.topic == "alerts"])
-    if record.get("Enabled") is False:
-        state, reason = "off", "disabled with `imagewatch channels disable`"
-    return {
-        "id": record["ChannelId"],
-        "kind": record["Kind"],
-        "name": record.get("Name", record["ChannelId"]),
-        "state": state,
-        "reason": reason,
-        "checked_at": record.get("CheckedAt"),
-        "host": urlsplit(str(record.get("Url", ""))).hostname,
-        "rules": list(rules),
-    }
+@dataclass(frozen=True)
+class ChannelState:
+    """A channel and its state. The fields are those of --json."""
+
+    id: str
+    kind: str
+    name: str
+    state: str
+    reason: str
+    checked_at: str | None
+    host: str | None
+    """Of a webhook."""
+    rules: list[str]
+    """The ids of the rules that send there."""
+
+    @classmethod
+    def of(cls, channel: ChannelRecord, rules: Sequence[str], subscriptions: Sequence[Subscription]) -> ChannelState:
+        """The state of e-mail is what SNS says now; the others' is from the last check or test."""
+        state, reason = channel.status, channel.status_reason
+        if channel.channel_id == EMAIL:
+            state, reason = _email_state([entry for entry in subscriptions if entry.topic == "alerts"])
+        if not channel.enabled:
+            state, reason = "off", "disabled with `imagewatch channels disable`"
+        host = urlsplit(channel.url).hostname
+        return cls(channel.channel_id, channel.kind, channel.name, state, reason, channel.checked_at, host, list(rules))
 
 
-def channel_table(shown: Sequence[Mapping[str, Any]]) -> Table:
-    """A row for each channel, from its document."""
+def channel_table(shown: Sequence[ChannelState]) -> Table:
+    """A row for each channel."""
     table = _table("Channel", "Kind", "State", "Reason", "Checked (UTC)", "Rules")
     for channel in shown:
-        kind = f"{channel['kind']} ({channel['host']})" if channel["host"] else channel["kind"]
+        kind = f"{channel.kind} ({channel.host})" if channel.host else channel.kind
         table.add_row(
-            Text(printable(channel["id"])),
+            Text(printable(channel.id)),
             Text(printable(kind)),
-            Text(channel["state"], style=_STYLES.get(channel["state"], "")),
-            Text(printable(channel["reason"])),
-            Text(str(channel["checked_at"] or "")[:16].replace("T", " ")),
-            Text(str(len(channel["rules"]))),
+            Text(channel.state, style=_STYLES.get(channel.state, "")),
+            Text(printable(channel.reason)),
+            Text((channel.checked_at or "")[:16].replace("T", " ")),
+            Text(str(len(channel.rules))),
         )
     return table
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
+from imagewatch.alerts.channel import EMAIL
 from uploader.alerts.alert_store import AlertStore
 from uploader.alerts.render import alert_lines, alerts_table, plain_alert, precision_lines, precision_numbers
 from uploader.alerts.why import answer_document, answer_lines, find_answer
 from uploader.aws.session import Deployment
-from uploader.channels.channel_store import EMAIL, ChannelStore
+from uploader.channels.channel_store import ChannelStore
 from uploader.channels.subscriptions import confirm as confirm_subscription
 from uploader.commands.options import AGE, deployment_options, json_option
 from uploader.errors import CommandError, UsageError
@@ -71,7 +72,7 @@ def show(*, alert: str, as_json: bool, deployment: Deployment) -> int:
     found = AlertStore(deployment.aws(), deployment.stack).one(alert)
     terminal = Terminal(quiet=as_json)
     if as_json:
-        terminal.print_json(found)
+        terminal.print_json({**found.item})
     else:
         terminal.print(*alert_lines(found))
     return 0
@@ -106,21 +107,19 @@ def test(*, channels: tuple[str, ...], as_json: bool, deployment: Deployment) ->
     Without --channel, it tests every channel that isn't disabled.
     """
     aws = deployment.aws()
-    tested = list(channels) or [
-        record["ChannelId"] for record in ChannelStore(aws, deployment.stack).all() if record.get("Enabled") is not False
-    ]
+    tested = list(channels) or [channel.channel_id for channel in ChannelStore(aws, deployment.stack).all() if channel.enabled]
     outcomes = AlertStore(aws, deployment.stack).test(tested)
     terminal = Terminal(quiet=as_json)
     if as_json:
-        terminal.print_json({"channels": outcomes})
+        terminal.print_json({"channels": [outcome.to_item() for outcome in outcomes]})
     for outcome in outcomes:
-        name = printable(str(outcome["ChannelId"]))
-        if outcome["Outcome"] == "SENT":
-            answer = "accepted by SNS; `imagewatch channels list` shows the subscribers" if name == EMAIL else outcome["Id"]
-            terminal.print(Text.assemble(("sent", "bold green"), f"    {name}: {printable(str(answer))}"))
+        name = printable(outcome.channel_id)
+        if outcome.is_sent:
+            answer = "accepted by SNS; `imagewatch channels list` shows the subscribers" if name == EMAIL else outcome.answer
+            terminal.print(Text.assemble(("sent", "bold green"), f"    {name}: {printable(answer)}"))
         else:
-            terminal.print(Text.assemble(("failed", "bold red"), f"  {name}: {printable(str(outcome['Reason']))}"))
-    return 0 if all(outcome["Outcome"] == "SENT" for outcome in outcomes) else 1
+            terminal.print(Text.assemble(("failed", "bold red"), f"  {name}: {printable(outcome.answer)}"))
+    return 0 if all(outcome.is_sent for outcome in outcomes) else 1
 
 
 @alerts.command()
@@ -155,8 +154,8 @@ def not_this(*, alert: str, note: str | None, undo: bool, deployment: Deployment
     store = AlertStore(deployment.aws(), deployment.stack)
     found = store.unmark(alert) if undo else store.mark(alert, note)
     did = "No longer marked" if undo else "Marked as wrong"
-    see = f"imagewatch alerts precision {printable(str(found.get('RuleId', '')))}{deployment.options}"
-    Terminal(quiet=False).print(f"{did}: {printable(str(found.get('Subject', alert)))}", f"See: {see}")
+    see = f"imagewatch alerts precision {printable(found.rule_id)}{deployment.options}"
+    Terminal(quiet=False).print(f"{did}: {printable(found.subject or alert)}", f"See: {see}")
     return 0
 
 
@@ -168,11 +167,11 @@ def not_this(*, alert: str, note: str | None, undo: bool, deployment: Deployment
 def precision(*, rule: str, since: str, as_json: bool, deployment: Deployment) -> int:
     """Show how often a rule is right, and propose thresholds."""
     store = AlertStore(deployment.aws(), deployment.stack)
-    record = store.rule(rule) if rule else None
+    terms = store.rule(rule) if rule else None
     seen = judged(store.of_rule(rule, since)) if rule else []
-    if record is None and not seen:
+    if terms is None and not seen:
         _require_rule(store, rule)
-    found = measure(seen, record)
+    found = measure(seen, terms)
     terminal = Terminal(quiet=as_json)
     if as_json:
         terminal.print_json({"rule": rule, "since": since, **precision_numbers(found)})

@@ -7,9 +7,10 @@ from dataclasses import asdict
 
 import click
 
+from imagewatch.alerts.channel import EMAIL
 from uploader.aws.session import Deployment
-from uploader.channels.channel_store import EMAIL, KINDS, MIN_SECRET, ChannelStore, refuse_id, refuse_url
-from uploader.channels.render import channel_document, channel_table, subscription_advice, subscription_table
+from uploader.channels.channel_store import KINDS, MIN_SECRET, ChannelStore, refuse_id, refuse_url
+from uploader.channels.render import ChannelState, channel_table, subscription_advice, subscription_table
 from uploader.channels.subscriptions import subscribe, subscriptions, unsubscribe
 from uploader.commands.options import deployment_options, json_option
 from uploader.errors import CommandError, UsageError
@@ -43,10 +44,11 @@ def list_(*, as_json: bool, deployment: Deployment) -> int:
     aws = deployment.aws()
     store = ChannelStore(aws, deployment.stack)
     found, rules, subscribed = store.all(), store.rules(), subscriptions(aws, deployment.stack)
-    shown = [channel_document(record, rules.get(record["ChannelId"], []), subscribed) for record in found]
+    shown = [ChannelState.of(channel, rules.get(channel.channel_id, []), subscribed) for channel in found]
     terminal = Terminal(quiet=as_json)
     if as_json:
-        terminal.print_json({"channels": shown, "subscriptions": [asdict(entry) for entry in subscribed]})
+        documents = {"channels": [asdict(channel) for channel in shown], "subscriptions": [asdict(entry) for entry in subscribed]}
+        terminal.print_json(documents)
         return 0
     terminal.print(channel_table(shown))
     if subscribed:

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import click
 
-from imagewatch.rules.model import DEFAULT_CONFIDENCE, PLACES, SEVERITIES
+from imagewatch.rules.matched_rule import SEVERITIES
+from imagewatch.rules.model import DEFAULT_CONFIDENCE, PLACES
 from uploader.commands.options import DURATION, Parsed
 from uploader.help import F, option
 from uploader.rules.flags import RuleFlags, confidence_in, term_in, window_in

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -10,13 +10,14 @@ from rich.text import Text
 
 from uploader.alerts.alert_store import AlertStore
 from uploader.alerts.render import precision_lines, precision_numbers
+from uploader.alerts.stored_alert import StoredAlert
 from uploader.aws.session import Deployment
 from uploader.commands import rules_backfill, rules_files, rules_writing
 from uploader.commands.options import deployment_options, json_option
 from uploader.errors import CommandError
 from uploader.help import Group, argument
 from uploader.rules.mute_store import mute_lines, mutes_document
-from uploader.rules.precision import judged, measure
+from uploader.rules.precision import Precision, RuleTerms, judged, measure
 from uploader.rules.render import rule_lines, rules_table, state_of
 from uploader.rules.rule_store import Rules, Stored
 from uploader.terminal import Terminal
@@ -77,7 +78,7 @@ def show(*, rule: str, deployment: Deployment, as_json: bool) -> int:
     except CommandError as error:  # a user who may read rules need not have permission to read alerts
         alerts, unknown = [], str(error)
     if as_json:
-        numbers = {"counted": len(alerts), **_by_status(alerts), **precision_numbers(measure(judged(alerts), stored.record))}
+        numbers = {"counted": len(alerts), **_by_status(alerts), **precision_numbers(_precision(stored, alerts))}
         terminal.print_json({"rule": _plain(stored), "State": state_of(stored, now()), "alerts": None if unknown else numbers})
         return 0
     stored.valid()
@@ -101,16 +102,20 @@ for _command in (
     rules.add_command(_command)
 
 
-def _alert_lines(stored: Stored, alerts: Sequence[Mapping[str, Any]]) -> list[Text]:
+def _alert_lines(stored: Stored, alerts: Sequence[StoredAlert]) -> list[Text]:
     if not alerts:
         return [Text("No alerts in the last 30 days.")]
     which = f"The newest {len(alerts)} alerts" if len(alerts) == _ALERTS_COUNTED else f"{len(alerts)} alerts in the last 30 days"
     counts = ", ".join(f"{count} {status}" for status, count in _by_status(alerts).items())
-    return [Text(f"{which}: {counts}."), *precision_lines(stored.rule_id, measure(judged(alerts), stored.record))]
+    return [Text(f"{which}: {counts}."), *precision_lines(stored.rule_id, _precision(stored, alerts))]
 
 
-def _by_status(alerts: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    statuses = [str(alert.get("Status", "")).lower() for alert in alerts]
+def _precision(stored: Stored, alerts: Sequence[StoredAlert]) -> Precision:
+    return measure(judged(alerts), RuleTerms.from_item(stored.record))
+
+
+def _by_status(alerts: Sequence[StoredAlert]) -> dict[str, int]:
+    statuses = [alert.status.lower() for alert in alerts]
     return {status: statuses.count(status) for status in dict.fromkeys(statuses)}
 
 

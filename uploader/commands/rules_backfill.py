@@ -13,7 +13,8 @@ from rich.text import Text
 from imagewatch.alerts.cooldown import render_duration
 from imagewatch.images.links import image_url
 from imagewatch.images.version import ImageVersion
-from imagewatch.rules.model import DIGEST, Rule
+from imagewatch.rules.matched_rule import DIGEST
+from imagewatch.rules.model import Rule
 from imagewatch.rules.schedule import is_snoozed
 from imagewatch.timestamps import iso_utc
 from uploader.aws.session import Aws, Deployment

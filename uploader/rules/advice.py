@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from imagewatch.alerts.channel import EMAIL
 from imagewatch.rules.model import Rule, Term
 from imagewatch.rules.vocabulary import is_known, suggestions
 from uploader.aws.dynamodb import from_item, to_item
 from uploader.aws.errors import aws_call
 from uploader.aws.session import Aws
 from uploader.aws.stack import find_outputs, find_parameters
-from uploader.channels.channel_store import EMAIL, ChannelStore
+from uploader.channels.channel_store import ChannelStore
 from uploader.errors import CommandError
 
 SAMPLE = 200  # images; one request, and at most 1 MB of it
@@ -144,7 +145,7 @@ def _channels(aws: Aws, stack: str, rules: list[Rule]) -> Iterator[Advice]:
     if not named:
         return
     try:
-        known = {record["ChannelId"] for record in ChannelStore(aws, stack).all()}
+        known = {channel.channel_id for channel in ChannelStore(aws, stack).all()}
     except CommandError as error:
         yield Advice(f"The channels could not be checked: {error}")
         return

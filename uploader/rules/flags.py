@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagewatch.errors import InvalidRule
-from imagewatch.rules.model import DEFAULT_CONFIDENCE, DIGEST, IMMEDIATE, PLACES, Rule
+from imagewatch.rules.matched_rule import DIGEST, IMMEDIATE
+from imagewatch.rules.model import DEFAULT_CONFIDENCE, PLACES, Rule
 from imagewatch.rules.schedule import DAYS
 from imagewatch.text import words_of
 from uploader.errors import UsageError

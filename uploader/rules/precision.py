@@ -7,9 +7,12 @@ careful: for each term it is the lowest confidence among the right alerts, so th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
+
+from imagewatch.rules.model import DEFAULT_CONFIDENCE
+from uploader.alerts.stored_alert import StoredAlert
 
 SEEN = ("SENT", "DIGESTED")
 FEW = 10
@@ -58,33 +61,52 @@ class Precision:
         return _share(self.right, self.wrong - self.spared)
 
 
-def judged(alerts: Iterable[Mapping[str, Any]]) -> list[Judged]:
-    """The alerts (as recorded) that people have seen, of one rule."""
+@dataclass(frozen=True)
+class RuleTerms:
+    """What a rule looks for now, by term (casefolded)."""
+
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """The confidence that a match must have, 0-100."""
+    needed: frozenset[str] = frozenset()
+    """The terms that must all match."""
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> RuleTerms:
+        """Reads a record of the watchlist, of which the rest may be invalid."""
+        needed = item.get("AllOf", [])
+        terms = [*item.get("AnyOf", item.get("Terms", [])), *needed]
+        thresholds = {str(term["Term"]).casefold(): float(term.get("MinConfidence", DEFAULT_CONFIDENCE)) for term in terms}
+        return cls(thresholds, frozenset(str(term["Term"]).casefold() for term in needed))
+
+
+def judged(alerts: Iterable[StoredAlert]) -> list[Judged]:
+    """The alerts of one rule that people have seen."""
     found = []
     for alert in alerts:
-        matches = alert.get("Rule", {}).get("Matches", [])
-        if alert.get("Status") in SEEN and matches:
+        if alert.status in SEEN and alert.rule and alert.rule.matches:
             highest: dict[str, float] = {}
-            for match in matches:
-                term = str(match["Term"]).casefold()
-                highest[term] = max(highest.get(term, 0.0), float(match["Confidence"]))
-            found.append(Judged(highest, is_right="NotThis" not in alert))
+            for match in alert.rule.matches:
+                term = match.term.casefold()
+                highest[term] = max(highest.get(term, 0.0), match.confidence)
+            found.append(Judged(highest, is_right=alert.mark is None))
     return found
 
 
-def measure(alerts: Sequence[Judged], rule: Mapping[str, Any] | None = None) -> Precision:
-    """What the marks say about a rule. `rule` is its record, for its present thresholds and for which terms it needs together."""
-    present, needed = _thresholds(rule or {}), _needed(rule or {})
+def measure(alerts: Sequence[Judged], rule: RuleTerms | None = None) -> Precision:
+    """What the marks say about a rule. `rule` has its present terms, if it still exists."""
+    rule = rule or RuleTerms()
     right = [alert for alert in alerts if alert.is_right]
     wrong = [alert for alert in alerts if not alert.is_right]
     floors = {term: _floor(right, term) for term in sorted({term for alert in wrong for term in alert.confidences})}
-    raised = {term: floor for term, floor in floors.items() if floor is None or floor > present.get(term, 0)}
-    spared = _spared(wrong, raised, needed)
+    raised = {term: floor for term, floor in floors.items() if floor is None or floor > rule.thresholds.get(term, 0)}
+    spared = _spared(wrong, raised, rule.needed)
     for term in list(raised):  # a threshold that prevents no wrong alert is not proposed
         rest = {other: floor for other, floor in raised.items() if other != term}
-        if _spared(wrong, rest, needed) == spared:
+        if _spared(wrong, rest, rule.needed) == spared:
             raised = rest
-    return Precision(len(right), len(wrong), spared, [Proposal(term, floor, present.get(term)) for term, floor in raised.items()])
+    return Precision(
+        len(right), len(wrong), spared, [Proposal(term, floor, rule.thresholds.get(term)) for term, floor in raised.items()]
+    )
 
 
 def _floor(right: Sequence[Judged], term: str) -> float | None:
@@ -102,15 +124,6 @@ def _spared(wrong: Sequence[Judged], floors: Mapping[str, float | None], needed:
 def _falls(confidence: float, term: str, floors: Mapping[str, float | None]) -> bool:
     floor = floors.get(term, 0.0)
     return floor is None or confidence < floor
-
-
-def _thresholds(rule: Mapping[str, Any]) -> dict[str, float]:
-    terms = [*rule.get("AnyOf", rule.get("Terms", [])), *rule.get("AllOf", [])]
-    return {str(term["Term"]).casefold(): float(term.get("MinConfidence", 80)) for term in terms}
-
-
-def _needed(rule: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(str(term["Term"]).casefold() for term in rule.get("AllOf", []))
 
 
 def _share(right: int, wrong: int) -> float | None:

@@ -109,10 +109,9 @@ def preview(rules: Sequence[Rule], pages: Iterable[Page], examined: Callable[[in
 
 def apply_cooldown(rule: Rule, matches: Iterable[PreviewMatch]) -> None:
     """Sets the outcome of matches that the rule's cooldown suppresses. The matches must be in the order of upload."""
-    item = rule.to_item()
     ends: dict[str, float] = {}
     for match in matches:
-        scope = cooldown_scope(item, match.image.source) if match.outcome != MUTED else None
+        scope = cooldown_scope(rule, match.image.source) if match.outcome != MUTED else None
         if scope is None:
             continue
         moment = datetime.fromisoformat(match.image.uploaded_at).timestamp()
@@ -140,5 +139,4 @@ def messages_at_once(one: Preview) -> int:
 
 def _by_scope(one: Preview) -> Counter[CooldownScope | None]:
     """How many matches each cooldown applies to."""
-    item = one.rule.to_item()
-    return Counter(cooldown_scope(item, match.image.source) for match in one.matches if match.outcome != MUTED)
+    return Counter(cooldown_scope(one.rule, match.image.source) for match in one.matches if match.outcome != MUTED)

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from imagewatch.alerts.cooldown import render_duration
-from imagewatch.rules.model import DEFAULT_CONFIDENCE, DIGEST, Rule, Term
+from imagewatch.rules.matched_rule import DIGEST
+from imagewatch.rules.model import DEFAULT_CONFIDENCE, Rule, Term
 from imagewatch.rules.schedule import is_snoozed
 from uploader.rules.changes import CHANGED, DELETED, NEW, Change, field_lines
 from uploader.rules.files import to_yaml

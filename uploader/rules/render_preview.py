@@ -13,7 +13,8 @@ from rich.text import Text
 from imagewatch.alerts.alert_text import percent, render_match
 from imagewatch.alerts.cooldown import render_duration
 from imagewatch.images.version import UPLOADS_PREFIX, ImageVersion
-from imagewatch.rules.model import DIGEST, Rule
+from imagewatch.rules.matched_rule import DIGEST
+from imagewatch.rules.model import Rule
 from uploader.rules.preview import MUTED, SENT, SUPPRESSED, Preview, PreviewMatch
 from uploader.terminal import printable
 from uploader.times import minute
@@ -177,7 +178,7 @@ def _key(match: PreviewMatch) -> str:
 
 
 def _what(match: PreviewMatch) -> str:
-    return printable(", ".join(f"{render_match(one.to_item())} {percent(one.confidence)}" for one in match.matches))
+    return printable(", ".join(f"{render_match(one)} {percent(one.confidence)}" for one in match.matches))
 
 
 def _match_document(match: PreviewMatch, link: Link) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from imagewatch.alerts.channel import EMAIL
 from imagewatch.alerts.cooldown import channels_of
 from imagewatch.images.version import ImageVersion, sha256_hex
+from imagewatch.rules.matched_rule import Match, MatchedRule
 
 # The status of an alert, and of each of its deliveries.
 PENDING = "PENDING"  # not sent yet, or to be retried
@@ -63,8 +64,7 @@ class Alert:
     """The record of an alert in the AlertsTable."""
 
     alert_id: str
-    rule: Mapping[str, Any]
-    """The rule as it matched, in the form in which the workflow carries it."""
+    rule: MatchedRule
     channels: tuple[str, ...]
     image_id: str
     version: str
@@ -89,10 +89,10 @@ class Alert:
     """Milliseconds since the epoch."""
 
     @classmethod
-    def of(cls, image: ImageVersion, rule: Mapping[str, Any], link: str) -> Alert:
-        """The alert of a rule (as the watchlist gives it) that matched an image."""
+    def of(cls, image: ImageVersion, rule: MatchedRule, link: str) -> Alert:
+        """The alert of a rule that matched an image."""
         return cls(
-            alert_id(image, rule),
+            alert_id(image, rule.rule_id),
             rule,
             channels_of(rule),
             image.image_id,
@@ -105,25 +105,24 @@ class Alert:
 
     @property
     def rule_id(self) -> str:
-        return str(self.rule["RuleId"])
+        return self.rule.rule_id
 
     @property
     def rule_name(self) -> str:
-        return str(self.rule["Name"])
+        return self.rule.name
 
     @property
     def rule_version(self) -> int:
-        return int(self.rule.get("RuleVersion", 1))
+        return self.rule.version
 
     @property
     def severity(self) -> str:
-        return str(self.rule.get("Severity", "warning"))
+        return self.rule.severity
 
     @property
-    def matches(self) -> Sequence[Mapping[str, Any]]:
+    def matches(self) -> tuple[Match, ...]:
         """What made the rule match, the highest confidence first."""
-        matches: Sequence[Mapping[str, Any]] = self.rule["Matches"]
-        return matches
+        return self.rule.matches
 
     @property
     def is_sent(self) -> bool:
@@ -155,7 +154,7 @@ class Alert:
     def from_item(cls, item: Mapping[str, Any]) -> Alert:
         return cls(
             item["AlertId"],
-            item["Rule"],
+            MatchedRule.from_item(item["Rule"]),
             tuple(item["Channels"]),
             item["ImageId"],
             item["Version"],
@@ -180,7 +179,7 @@ class Alert:
             "RuleId": self.rule_id,
             "RuleName": self.rule_name,
             "RuleVersion": self.rule_version,
-            "Rule": self.rule,
+            "Rule": self.rule.to_item(),
             "Severity": self.severity,
             "ImageId": self.image_id,
             "Version": self.version,
@@ -205,6 +204,6 @@ class Alert:
         }
 
 
-def alert_id(image: ImageVersion, rule: Mapping[str, Any]) -> str:
+def alert_id(image: ImageVersion, rule_id: str) -> str:
     """The id of the one alert of this rule and this version of the image: 32 hexadecimal digits."""
-    return sha256_hex(rule["RuleId"], image.image_id, image.version)[:32]
+    return sha256_hex(rule_id, image.image_id, image.version)[:32]

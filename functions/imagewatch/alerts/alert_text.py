@@ -9,6 +9,7 @@ from typing import Any
 from imagewatch.alerts.alert import Alert
 from imagewatch.alerts.cooldown import Suppressed, render_duration
 from imagewatch.images.version import UPLOADS_PREFIX, ImageVersion
+from imagewatch.rules.matched_rule import SEVERITIES, Match
 from imagewatch.text import one_line, shortened
 
 MAX_SUBJECT = 99  # SNS refuses subjects of 100 characters and more
@@ -16,7 +17,6 @@ _MAX_NAME = 40  # of a rule in the subject, so that what was found is in it too
 _MAX_SOURCE = 30
 _MATCHES_OF_SEVERAL = 3  # of each rule, in a message about several
 _MAX_TERM = 100  # characters, in a message about several
-SEVERITIES = ("critical", "warning", "info")
 _COOLDOWNS = ((600, "10m"), (3600, "1h"), (86_400, "1d"))
 
 
@@ -71,7 +71,7 @@ def compose(
 
 def by_severity(entries: Sequence[Entry]) -> list[Entry]:
     """The most severe first; among equals, the order of the rules."""
-    return sorted(entries, key=lambda entry: SEVERITIES.index(entry.alert.severity))
+    return sorted(entries, key=lambda entry: -SEVERITIES.index(entry.alert.severity))
 
 
 def render_feedback(alerts: Sequence[Alert]) -> str:
@@ -109,9 +109,9 @@ def render_moderation(moderation: Mapping[str, Any]) -> str:
     return f"{found}; checked for {scope}" if scope else found
 
 
-def render_match(match: Mapping[str, Any]) -> str:
+def render_match(match: Match) -> str:
     """The rule's term, and the label where that is more specific: "vehicle (Car)"."""
-    term, label = one_line(match["Term"]), one_line(match["Label"])
+    term, label = one_line(match.term), one_line(match.label)
     return label if term.casefold() == label.casefold() else f"{term} ({label})"
 
 
@@ -126,7 +126,7 @@ def _subject(alerts: Sequence[Alert], image: ImageVersion) -> str:
     if len(alerts) > 1:
         return f"{urgent}{len(alerts)} rules matched in {_place(image)}: {', '.join(_short_name(alert) for alert in alerts)}"
     best = alerts[0].matches[0]
-    return f"{urgent}{_short_name(alerts[0])}: {render_match(best)} {percent(best['Confidence'])} in {_place(image)}"
+    return f"{urgent}{_short_name(alerts[0])}: {render_match(best)} {percent(best.confidence)} in {_place(image)}"
 
 
 def _place(image: ImageVersion) -> str:
@@ -138,7 +138,7 @@ def _place(image: ImageVersion) -> str:
 
 
 def _one_rule(alert: Alert) -> list[str]:
-    more = alert.rule.get("MoreMatches")
+    more = alert.rule.more_matches
     return [
         f'Your rule "{render_rule_name(alert.rule_name)}" matched an image.',
         "",
@@ -151,7 +151,7 @@ def _several_rules(alerts: Sequence[Alert]) -> list[str]:
     lines = [f"{len(alerts)} of your rules matched an image."]
     for alert in alerts:
         shown = alert.matches[:_MATCHES_OF_SEVERAL]
-        more = len(alert.matches) - len(shown) + int(alert.rule.get("MoreMatches", 0))
+        more = len(alert.matches) - len(shown) + alert.rule.more_matches
         lines += [
             "",
             f'"{render_rule_name(alert.rule_name)}" ({alert.severity}):',
@@ -172,10 +172,9 @@ def _suppressed_lines(entries: Sequence[Entry]) -> list[str]:
 
 def _advice_for_one(alert: Alert) -> list[str]:
     rule_id = one_line(alert.rule_id)
-    version = f", version {alert.rule['RuleVersion']}" if "RuleVersion" in alert.rule else ""
     longer = _longer_cooldown(alert)
     return [
-        f"This rule (id {rule_id}{version}) is on your watchlist.",
+        f"This rule (id {rule_id}, version {alert.rule_version}) is on your watchlist.",
         *([f"Too many of these? imagewatch rules edit {rule_id} --cooldown {longer}"] if longer else []),
         f"To mute it for some hours: imagewatch rules snooze {rule_id} --for 8h",
     ]
@@ -194,13 +193,12 @@ def _advice_for_several(entries: Sequence[Entry]) -> list[str]:
 
 def _longer_cooldown(alert: Alert) -> str:
     """The next longer of a few usual cooldowns, as the client takes it; empty for a rule that has a day or more."""
-    seconds = int((alert.rule.get("Cooldown") or {}).get("Seconds", 0))
-    return next((text for usual, text in _COOLDOWNS if usual > seconds), "")
+    return next((text for usual, text in _COOLDOWNS if usual > alert.rule.cooldown.seconds), "")
 
 
-def _match_line(match: Mapping[str, Any], limit: int = 1000) -> str:
-    several = f", {match['Count']} of them" if match["Count"] > 1 else ""
-    return f"  {shortened(render_match(match), limit)}, {percent(match['Confidence'])} sure{several}"
+def _match_line(match: Match, limit: int = 1000) -> str:
+    several = f", {match.count} of them" if match.count > 1 else ""
+    return f"  {shortened(render_match(match), limit)}, {percent(match.confidence)} sure{several}"
 
 
 def _short_name(alert: Alert) -> str:

@@ -1,12 +1,15 @@
-"""A channel as it is recorded, its health, and the notice that names unhealthy channels."""
+"""A channel as it is recorded, and the message that every kind of channel carries."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from imagewatch.text import one_line
+if TYPE_CHECKING:
+    from imagewatch.alerts.alert import Alert
+    from imagewatch.alerts.digest import Digest
+    from imagewatch.images.version import ImageVersion
 
 EMAIL = "email"
 """The id of the channel that exists without a record, and its kind."""
@@ -18,18 +21,12 @@ UNCONFIRMED = "unconfirmed"
 DISABLED = "disabled"
 FAILING = "failing"
 
-_WHAT_TO_DO = {
-    "email": "Subscribe and confirm an address, or stop using e-mail: `imagewatch channels disable {id}`.",
-    "slack": "Create a new incoming webhook in Slack and store it: `imagewatch channels add {id} --kind slack`.",
-    "webhook": "Correct the address (`imagewatch channels add {id} --kind webhook --url ...`), or enable the channel once the"
-    " address answers (`imagewatch channels enable {id}`).",
-}
-_WHILE_FAILING = {
-    "slack": "Alerts still use it. A failure of Slack itself (https://slack-status.com) ends without any action. If the reason"
-    " names the address or its secret, store it again: `imagewatch channels add {id} --kind slack`.",
-    "webhook": "Alerts still use it. Check that the receiver runs and answers with status 200. If the receiver has moved,"
-    " correct the address (`imagewatch channels add {id} --kind webhook --url ...`).",
-}
+# The kinds of messages.
+ALERT = "alert"
+DIGEST = "digest"
+NOTICE = "notice"
+TEST = "test"
+PING = "ping"
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,10 @@ class ChannelRecord:
     """Seconds since the epoch."""
     report_pending: bool = False
     """True from the moment at which an answer disabled the channel until that is reported."""
+    name: str = ""
+    """What its owner calls it."""
+    checked_at: str | None = None
+    """When it was last checked, tested or disabled: ISO 8601."""
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> ChannelRecord:
@@ -66,6 +67,8 @@ class ChannelRecord:
             item.get("UpdatedAt"),
             _number(item.get("PausedUntil")),
             bool(item.get("ReportPending")),
+            str(item.get("Name", channel_id)),
+            item.get("CheckedAt"),
         )
 
     def address_item(self) -> dict[str, str | None]:
@@ -73,44 +76,36 @@ class ChannelRecord:
         return {"Url": self.url or None, "SecretParameter": self.secret_parameter or None, "UpdatedAt": self.updated_at}
 
 
+class Picture(Protocol):
+    """The image with boxes. Both methods return None when it can't be made: an alert is sent without its picture then."""
+
+    def jpeg(self) -> bytes | None: ...
+
+    def url(self) -> str | None: ...
+
+
 @dataclass(frozen=True)
-class Health:
-    """The result of a check of one channel."""
+class Message:
+    """One message to people."""
 
-    channel_id: str
-    kind: str
-    status: str
-    """OK, UNCONFIRMED (no address is confirmed), DISABLED (its address no longer exists) or FAILING."""
-    reason: str
-
-    @property
-    def is_dead(self) -> bool:
-        """Whether alerts through this channel reach no one."""
-        return self.status != OK
-
-
-def notice(dead: Sequence[Health]) -> tuple[str, str]:
-    """(subject, body) of the message that reports dead channels. It is sent through other channels."""
-    names = ", ".join(health.channel_id for health in dead)
-    subject = f"Imagewatch: alerts through {names} reach no one" if len(names) <= 50 else "Imagewatch: several channels are dead"
-    lines = ["Alerts that rules send through these channels reach no one:", ""]
-    for health in dead:
-        lines += [
-            f"  {health.channel_id} ({health.kind}): {health.status}",
-            f"    {one_line(health.reason)}",
-            f"    {_what_to_do(health)}",
-            "",
-        ]
-    lines.append("Then test it: `imagewatch alerts test`. This check runs once a day; docs/channels.md explains it.")
-    return subject, "\n".join(lines)
+    subject: str
+    """One line of at most 99 UTF-16 units: SNS refuses longer ones."""
+    body: str
+    """Plain text."""
+    alerts: Sequence[Alert] = ()
+    """The alerts of one image that the message is about, in the order of the rules."""
+    digest: Digest | None = None
+    image: ImageVersion | None = None
+    picture: Callable[[], Picture] | None = None
+    """Makes the picture when a channel asks for it."""
+    link: str = ""
+    """Where people see the image."""
+    kind: str = ALERT
+    """ALERT, DIGEST, NOTICE (about Imagewatch itself), TEST, or PING (a check of a receiver; people never see it)."""
+    feedback: str = ""
+    """The end of the body that marks alerts as wrong, which Slack shows in a separate block."""
 
 
 def _number(value: Any) -> float:
     """0 for anything else: a damaged record must not stop other channels."""
     return float(value) if isinstance(value, int | float) else 0.0
-
-
-def _what_to_do(health: Health) -> str:
-    """An address that is only unreachable need not be replaced."""
-    advice = _WHILE_FAILING.get(health.kind) if health.status == FAILING else None
-    return (advice or _WHAT_TO_DO.get(health.kind, "Remove it: `imagewatch channels remove {id}`.")).format(id=health.channel_id)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from imagewatch.alerts.channel import EMAIL
+
+if TYPE_CHECKING:
+    from imagewatch.rules.matched_rule import MatchedRule
+    from imagewatch.rules.model import Rule
 
 LEASE_SECONDS = 120
 """How long a sender owns a cooldown: longer than any function that sends may run, so that only a crashed sender loses it."""
@@ -58,20 +64,17 @@ class CooldownLease:
     """What the owner's message has to report."""
 
 
-def cooldown_scope(rule: Mapping[str, Any], source: str) -> CooldownScope | None:
+def cooldown_scope(rule: MatchedRule | Rule, source: str) -> CooldownScope | None:
     """The cooldown that applies to a match of this rule in an image of this source; None when the rule has none."""
-    cooldown = rule.get("Cooldown") or {}
-    seconds = int(cooldown.get("Seconds", 0))
-    if seconds <= 0:
+    if rule.cooldown.seconds <= 0:
         return None
-    cooldown_id = f"{rule['RuleId']}#{source}" if cooldown.get("PerSource") else rule["RuleId"]
-    return CooldownScope(cooldown_id, seconds, rule["RuleId"], rule["Name"], channels_of(rule))
+    cooldown_id = f"{rule.rule_id}#{source}" if rule.cooldown.per_source else rule.rule_id
+    return CooldownScope(cooldown_id, rule.cooldown.seconds, rule.rule_id, rule.name, channels_of(rule))
 
 
-def channels_of(rule: Mapping[str, Any]) -> tuple[str, ...]:
-    """The channels of a rule's alerts, in its order, without repetitions."""
-    channels: Sequence[str] = rule.get("Channels") or ["email"]
-    return tuple(dict.fromkeys(channels))
+def channels_of(rule: MatchedRule | Rule) -> tuple[str, ...]:
+    """The channels of a rule's alerts, in its order, without repetitions; e-mail for a rule without channels."""
+    return tuple(dict.fromkeys(rule.channels)) or (EMAIL,)
 
 
 def pending_token(alert_id: str) -> bytes:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from imagewatch.alerts import slack_text
 from imagewatch.alerts.alert import Alert
 from imagewatch.alerts.alert_text import (
     MAX_SUBJECT,
-    SEVERITIES,
     MessageText,
     percent,
     render_match,
@@ -20,6 +18,7 @@ from imagewatch.alerts.alert_text import (
     render_time,
 )
 from imagewatch.alerts.digest import SuppressedCount
+from imagewatch.rules.matched_rule import SEVERITIES, Match
 from imagewatch.text import one_line, shortened
 
 MAX_BYTES = 250_000  # SNS takes 262,144
@@ -74,8 +73,8 @@ def _by_rule(alerts: Sequence[Alert]) -> list[list[Alert]]:
     groups: dict[str, list[Alert]] = {}
     for alert in alerts:
         groups.setdefault(alert.rule_id, []).append(alert)
-    ordered = [sorted(group, key=lambda alert: (-_best(alert)["Confidence"], alert.created_at)) for group in groups.values()]
-    return sorted(ordered, key=lambda group: (SEVERITIES.index(group[0].severity), -len(group), group[0].rule_id))
+    ordered = [sorted(group, key=lambda alert: (-_best(alert).confidence, alert.created_at)) for group in groups.values()]
+    return sorted(ordered, key=lambda group: (-SEVERITIES.index(group[0].severity), -len(group), group[0].rule_id))
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def _group_lines(group: Sequence[Alert], counts: Sequence[SuppressedCount], *, i
     lines += _fallback_lines(group, counts)
     for alert in group[:SHOWN] if in_full else ():
         best = _best(alert)
-        lines += [f"  {render_match(best)} {percent(best['Confidence'])}, {one_line(alert.key)}, {render_time(alert.created_at)}"]
+        lines += [f"  {render_match(best)} {percent(best.confidence)}, {one_line(alert.key)}, {render_time(alert.created_at)}"]
         lines += [f"    {alert.link}"]
     lines += [f"  and {more} more"] if more > 0 else []
     return [*lines, *_count_lines(counts), ""]
@@ -178,7 +177,7 @@ def _bytes(lines: Sequence[str]) -> int:
     return sum(len(line.encode()) + 1 for line in lines)
 
 
-def _best(alert: Alert) -> Mapping[str, Any]:
+def _best(alert: Alert) -> Match:
     return alert.matches[0]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from imagewatch.alerts.alert import FAILED, PENDING, QUEUED, SUPPRESSED, Alert
 from imagewatch.alerts.cooldown import cooldown_scope, render_duration
 from imagewatch.images.version import ImageVersion
+from imagewatch.rules.matched_rule import MatchedRule
 from imagewatch.rules.matching import Watchlist
 from imagewatch.rules.model import Rule
 
@@ -40,7 +41,7 @@ def explain(record: Mapping[str, Any], rules: Sequence[Rule], alerts: Mapping[st
     `record` is the image's item in the ImagesTable. `rules` are the rules of the watchlist as they are now, `alerts` those of
     this version of the image by rule id. A rule that was deleted after it matched is explained too.
     """
-    matched = {str(entry["RuleId"]): entry for entry in record.get("MatchedRules", [])}
+    matched = {entry.rule_id: entry for entry in map(MatchedRule.from_item, record.get("MatchedRules", []))}
     known = {rule.rule_id: rule for rule in rules}
     found = [_of_alert(alert) for alert in alerts.values()]
     failure = str(record.get("AlertFailure", ""))
@@ -77,10 +78,10 @@ def _explanation(alert: Alert, reason: str) -> Explanation:
     return Explanation(alert.rule_id, alert.rule_name, alert.status, reason, alert.alert_id, alert.suppressed_by)
 
 
-def _of_match(entry: Mapping[str, Any], failure: str) -> Explanation:
-    rule_id, name = str(entry["RuleId"]), str(entry.get("Name", entry["RuleId"]))
-    if muted := entry.get("Muted"):
-        return Explanation(rule_id, name, MUTED, f"it matched, but sends no alert: {muted}")
+def _of_match(matched: MatchedRule, failure: str) -> Explanation:
+    rule_id, name = matched.rule_id, matched.name
+    if matched.muted:
+        return Explanation(rule_id, name, MUTED, f"it matched, but sends no alert: {matched.muted}")
     if failure:
         return Explanation(rule_id, name, NOT_ALERTED, f"it matched, but its alert could not be sent: {failure}")
     reason = (

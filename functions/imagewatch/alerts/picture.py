@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from imagewatch.rules.matched_rule import Match
 from imagewatch.text import one_line
 
 MAX_BYTES = 150_000  # so that a webhook's base64 stays within 200,000 characters
@@ -35,7 +36,7 @@ class Finding:
     box: Mapping[str, float] | None
 
 
-def findings_of(matches: Sequence[Mapping[str, Any]], labels: Sequence[Mapping[str, Any]]) -> list[Finding]:
+def findings_of(matches: Sequence[Match], labels: Sequence[Mapping[str, Any]]) -> list[Finding]:
     """What a rule's matches refer to: as many instances of each matched label as were counted, the highest confidence first.
 
     `labels` are those of the image's record; without them (or for text) a match's own Box is shown.
@@ -43,7 +44,7 @@ def findings_of(matches: Sequence[Mapping[str, Any]], labels: Sequence[Mapping[s
     by_name = {str(label["Name"]).casefold(): label for label in labels}
     found: dict[str, list[Finding]] = {}
     for match in matches:
-        name = one_line(str(match["Label"]))
+        name = one_line(match.label)
         if name.casefold() not in found:
             found[name.casefold()] = list(_places(name, match, by_name.get(name.casefold(), {})))
     return [finding for group in found.values() for finding in group]
@@ -65,18 +66,18 @@ def annotate(thumbnail: bytes, findings: Sequence[Finding]) -> bytes:
     return _jpeg(_with_notes(image, notes) if notes else image)
 
 
-def _places(name: str, match: Mapping[str, Any], label: Mapping[str, Any]) -> Iterator[Finding]:
+def _places(name: str, match: Match, label: Mapping[str, Any]) -> Iterator[Finding]:
     instances = sorted(label.get("Instances", []), key=lambda instance: -instance["Confidence"])
-    own = match.get("Box")
+    own = match.box
     if own and own not in (instance["BoundingBox"] for instance in instances):
-        yield Finding(name, match["Confidence"], own)
+        yield Finding(name, match.confidence, own)
     elif instances:
         # The match's own box first: where the rule has a least area, another instance can have a higher confidence.
         instances.sort(key=lambda instance: instance["BoundingBox"] != own)
-        for instance in instances[: max(1, int(match.get("Count", 1)))]:
+        for instance in instances[: max(1, match.count)]:
             yield Finding(name, instance["Confidence"], instance["BoundingBox"])
     else:
-        yield Finding(name, match["Confidence"], None)
+        yield Finding(name, match.confidence, None)
 
 
 def _large_enough(image: Image.Image) -> Image.Image:

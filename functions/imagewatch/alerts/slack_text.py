@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from imagewatch.alerts.messages import Message
+from imagewatch.alerts.channel import Message
 
 # Slack's limits in characters: Block Kit reference, "Section block" (text: 3,000), "Header block" (150), "Context block" with
 # "Text object" (3,000), "Image block" (image_url: 3,000), "Blocks" (50 in a message). Slack also refuses messages of about 12,000

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagewatch.alerts.alert import Alert
+from imagewatch.alerts.channel import Message
 from imagewatch.alerts.digest import Digest
-from imagewatch.alerts.messages import Message
 
 SIGNATURE_HEADER = "X-Imagewatch-Signature"
 DOCUMENT_VERSION = 1
@@ -61,7 +61,7 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "Severity": alert.severity,
         "CreatedAt": alert.created_at,
         "SuppressedBefore": alert.suppressed_before,
-        "Matches": alert.matches,
+        "Matches": [match.to_item() for match in alert.matches],
     }
 
 

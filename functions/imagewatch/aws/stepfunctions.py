@@ -1,4 +1,4 @@
-"""Step Functions: starts the execution of an image version, and makes links to executions."""
+"""Step Functions: starts the execution of an image version, and describes executions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from imagewatch.aws.clients import client, error_code, translated
 from imagewatch.aws.settings import setting
-from imagewatch.images.links import console_url
+from imagewatch.images.links import execution_url
 from imagewatch.images.version import ImageVersion, sha256_hex
 
 
@@ -33,12 +33,6 @@ class Execution:
 def execution_arn(name: str) -> str:
     """The ARN of an execution of this name."""
     return f"{setting('STATE_MACHINE_ARN').replace(':stateMachine:', ':execution:')}:{name}"
-
-
-def execution_url(arn: str) -> str:
-    """The execution's page in the Step Functions console."""
-    region = arn.split(":")[3]
-    return f"{console_url(region)}/states/home?region={region}#/v2/executions/details/{arn}"
 
 
 def links(name: str) -> dict[str, str]:

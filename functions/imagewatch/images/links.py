@@ -1,4 +1,4 @@
-"""URLs of an image's page, made only from the given values."""
+"""The pages of an image and of an execution: in the web app, or in the AWS console where the stack has no web app."""
 
 from __future__ import annotations
 
@@ -8,13 +8,24 @@ from imagewatch.images.version import ImageVersion
 
 
 def image_url(image: ImageVersion, web_url: str, region: str) -> str:
-    """The image in the web app (`web_url`), or in the S3 console where the stack has no web app."""
+    """The image's page. It requires signing in. `web_url` is the address of the web app, or empty."""
     if web_url:
         return f"{web_url.rstrip('/')}/images/{image.image_id}"
     query = {"region": region, "prefix": image.key}
     if image.version_id:
         query["versionId"] = image.version_id
     return f"{console_url(region)}/s3/object/{image.bucket}?{urlencode(query)}"
+
+
+def history_url(execution_arn: str, web_url: str) -> str:
+    """The page that shows how the image was analysed, step by step."""
+    return f"{web_url.rstrip('/')}/executions/{execution_arn}" if web_url else execution_url(execution_arn)
+
+
+def execution_url(arn: str) -> str:
+    """The execution's page in the Step Functions console."""
+    region = arn.split(":")[3]
+    return f"{console_url(region)}/states/home?region={region}#/v2/executions/details/{arn}"
 
 
 def console_url(region: str) -> str:

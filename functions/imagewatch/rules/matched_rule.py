@@ -1,4 +1,7 @@
-"""The verdict about one rule and one image: that the rule matches, and which detections make it match."""
+"""The verdict about one rule and one image: that the rule matches, which detections make it match, and how it is to alert.
+
+The rest of a rule is in `rules.model`. Functions that send alerts import this module alone, because `rules.model` takes longer.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagewatch.rules.model import IMMEDIATE, NO_COOLDOWN, Cooldown
+SEVERITIES = ("info", "warning", "critical")
+IMMEDIATE, DIGEST = "immediate", "digest"
+
+
+@dataclass(frozen=True)
+class Cooldown:
+    """How long a rule sends no further alert after one that was sent, in seconds; 0 is no cooldown."""
+
+    seconds: int = 0
+    per_source: bool = False
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Cooldown:
+        """Reads what `to_item` wrote. `rules.model` reads what people wrote."""
+        return cls(int(item["Seconds"]), bool(item.get("PerSource", False)))
+
+    def to_item(self) -> dict[str, Any]:
+        return {"Seconds": self.seconds, "PerSource": self.per_source}
+
+
+NO_COOLDOWN = Cooldown()
 
 
 @dataclass(frozen=True)
@@ -65,7 +88,7 @@ class MatchedRule:
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> MatchedRule:
-        """Reads what `to_item` wrote. Raises KeyError for a missing field, InvalidRule for a damaged cooldown."""
+        """Reads what `to_item` wrote. Raises KeyError for a missing field."""
         return cls(
             item["RuleId"],
             item["Name"],
@@ -73,7 +96,7 @@ class MatchedRule:
             item.get("Severity", "warning"),
             tuple(item.get("Channels", ("email",))),
             tuple(map(Match.from_item, item["Matches"])),
-            Cooldown.from_item(item["Cooldown"]) if "Cooldown" in item else NO_COOLDOWN,
+            Cooldown.from_item(item["Cooldown"]) if item.get("Cooldown") else NO_COOLDOWN,
             item.get("BypassQuietHours", False),
             item.get("MoreMatches", 0),
             item.get("Muted", ""),

@@ -15,8 +15,8 @@ from typing import Any
 
 from imagewatch.images.version import ImageVersion
 from imagewatch.rules.conditions import CompiledTerm, Condition, Occurrences, TermMatches, assign_triggers
-from imagewatch.rules.matched_rule import Match, MatchedRule
-from imagewatch.rules.model import SEVERITIES, Rule, Term
+from imagewatch.rules.matched_rule import SEVERITIES, Match, MatchedRule
+from imagewatch.rules.model import Rule, Term
 from imagewatch.rules.mutes import NO_MUTES, Mutes
 from imagewatch.rules.schedule import mute_reason
 from imagewatch.rules.terms import Detection, detections_in, kinds_of, phrases

@@ -24,15 +24,14 @@ from imagewatch.rules.fields import (
     texts,
     whole,
 )
+from imagewatch.rules.matched_rule import DIGEST, IMMEDIATE, NO_COOLDOWN, SEVERITIES, Cooldown
 from imagewatch.rules.schedule import ACTIVE_HOURS, ActiveHours
 from imagewatch.text import words_of
 
-SEVERITIES = ("info", "warning", "critical")
 PLACES = ("any", "label", "parent", "category", "moderation", "text")
 DEFAULT_CONFIDENCE = 80.0
 MAX_TERMS = 100  # of each list
 MAX_COOLDOWN = 366 * 24 * 3600  # seconds
-IMMEDIATE, DIGEST = "immediate", "digest"
 
 
 class TermFields:
@@ -148,29 +147,13 @@ class CooldownFields:
 
 COOLDOWN = Declaration("Seconds and, if wanted, PerSource", (CooldownFields.SECONDS, CooldownFields.PER_SOURCE))
 
-_A_COOLDOWN = Place(label="Cooldown")
 
-
-@dataclass(frozen=True)
-class Cooldown:
-    """How long a rule sends no further alert after one that was sent, in seconds; 0 is no cooldown."""
-
-    seconds: int = 0
-    per_source: bool = False
-
-    @classmethod
-    def from_item(cls, item: Any, place: Place = _A_COOLDOWN) -> Cooldown:
-        """Raises InvalidRule with every mistake."""
-        fields = FieldReader(place, item, COOLDOWN)
-        cooldown = cls(fields.take(CooldownFields.SECONDS), fields.take(CooldownFields.PER_SOURCE))
-        fields.finish()
-        return cooldown
-
-    def to_item(self) -> dict[str, Any]:
-        return {"Seconds": self.seconds, "PerSource": self.per_source}
-
-
-NO_COOLDOWN = Cooldown()
+def _read_cooldown(item: Any, place: Place) -> Cooldown:
+    """Raises InvalidRule with every mistake."""
+    fields = FieldReader(place, item, COOLDOWN)
+    cooldown = Cooldown(fields.take(CooldownFields.SECONDS), fields.take(CooldownFields.PER_SOURCE))
+    fields.finish()
+    return cooldown
 
 
 def _source(value: Any) -> str:
@@ -240,7 +223,7 @@ class RuleFields:
     SNOOZED_UNTIL = Field("SnoozedUntil", MOMENT, "Until this time, matches are recorded and not alerted.", "")
     COOLDOWN = Field(
         "Cooldown",
-        mapping(Cooldown.from_item, COOLDOWN),
+        mapping(_read_cooldown, COOLDOWN),
         "For how long the rule sends no further alert after one that was sent. The next alert says how many were suppressed.",
         NO_COOLDOWN,
         example='{"Seconds": 600, "PerSource": true}',

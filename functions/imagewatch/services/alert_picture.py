@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from imagewatch.aws import s3 as objects
 from imagewatch.aws.clients import ClientError
@@ -13,6 +12,7 @@ from imagewatch.aws.tables import images as images_table
 from imagewatch.errors import ImagewatchError
 from imagewatch.images.version import ImageVersion
 from imagewatch.observability import logger
+from imagewatch.rules.matched_rule import Match
 from imagewatch.services import image_store
 
 LINK_SECONDS = 3600  # Slack fetches the picture at once and keeps its own copy
@@ -20,7 +20,7 @@ LINK_SECONDS = 3600  # Slack fetches the picture at once and keeps its own copy
 
 @dataclass(frozen=True)
 class AnnotatedPicture:
-    """A `messages.Picture` of what one rule matched in one version of an image.
+    """A `channel.Picture` of what one rule matched in one version of an image.
 
     Its key is listed on the image's record before it is written, so that whatever removes the image's renditions removes it too.
     Both methods return None when it can't be made (the image was replaced, a service failed): the alert is sent without it then.
@@ -28,7 +28,7 @@ class AnnotatedPicture:
 
     image: ImageVersion
     rule_id: str
-    matches: Sequence[Mapping[str, Any]]
+    matches: Sequence[Match]
 
     def jpeg(self) -> bytes | None:
         return self._written

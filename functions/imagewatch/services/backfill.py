@@ -102,7 +102,7 @@ class BackfillPage:
     def _alert(self, record: Record, evaluation: Evaluation, matched: MatchedRule) -> None:
         sender = AlertSender(evaluation.image, record["Moderation"], self._sender, record.get("ExecutionArn", ""))
         [defined] = self._watchlist.with_definitions([matched])
-        sender.record_and_send([defined.to_item()])
+        sender.record_and_send([defined])
         for outcome, number in sender.outcomes.items():
             self._progress.alerts[outcome] += number
 

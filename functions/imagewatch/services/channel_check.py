@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from imagewatch import timestamps
-from imagewatch.alerts.channel import DISABLED, EMAIL, FAILING, OK, UNCHECKED, ChannelRecord, Health, notice
-from imagewatch.alerts.messages import NOTICE, TEST, Message
-from imagewatch.aws.channels import email, registry
+from imagewatch.alerts.channel import DISABLED, EMAIL, FAILING, NOTICE, OK, TEST, UNCHECKED, ChannelRecord, Message
+from imagewatch.alerts.channel_health import ChannelTest, Health, notice
+from imagewatch.aws import channels
+from imagewatch.aws.channels import email
 from imagewatch.aws.clients import ClientError, client, translated
 from imagewatch.aws.settings import setting
 from imagewatch.aws.tables import channels as channels_table
@@ -21,11 +21,10 @@ def check_all() -> list[Health]:
     return [_check(record) for record in _enabled()]
 
 
-def test(channel_id: str) -> dict[str, Any]:
+def test(channel_id: str) -> ChannelTest:
     """Sends a test through one channel, as an alert would be sent.
 
-    Returns {ChannelId, Kind, Outcome: SENT | FAILED, Id | Reason}. The outcome is recorded as the channel's health. Not for
-    e-mail: that SNS accepts a message says nothing about subscribers.
+    The outcome is recorded as the channel's health. Not for e-mail: that SNS accepts a message says nothing about subscribers.
     """
     message = Message(
         f"Test of the channel {channel_id}"[:99],
@@ -34,13 +33,13 @@ def test(channel_id: str) -> dict[str, Any]:
     )
     kind = ""
     try:
-        channel = registry.load(channel_id)
+        channel = channels.load(channel_id)
         kind = channel.kind
         answer = _send_test(channel, message)
-        return {"ChannelId": channel_id, "Kind": kind, "Outcome": "SENT", "Id": answer}
+        return ChannelTest(channel_id, kind, True, answer)
     except ImagewatchError as error:
         logger.warning("The test could not be sent.", channel=channel_id, reason=str(error))
-        return {"ChannelId": channel_id, "Kind": kind, "Outcome": "FAILED", "Reason": str(error)}
+        return ChannelTest(channel_id, kind, False, str(error))
 
 
 def report_dead(dead: Sequence[Health], alive: Sequence[Health]) -> None:
@@ -52,7 +51,7 @@ def report_dead(dead: Sequence[Health], alive: Sequence[Health]) -> None:
     if not email.subscribers(topic).confirmed:
         for health in alive:
             try:
-                registry.load(health.channel_id).send(Message(subject, body, kind=NOTICE))
+                channels.load(health.channel_id).send(Message(subject, body, kind=NOTICE))
             except ImagewatchError as error:
                 logger.warning("A working channel did not accept the notice.", channel=health.channel_id, reason=str(error))
     for health in dead:
@@ -87,7 +86,7 @@ def _enabled() -> list[ChannelRecord]:
 
 def _check(record: ChannelRecord) -> Health:
     try:
-        status, reason = registry.known(record.channel_id, record).check()
+        status, reason = channels.known(record.channel_id, record).check()
     except ChannelGone as gone:
         status, reason = DISABLED, str(gone)
     except Throttled as throttled:  # it answers, so it works
@@ -98,7 +97,7 @@ def _check(record: ChannelRecord) -> Health:
     return Health(record.channel_id, record.kind, status, reason)
 
 
-def _send_test(channel: registry.Channel, message: Message) -> str:
+def _send_test(channel: channels.Channel, message: Message) -> str:
     """Sends, and records what that says about the channel. `send` itself has recorded a pause and a missing address."""
     try:
         answer = channel.send(message)
@@ -109,7 +108,7 @@ def _send_test(channel: registry.Channel, message: Message) -> str:
     return answer
 
 
-def _record_test(channel: registry.Channel, status: str, reason: str) -> None:
+def _record_test(channel: channels.Channel, status: str, reason: str) -> None:
     if channel.channel_id == EMAIL:
         return
     try:

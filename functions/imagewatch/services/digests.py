@@ -16,10 +16,9 @@ from typing import Any
 from imagewatch import timestamps
 from imagewatch.alerts import digest_text
 from imagewatch.alerts.alert import DIGESTED, FAILED, PENDING, QUEUED, SENT, Alert
-from imagewatch.alerts.channel import EMAIL
+from imagewatch.alerts.channel import DIGEST, EMAIL, Message
 from imagewatch.alerts.cooldown import CooldownLease, CooldownScope
 from imagewatch.alerts.digest import Digest, ReportedCooldown, SuppressedCount
-from imagewatch.alerts.messages import DIGEST, Message
 from imagewatch.aws import channels, rate_limiter
 from imagewatch.aws.dynamodb import retry_write
 from imagewatch.aws.tables import alerts as alerts_table

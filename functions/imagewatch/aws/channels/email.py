@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from imagewatch.alerts.channel import FAILING, OK, UNCONFIRMED, ChannelRecord
-from imagewatch.alerts.messages import Message
+from imagewatch.alerts.channel import FAILING, OK, UNCONFIRMED, ChannelRecord, Message
 from imagewatch.aws.clients import client, translated
 from imagewatch.aws.settings import setting
 

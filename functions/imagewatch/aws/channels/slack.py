@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from imagewatch.alerts.channel import OK, ChannelRecord
-from imagewatch.alerts.messages import Message
+from imagewatch.alerts.channel import OK, ChannelRecord, Message
 from imagewatch.alerts.slack_text import slack_payload
 from imagewatch.alerts.webhook_document import encoded
 from imagewatch.aws import secrets

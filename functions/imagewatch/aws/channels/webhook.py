@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 
 from imagewatch import timestamps
-from imagewatch.alerts.channel import OK, ChannelRecord
-from imagewatch.alerts.messages import PING, Message
+from imagewatch.alerts.channel import OK, PING, ChannelRecord, Message
 from imagewatch.alerts.webhook_document import SIGNATURE_HEADER, encoded, signature, webhook_document
 from imagewatch.aws import secrets
 from imagewatch.aws.channels import http
