@@ -32,6 +32,7 @@ from uploader.terminal import Terminal
 from uploader.upload.discovery import find_files
 from uploader.upload.follow import Analysis, Follower, current_version, still_running
 from uploader.upload.image_records import ImageRecords as UploadedRecords
+from uploader.upload.image_records import Record
 from uploader.upload.plan import PlannedUpload, plan_uploads
 from uploader.upload.transfer import Uploaded, Uploader
 from uploader.upload.workers import Uploads
@@ -197,7 +198,7 @@ def _follow(
 def _with_whole_record(stack: Stack, analysis: Analysis) -> Analysis:
     """The analysis with the complete current record, which includes matched rules and the execution's ARN."""
     record = ImageRecords(stack).one(analysis.upload.image_id)
-    return replace(analysis, record=record) if record and analysis.finished else analysis
+    return replace(analysis, record=Record.from_item(record)) if record and analysis.finished else analysis
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -117,11 +117,11 @@ def document(loaded: Loaded, mails: list[dict[str, Any]]) -> dict[str, Any]:
                 "imageId": analysis.upload.image_id,
                 "status": analysis.status,
                 "reason": analysis.reason,
-                "labels": analysis.record.get("Labels", []),
-                "moderation": analysis.record.get("Moderation"),
-                "matchedRules": analysis.record.get("MatchedRules", []),
-                "rulesOmitted": analysis.record.get("RulesOmitted", 0),
-                "executionArn": analysis.record.get("ExecutionArn"),
+                "labels": list(analysis.record.labels),
+                "moderation": analysis.record.moderation,
+                "matchedRules": [rule.item for rule in analysis.record.rules],
+                "rulesOmitted": analysis.record.rules_omitted,
+                "executionArn": analysis.record.execution_arn or None,
             }
             for analysis in loaded.analyses
         ],
@@ -132,8 +132,8 @@ def document(loaded: Loaded, mails: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _an_execution(loaded: Loaded) -> str | None:
     """The ARN of the execution with the most matched rules, which has the longest history."""
-    by_rules = sorted(loaded.analyses, key=lambda one: -len(one.record.get("MatchedRules", [])))
-    return next((one.record["ExecutionArn"] for one in by_rules if one.record.get("ExecutionArn")), None)
+    by_rules = sorted(loaded.analyses, key=lambda one: -len(one.record.rules))
+    return next((one.record.execution_arn for one in by_rules if one.record.execution_arn), None)
 
 
 def _place(what: str, where: str) -> Text:

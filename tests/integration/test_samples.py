@@ -187,7 +187,7 @@ def test_waits_for_the_end_of_the_execution_so_that_matched_rules_are_shown(
 
     loaded = load(stack, folder, sleep=matched_meanwhile)
 
-    assert loaded.analyses[0].record["MatchedRules"][0]["Name"] == "Cat on camera"
+    assert loaded.analyses[0].record.rules[0].name == "Cat on camera"
 
 
 def test_a_rule_that_the_user_changed_stays_as_it_is(stack: Stack) -> None:

@@ -10,6 +10,7 @@ import pytest
 from imagewatch.errors import InvalidRule
 from imagewatch.rules.model import Rule
 from imagewatch.rules.mutes import MUTES_ID, NO_MUTES, Mutes
+from uploader.upload.image_records import Record
 from uploader.upload.render_findings import rule_words
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -55,4 +56,4 @@ def test_damaged_mutes_are_refused(damaged: dict[str, Any]) -> None:
 
 def test_upload_says_of_a_muted_match_why() -> None:
     rule = {"RuleId": "a", "Name": "Night", "Muted": f"muted until {LATER}: gate-2"}
-    assert rule_words({"MatchedRules": [rule]}) == f"Night (muted until {LATER}: gate-2)"
+    assert rule_words(Record.from_item({"MatchedRules": [rule]})) == f"Night (muted until {LATER}: gate-2)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from imagewatch.decimals import from_decimals
 from uploader.terminal import printable
 from uploader.upload.discovery import NOT_AN_IMAGE, UnsentFile
 from uploader.upload.follow import REPLACED, Analysis
+from uploader.upload.image_records import Record
 from uploader.upload.plan import PlannedUpload
 from uploader.upload.render import analysis_lines, analysis_table, failure_line, summary_lines
 from uploader.upload.render_findings import label_words, moderation_words, most_specific, rule_words
@@ -22,11 +24,12 @@ from uploader.upload.summary import UploadSummary
 from uploader.upload.transfer import NotUploaded, Uploaded, ascii_metadata
 
 CAT = {"Name": "Cat", "Confidence": 98.7, "Parents": ["Animal", "Pet"]}
-RECORD: dict[str, Any] = {
+ITEM: dict[str, Any] = {
     "Labels": [{"Name": "Animal", "Confidence": 99, "Parents": []}, CAT, {"Name": "Sofa", "Confidence": 61, "Parents": []}],
     "Moderation": {"Status": "CHECKED", "Labels": []},
     "MatchedRules": [{"RuleId": "r1", "Name": "Cat on camera"}],
 }  # fmt: skip
+RECORD = Record.from_item(ITEM)
 
 
 def uploaded(name: str = "a.jpg") -> Uploaded:
@@ -55,16 +58,16 @@ def test_shows_the_most_confident_labels_without_their_ancestors() -> None:
 
 def test_counts_the_labels_that_it_does_not_show() -> None:
     labels = [{"Name": f"Label{number}", "Confidence": 90 - number, "Parents": []} for number in range(6)]
-    assert label_words({"Labels": labels}) == "Label0 90 %, Label1 89 %, Label2 88 %, Label3 87 %, and 2 more"
+    assert label_words(Record.from_item({"Labels": labels})) == "Label0 90 %, Label1 89 %, Label2 88 %, Label3 87 %, and 2 more"
 
 
 def test_says_so_when_no_label_was_found() -> None:
-    assert label_words({"Labels": []}) == "none found"
+    assert label_words(Record.from_item({"Labels": []})) == "none found"
 
 
 @pytest.mark.parametrize("moderation", [None, {}, {"Status": "NOT_CHECKED", "Labels": []}, {"Labels": []}])
 def test_what_moderation_did_not_look_at_is_not_checked(moderation: dict[str, Any] | None) -> None:
-    assert moderation_words({"Moderation": moderation}) == "not checked"
+    assert moderation_words(Record.from_item({"Moderation": moderation})) == "not checked"
 
 
 def test_moderation_that_looked_and_found_nothing_says_that() -> None:
@@ -76,7 +79,7 @@ def test_moderation_names_the_most_specific_category() -> None:
         {"Name": "Violence", "Confidence": 91.2, "Parents": []},
         {"Name": "Weapons", "Confidence": 91.2, "Parents": ["Violence"]},
     ]
-    assert moderation_words({"Moderation": {"Status": "CHECKED", "Labels": labels}}) == "Weapons 91 %"
+    assert moderation_words(Record.from_item({"Moderation": {"Status": "CHECKED", "Labels": labels}})) == "Weapons 91 %"
 
 
 def test_labels_of_equal_confidence_have_a_fixed_order() -> None:
@@ -91,13 +94,13 @@ def test_names_the_rules_that_matched() -> None:
 @pytest.mark.parametrize("reason", ["outside its active hours", "snoozed until 2027-01-01T00:00:00.000Z"])
 def test_a_muted_rule_does_not_look_like_one_that_alerts(reason: str) -> None:
     rules = [{"RuleId": "a", "Name": "Night", "Muted": reason}, {"RuleId": "b", "Name": "Day", "Muted": ""}, {"RuleId": "c"}]
-    assert rule_words({"MatchedRules": rules}) == f"Night (muted: {reason}), Day, c"
+    assert rule_words(Record.from_item({"MatchedRules": rules})) == f"Night (muted: {reason}), Day, c"
 
 
 @pytest.mark.parametrize("omitted", [1, 312])
 def test_rules_that_the_record_has_no_room_for_are_counted(omitted: int) -> None:
     rules = [{"RuleId": "a", "Name": "Night"}]
-    shown = rule_words({"MatchedRules": rules, "RulesOmitted": omitted})
+    shown = rule_words(Record.from_item({"MatchedRules": rules, "RulesOmitted": omitted}))
     assert shown == f"Night, and {omitted} more that are not recorded and raise no alert"
 
 
@@ -110,14 +113,14 @@ def test_the_table_shows_image_status_labels_moderation_and_rules() -> None:
 
 
 def test_a_rejected_image_shows_its_reason_and_says_nothing_about_moderation() -> None:
-    text = rendered(Analysis(uploaded(), "REJECTED", "The image is too small.", {"Moderation": {"Status": "CHECKED"}}))
+    text = rendered(Analysis(uploaded(), "REJECTED", "The image is too small.", Record(moderation={"Status": "CHECKED"})))
     assert "rejected" in text
     assert "The image is too small." in text
     assert "nothing found" not in text
 
 
 def test_reports_once_why_moderation_was_not_checked() -> None:
-    record = RECORD | {"Moderation": {"Status": "NOT_CHECKED", "Reason": "There is no model here."}}
+    record = replace(RECORD, moderation={"Status": "NOT_CHECKED", "Reason": "There is no model here."})
     text = rendered(*(Analysis(uploaded(name), "ANALYZED", record=record) for name in ("a.jpg", "b.jpg")))
     assert text.count("There is no model here.") == 1
     assert text.count("not checked") == 3
@@ -202,4 +205,4 @@ def test_metadata_is_ascii_and_can_be_read_back() -> None:
 )
 def test_a_limited_check_is_never_shown_as_a_full_one(labels: list[dict[str, Any]], result: str) -> None:
     moderation = {"Status": "CHECKED", "Scope": "explicit content only", "Labels": labels}
-    assert moderation_words({"Moderation": moderation}) == f"{result}; checked for explicit content only"
+    assert moderation_words(Record.from_item({"Moderation": moderation})) == f"{result}; checked for explicit content only"

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from uploader.errors import CommandError
 from uploader.upload.follow import LONGEST_INTERVAL, REMOVED, REPLACED, Analysis, Follower
+from uploader.upload.image_records import Record
 from uploader.upload.transfer import Uploaded
 
 
@@ -45,8 +46,8 @@ class World:
         self.now += seconds
 
 
-def record(status: str, version: str = "v2", **more: Any) -> dict[str, Any]:
-    return {"VersionId": version, "Status": status, **more}
+def record(status: str, version: str = "v2", **more: Any) -> Record:
+    return Record.from_item({"VersionId": version, "Status": status, **more})
 
 
 def test_waits_until_the_analysis_has_ended() -> None:
@@ -143,5 +144,5 @@ def test_an_analysed_image_has_ended_only_when_its_execution_has_too_because_rul
     running = iter([True, False])
     follower = Follower(world.read, world.head, lambda _: next(running), clock=lambda: world.now, sleep=world.sleep)
     (analysis,) = follower.follow([upload()], 60)
-    assert analysis.record["MatchedRules"] == [{"Name": "Person"}]
+    assert [rule.item for rule in analysis.record.rules] == [{"Name": "Person"}]
     assert len(world.looks) == 3

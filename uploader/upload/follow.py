@@ -39,7 +39,7 @@ class Analysis:
     upload: Uploaded
     status: str | None
     reason: str = ""
-    record: Record = field(default_factory=dict)
+    record: Record = field(default_factory=Record)
     finished: bool = True
 
     @property
@@ -122,7 +122,7 @@ class Follower:
             return Analysis(upload, None, "the bucket keeps no versions, so it can't be followed"), False
         if record is None:
             return Analysis(upload, None, finished=False), False
-        recorded = record.get("VersionId", "")
+        recorded = record.version_id
         if recorded == upload.version_id:
             return self._own(upload, record, may_check=may_check)
         # The record is of another version: an older one that ours will replace, or a newer one. Version ids have no order.
@@ -132,7 +132,7 @@ class Follower:
 
     def _own(self, upload: Uploaded, record: Record, *, may_check: bool) -> tuple[Analysis, bool]:
         """What a record of this version says, and whether this took a request to Step Functions."""
-        status, version = record.get("Status"), (upload.key, record["VersionId"])
+        status, version = record.status, (upload.key, record.version_id)
         finished = status not in {None, "ANALYZING"}
         checked = False
         if status == "ANALYZED" and self._still_running and version not in self._known_ended:
@@ -140,7 +140,7 @@ class Follower:
             finished, checked = False, may_check
             if may_check and not self._still_running(record):
                 self._known_ended.add(version)
-        return Analysis(upload, status, record.get("Reason", ""), record, finished=finished), checked
+        return Analysis(upload, status, record.reason, record, finished=finished), checked
 
     def _compare(self, upload: Uploaded, recorded: str) -> Analysis:
         current = self._current_version(upload)
@@ -170,10 +170,9 @@ def current_version(s3: S3Client, upload: Uploaded) -> str | None:
 
 def still_running(stepfunctions: SFNClient, record: Record) -> bool:
     """Whether the record's execution is running. False when that is unknown (no permission, an execution that was deleted)."""
-    arn = record.get("ExecutionArn")
-    if not arn:
+    if not record.execution_arn:
         return False
     try:
-        return stepfunctions.describe_execution(executionArn=arn)["status"] == "RUNNING"
+        return stepfunctions.describe_execution(executionArn=record.execution_arn)["status"] == "RUNNING"
     except AWS_ERRORS:
         return False

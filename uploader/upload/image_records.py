@@ -1,8 +1,9 @@
-"""Reads the records of images, as plain Python values."""
+"""Reads the records of images, as far as commands show them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from uploader.aws.dynamodb import BATCH_SIZE, from_item
@@ -12,7 +13,59 @@ if TYPE_CHECKING:
 
 _FIELDS = ("ImageId", "VersionId", "Status", "Reason", "Labels", "Moderation", "MatchedRules", "RulesOmitted", "ExecutionArn")
 
-Record = Mapping[str, Any]
+Finding = Mapping[str, Any]
+"""A label or a moderation label: Name, Confidence (0-100), Parents (names)."""
+
+
+@dataclass(frozen=True)
+class RecordedRule:
+    """A rule that matched the image."""
+
+    name: str
+    muted: str
+    """Why it sends no alert; empty if it may send one."""
+    item: Mapping[str, Any] = field(repr=False)
+    """The whole entry, for --json."""
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> RecordedRule:
+        return cls(str(item.get("Name", item.get("RuleId", "?"))), str(item.get("Muted") or ""), item)
+
+
+@dataclass(frozen=True)
+class Record:
+    """The record of an image. What it does not have is empty."""
+
+    image_id: str = ""
+    version_id: str = ""
+    status: str | None = None
+    reason: str = ""
+    labels: Sequence[Finding] = ()
+    moderation: Mapping[str, Any] | None = None
+    """Status, Labels, and Scope or Reason."""
+    rules: Sequence[RecordedRule] = ()
+    rules_omitted: int = 0
+    """How many more rules matched than the record has room for."""
+    execution_arn: str = ""
+
+    @property
+    def is_moderated(self) -> bool:
+        """Whether moderation was checked. Without that, an empty list of moderation labels means nothing."""
+        return (self.moderation or {}).get("Status") == "CHECKED"
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Record:
+        return cls(
+            str(item.get("ImageId", "")),
+            str(item.get("VersionId", "")),
+            item.get("Status"),
+            str(item.get("Reason", "")),
+            item.get("Labels", []),
+            item.get("Moderation"),
+            [RecordedRule.from_item(entry) for entry in item.get("MatchedRules") or []],
+            int(item.get("RulesOmitted", 0)),
+            str(item.get("ExecutionArn", "")),
+        )
 
 
 class ImageRecords:
@@ -26,7 +79,7 @@ class ImageRecords:
         found: dict[str, Record] = {}
         for start in range(0, len(image_ids), BATCH_SIZE):
             for record in self._read_batch(image_ids[start : start + BATCH_SIZE]):
-                found[record["ImageId"]] = record
+                found[record.image_id] = record
         return found
 
     def _read_batch(self, image_ids: Sequence[str]) -> list[Record]:
@@ -41,4 +94,4 @@ class ImageRecords:
             }
         )
         items = answer["Responses"].get(self._table, [])
-        return [from_item(item) for item in items]
+        return [Record.from_item(from_item(item)) for item in items]

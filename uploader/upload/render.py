@@ -72,8 +72,8 @@ def analysis_lines(analyses: Sequence[Analysis]) -> Iterator[Text]:
     for analysis in analyses:
         counts["without a record" if analysis.status is None else status_words(analysis)[0]] += 1
     yield Text(", ".join(f"{count:,} {word}" for word, count in counts.items()) + ".")
-    unchecked = [analysis.record.get("Moderation") or {} for analysis in analyses if analysis.status == "ANALYZED"]
-    reasons = sorted({str(item.get("Reason", "")) for item in unchecked if item.get("Status") != "CHECKED"} - {""})
+    unchecked = [one.record for one in analyses if one.status == "ANALYZED" and not one.record.is_moderated]
+    reasons = sorted({str((record.moderation or {}).get("Reason", "")) for record in unchecked} - {""})
     for reason in reasons:
         yield Text(f"Moderation was not checked: {printable(reason)}", style="yellow")
     for analysis in analyses[ROWS_SHOWN:]:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from uploader.upload.follow import REMOVED, REPLACED, Analysis
-from uploader.upload.image_records import Record
+from uploader.upload.image_records import Finding, Record, RecordedRule
 
 LABELS_SHOWN = 4
-
-Finding = Mapping[str, Any]
-"""A label or a moderation label: Name, Confidence (0-100), Parents (names)."""
 
 _STATUS_WORDS = {
     "ANALYZED": ("analyzed", "green"),
@@ -32,7 +28,7 @@ def status_words(analysis: Analysis) -> tuple[str, str]:
 
 def label_words(record: Record) -> str:
     """The labels with the highest confidence, without ancestors of other labels (Animal and Mammal for a Dog)."""
-    labels = most_specific(record.get("Labels", []))
+    labels = most_specific(record.labels)
     shown = ", ".join(_with_confidence(label) for label in labels[:LABELS_SHOWN])
     more = len(labels) - LABELS_SHOWN
     return f"{shown}, and {more} more" if more > 0 else shown or "none found"
@@ -40,8 +36,8 @@ def label_words(record: Record) -> str:
 
 def moderation_words(record: Record) -> str:
     """The moderation labels, "nothing found", or "not checked". An empty list of an unchecked image means nothing."""
-    moderation = record.get("Moderation") or {}
-    if moderation.get("Status") != "CHECKED":
+    moderation = record.moderation
+    if not moderation or not record.is_moderated:
         return "not checked"
     labels = most_specific(moderation.get("Labels", []))
     found = ", ".join(_with_confidence(label) for label in labels) or "nothing found"
@@ -53,8 +49,8 @@ def rule_words(record: Record) -> str:
 
     Rules that matched and that the record has no room for are counted.
     """
-    names = [_rule(rule) for rule in record.get("MatchedRules", [])]
-    omitted = int(record.get("RulesOmitted", 0))
+    names = [_rule(rule) for rule in record.rules]
+    omitted = record.rules_omitted
     return ", ".join([*names, f"and {omitted} more that are not recorded and raise no alert"] if omitted else names)
 
 
@@ -65,12 +61,10 @@ def most_specific(labels: Sequence[Finding]) -> list[Finding]:
     return sorted(specific, key=lambda label: (-label["Confidence"], label["Name"]))
 
 
-def _rule(rule: Mapping[str, Any]) -> str:
-    name = str(rule.get("Name", rule.get("RuleId", "?")))
-    reason = str(rule.get("Muted") or "")
-    if not reason:
-        return name
-    return f"{name} ({reason})" if reason.startswith("muted ") else f"{name} (muted: {reason})"
+def _rule(rule: RecordedRule) -> str:
+    if not rule.muted:
+        return rule.name
+    return f"{rule.name} ({rule.muted})" if rule.muted.startswith("muted ") else f"{rule.name} (muted: {rule.muted})"
 
 
 def _with_confidence(label: Finding) -> str:

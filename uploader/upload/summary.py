@@ -8,6 +8,7 @@ from typing import Any
 from uploader.errors import INTERRUPTED_EXIT_CODE
 from uploader.upload.discovery import UnsentFile
 from uploader.upload.follow import Analysis
+from uploader.upload.image_records import Record
 from uploader.upload.plan import PlannedUpload
 from uploader.upload.transfer import NotUploaded, Outcome, Uploaded
 
@@ -97,13 +98,13 @@ class UploadSummary:
         }
         if self.waited:
             analysis = self._analyses.get(upload.key)
-            record = analysis.record if analysis else {}
+            record = analysis.record if analysis else Record()
             document |= {
                 "status": analysis.status if analysis else None,
                 "reason": analysis.reason if analysis else "its analysis was not waited for",
-                "labels": record.get("Labels", []),
-                "moderation": record.get("Moderation", {"Status": "NOT_CHECKED", "Labels": []}),
-                "matchedRules": record.get("MatchedRules", []),
-                "rulesOmitted": record.get("RulesOmitted", 0),
+                "labels": list(record.labels),
+                "moderation": record.moderation or {"Status": "NOT_CHECKED", "Labels": []},
+                "matchedRules": [rule.item for rule in record.rules],
+                "rulesOmitted": record.rules_omitted,
             }
         return document
