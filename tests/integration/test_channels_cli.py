@@ -298,8 +298,8 @@ def test_a_rule_that_never_was_has_no_list_of_alerts_and_a_deleted_one_has(deplo
 def test_an_alert_is_shown_with_the_rule_as_it_was(deployed: Stack, capsys: Output) -> None:
     was = {"RuleId": "night", "Name": "Night", "Version": 3, "AnyOf": [{"Term": "person", "MinConfidence": 85}]}
     deployed.put_item("WatchlistTable", {**was, "Version": 4, "AnyOf": [{"Term": "car", "MinConfidence": 60}]})
-    matches = [{"Term": "person", "Label": "Face", "Confidence": 91.0}]
-    kept = {"RuleId": "night", "RuleVersion": 3, "Matches": matches, "Definition": was}
+    matches = [{"Term": "person", "Label": "Face", "Kind": "name", "Confidence": 91.0, "Count": 1}]
+    kept = {"RuleId": "night", "Name": "Night", "RuleVersion": 3, "Matches": matches, "Definition": was}
     mark = {"At": "2099-11-20T17:00:00.000Z", "By": "ann", "Note": "a\x1b[31m coat"}
     put_alert(deployed, 1, 91, Rule=kept, Key="uploads/gate/a.jpg", SuppressedBefore=12, NotThis=mark)
 
@@ -323,6 +323,9 @@ def test_an_alert_is_shown_with_the_rule_as_it_was(deployed: Stack, capsys: Outp
     put_alert(deployed, 2, 92)
     assert main(["alerts", "show", IDS[2]]) == 0
     assert "it isn't kept here" in capsys.readouterr().out
+    put_alert(deployed, 3, 93, Rule={"RuleId": "night"}, RuleVersion=2)
+    assert main(["alerts", "show", IDS[3]]) == 0
+    assert "version 2 of night; its record is damaged" in capsys.readouterr().out
     assert main(["alerts", "show", "f" * 32]) == 1
     assert main(["alerts", "show", "nonsense"]) == 2
 

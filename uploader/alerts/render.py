@@ -75,7 +75,10 @@ def alert_lines(alert: StoredAlert) -> Iterator[Text]:
     yield from (Text(f"  {name + ':':<10}{printable(value)}") for name, value in facts.items() if value)
     yield Text("")
     version = f"version {rule.version if rule else alert.rule_version} of {alert.rule_id}"
-    if rule is None or rule.definition is None:
+    if rule is None:
+        yield Text(printable(f"The rule was {version}; its record is damaged."))
+        return
+    if rule.definition is None:
         yield Text(printable(f"The rule was {version}; so many rules matched this image that it isn't kept here."))
         return
     yield Text(printable(f"The rule as it was, {version}:"))
