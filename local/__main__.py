@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from local import OPERATIONS_EMAIL, OPERATOR_EMAIL, STACK_NAME, sample_operator
 from local.emulator import command
-from local.emulator.background import port_problem
+from local.emulator.ports import port_from, port_number, port_problem
+from local.emulator.program import Program, Server
 from local.keeping import replay, save
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def template_parameters(options: argparse.Namespace) -> Mapping[str, str]:
     }
 
 
-def servers(options: argparse.Namespace, emulator: Emulator) -> Mapping[str, command.Server]:
+def servers(options: argparse.Namespace, emulator: Emulator) -> Mapping[str, Server]:
     """The viewer's server, which also serves the API. Raises RuntimeError if its port is taken."""
     from local.viewer.api import ApiProxy
     from local.viewer.server import WebServer
@@ -66,7 +67,7 @@ def end(options: argparse.Namespace, emulator: Emulator) -> str:
     return save(emulator, options.state / "kept") if options.keep else ""
 
 
-PROGRAM = command.Program(
+PROGRAM = Program(
     name="Imagewatch",
     module="local",
     description="Run Imagewatch on this machine: the template on an AWS emulator, and the viewer.",
@@ -93,10 +94,8 @@ PROGRAM = command.Program(
 def parser() -> argparse.ArgumentParser:
     """The emulator's options and --web-port. PORT and WEB_PORT in the environment are the defaults of the ports."""
     arguments = command.command_line(PROGRAM)
-    web_port = command.port_from("WEB_PORT", 8080)
-    arguments.add_argument(
-        "--web-port", type=command.port_number, default=web_port, help="The port of the viewer. Default: 8080."
-    )
+    web_port = port_from("WEB_PORT", 8080)
+    arguments.add_argument("--web-port", type=port_number, default=web_port, help="The port of the viewer. Default: 8080.")
     arguments.add_argument("--keep", action="store_true", help="Keep photos, rules and channels for the next start with --keep.")
     return arguments
 

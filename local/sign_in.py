@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local import STACK_NAME, sample_operator
 from local.__main__ import REPOSITORY
 from local.emulator.cognito.srp_client import sign_in
-from local.emulator.command import port_from
+from local.emulator.ports import port_from
 from local.viewer.stack import Stack, StackNotReadyError
 
 

@@ -2,7 +2,8 @@
 
 import sys
 
-from local.emulator.command import Program, command_line, main
+from local.emulator.command import command_line, main
+from local.emulator.program import Program
 
 PROGRAM = Program(
     name="The emulator",

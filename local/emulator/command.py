@@ -9,85 +9,24 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from local.emulator.background import INTERRUPTED, REPOSITORY, Background, Occupied, port_problem, unwritable
+from local.emulator.background import INTERRUPTED, REPOSITORY, Background
 from local.emulator.code_version import code_version
 from local.emulator.instance import Instance, asked_options, option_texts
 from local.emulator.isolation import isolate
 from local.emulator.lambda_.fork_client import ForkServerClient
+from local.emulator.ports import port_from, port_number, port_problem
+from local.emulator.program import Program
 from local.emulator.rekognition.errors import EngineSetup
-from local.emulator.rekognition.options import EYES_VARIABLE, add_engine_options, engine_options
+from local.emulator.rekognition.options import add_engine_options, engine_options
+from local.emulator.state_folder import Occupied, unwritable
 
 if TYPE_CHECKING:
     from local.emulator.emulator import Emulator
 
-HIGHEST_PORT = 65535
 QUIET_LOGGERS = ("moto", "botocore", "boto3", "urllib3", "samtranslator")
-
-
-class Server(Protocol):
-    """A server that runs beside the emulator's endpoint, at the URL `address`."""
-
-    @property
-    def address(self) -> str: ...
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-
-def _no_parameters(options: argparse.Namespace) -> Mapping[str, str]:
-    return {}
-
-
-def _no_servers(options: argparse.Namespace, emulator: Emulator) -> Mapping[str, Server]:
-    return {}
-
-
-def _nothing(options: argparse.Namespace, emulator: Emulator) -> None:
-    return None
-
-
-def _no_sentence(options: argparse.Namespace, emulator: Emulator) -> str:
-    return ""
-
-
-@dataclass(frozen=True)
-class Program:
-    """A program that runs the emulator.
-
-    `name` is the subject of its messages. `module` is what `python -m` runs. `template`, `stack_name` and `state` are the
-    defaults of the options; without a default template, --template is required. `preload` names modules that the fork server
-    imports for all functions. `parameters` gives defaults for template parameters from the parsed options. `servers` makes the
-    servers that run beside the endpoint, by name; the health document lists their addresses. `sources` are the files and folders
-    of the code, for its version. `variables` are environment variables with the options whose defaults they are. `stop_hint` and
-    `port_hint` are commands that messages suggest. `discarded` is the sentence about what a stop discards.
-    `prepare` runs before the stack is reported as ready. `end` runs before it stops, and returns the sentence to print then
-    instead of `discarded`, or an empty text; it may raise OSError.
-    """
-
-    name: str
-    module: str
-    description: str
-    template: Path | None = None
-    stack_name: str = "stack"
-    state: Path = Path(".emulator")
-    preload: tuple[str, ...] = ()
-    parameters: Callable[[argparse.Namespace], Mapping[str, str]] = _no_parameters
-    environment: Mapping[str, str] = field(default_factory=dict)
-    """Further variables of every function."""
-    servers: Callable[[argparse.Namespace, Emulator], Mapping[str, Server]] = _no_servers
-    prepare: Callable[[argparse.Namespace, Emulator], None] = _nothing
-    end: Callable[[argparse.Namespace, Emulator], str] = _no_sentence
-    sources: tuple[Path, ...] = (Path(__file__).parent,)
-    variables: Mapping[str, str] = field(default_factory=lambda: {"PORT": "port", EYES_VARIABLE: "eyes"})
-    stop_hint: str = "python -m local.emulator --stop"
-    port_hint: str = "--port 4567"
-    discarded: str = "What it stored is discarded."
 
 
 def command_line(program: Program) -> argparse.ArgumentParser:
@@ -113,21 +52,6 @@ def command_line(program: Program) -> argparse.ArgumentParser:
     background.add_argument("--detach", action="store_true", help="Start in the background and wait until ready.")
     background.add_argument("--stop", action="store_true", help="Stop the instance that runs in the background.")
     return parser
-
-
-def port_number(text: str) -> int:
-    """The port that an argument names. Raises ArgumentTypeError."""
-    if not (text.isascii() and text.isdigit() and int(text) <= HIGHEST_PORT):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: it must be a number from 0 to {HIGHEST_PORT}")
-    return int(text)
-
-
-def port_from(variable: str, otherwise: int) -> int:
-    """The port in an environment variable, or `otherwise`. A wrong value ends the program with a sentence."""
-    try:
-        return port_number(os.environ.get(variable) or str(otherwise))
-    except argparse.ArgumentTypeError as error:
-        sys.exit(f"{variable}={error}.")
 
 
 def main(program: Program, parser: argparse.ArgumentParser) -> int:
@@ -215,7 +139,7 @@ def _serve(program: Program, options: argparse.Namespace, background: Background
     finally:
         if forks:
             forks.close()
-        background.release()
+        background.folder.release()
         logging.shutdown()
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError):  # the disk with the log is full
@@ -226,7 +150,7 @@ def _serve(program: Program, options: argparse.Namespace, background: Background
 def _occupied(background: Background, options: argparse.Namespace) -> str | None:
     """Take the state folder for this process. Returns the reason if that fails."""
     try:
-        background.occupy()
+        background.folder.occupy()
     except Occupied as error:
         return str(error)
     except OSError as error:
@@ -269,7 +193,7 @@ def _run(
         servers = program.servers(options, emulator)
         emulator.described.update(instance.to_health())
         emulator.addresses.update({name: server.address for name, server in servers.items()})
-        background.announce(emulator.endpoint)
+        background.folder.announce(emulator.endpoint)
         emulator.start(lambda: program.prepare(options, emulator))
         for server in servers.values():
             server.start()
@@ -294,4 +218,4 @@ def _run_ending(program: Program, options: argparse.Namespace, emulator: Emulato
     except OSError as error:
         logging.getLogger(__name__).exception("the program's ending failed")
         sentence = f"Nothing was kept: {error}. {program.discarded}"
-    background.leave_sentence(sentence)
+    background.folder.leave_sentence(sentence)

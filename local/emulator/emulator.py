@@ -20,7 +20,7 @@ from local.emulator.archive import Archive
 from local.emulator.cloudformation import Deployment
 from local.emulator.cloudformation.stack_api import StackApi
 from local.emulator.cloudwatch.alarms import Alarms
-from local.emulator.cloudwatch.metrics import Metric, Metrics, embedded_metrics
+from local.emulator.cloudwatch.measurements import Measurements
 from local.emulator.cognito.connections import connected_pools
 from local.emulator.events.event_bus import EventBus
 from local.emulator.events.schedules import Schedules
@@ -48,13 +48,6 @@ from tools.sam_template import ACCOUNT_ID, Template, load_template
 log = logging.getLogger(__name__)
 
 FORK_SERVER_SECONDS = 120
-EXECUTION_METRICS = {
-    "RUNNING": "ExecutionsStarted",
-    "SUCCEEDED": "ExecutionsSucceeded",
-    "FAILED": "ExecutionsFailed",
-    "TIMED_OUT": "ExecutionsTimedOut",
-    "ABORTED": "ExecutionsAborted",
-}
 LEAST_FREE_BYTES = 1024 * 1024
 
 
@@ -97,8 +90,8 @@ class Emulator:
         self._archive = archive = Archive(options.state)
         self._log_store = LogStore(options.region, archive)
         self.logs = LogCollector(self._store_logs)
-        self.metrics = Metrics()
-        self.alarms = Alarms(self.metrics, options.region, self._publish_alarm)
+        self.measurements = Measurements()
+        self.alarms = Alarms(self.measurements.metrics, options.region, self._publish_alarm)
         self.engine = options.recognition.engine()
         self.services = MotoServices()
         self.gateway = Gateway(
@@ -114,7 +107,7 @@ class Emulator:
         self.server = HttpServer(options.host, options.port, self.gateway)
         self.services.port = self.server.port
         self.endpoint = f"http://localhost:{self.server.port}"
-        self.runner = LambdaRunner(self._worker_host(), self.faults, self._count_invocation, self._count_throttle)
+        self.runner = LambdaRunner(self._worker_host(), self.faults, self.measurements.invocation, self.measurements.throttle)
         self.bus = EventBus(options.region, self.runner, lambda: self.deployment.permissions)
         self.schedules = Schedules(self.bus.rules, self.bus.fire)
         self.executions = Executions(self._publish_execution, self.logs.add, archive)
@@ -186,13 +179,9 @@ class Emulator:
             permissions=lambda: deployment.permissions,
             key_of=lambda issuer: keys[issuer].key,
             logged=self.logs.add,
-            measured=self._measure_api,
+            measured=self.measurements.api,
         )
         return HttpApis(deployment.apis.values(), around)
-
-    def _measure_api(self, api_id: str, values: Mapping[str, float]) -> None:
-        for name, value in values.items():
-            self.metrics.record(Metric.of("AWS/ApiGateway", name, {"ApiId": api_id}), value, time.time())
 
     def _start_pollers(self) -> None:
         for mapping in self.deployment.mappings:
@@ -206,22 +195,11 @@ class Emulator:
         sqs_backends[ACCOUNT_ID][self._options.region].send_message(queue_arn.rsplit(":", 1)[-1], body)
 
     def _store_logs(self, group: str, stream: str, events: list[LogEvent]) -> None:
-        for at, line in events:
-            for metric, value in embedded_metrics(line):
-                self.metrics.record(metric, value, at / 1000)
+        self.measurements.embedded(events)
         self._log_store.deliver(group, stream, events)
 
-    def _count_invocation(self, function_name: str, failed: bool, seconds: float) -> None:
-        values = {"Invocations": 1.0, "Errors": float(failed), "Duration": seconds * 1000}
-        for name, value in values.items():
-            self.metrics.record(Metric.of("AWS/Lambda", name, {"FunctionName": function_name}), value, time.time())
-
-    def _count_throttle(self, function_name: str) -> None:
-        self.metrics.record(Metric.of("AWS/Lambda", "Throttles", {"FunctionName": function_name}), 1, time.time())
-
     def _publish_execution(self, source: str, detail_type: str, resources: list[str], detail: dict[str, Any]) -> None:
-        machine = {"StateMachineArn": detail["stateMachineArn"]}
-        self.metrics.record(Metric.of("AWS/States", EXECUTION_METRICS[detail["status"]], machine), 1, time.time())
+        self.measurements.execution(detail["stateMachineArn"], detail["status"])
         self.bus.publish(source, detail_type, resources, detail)
 
     def _publish_alarm(self, topic_arn: str, subject: str, message: str) -> None:

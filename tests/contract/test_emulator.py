@@ -13,7 +13,7 @@ from moto.sqs.models import Queue
 from local import STACK_NAME
 from local.emulator.cloudformation.registry import supported_types
 from local.emulator.cloudwatch.alarms import queue_metric
-from local.emulator.emulator import EXECUTION_METRICS
+from local.emulator.cloudwatch.measurements import EXECUTION_METRICS
 from local.emulator.http_api.service import ERROR_METRICS
 from tools.sam_template import Template
 

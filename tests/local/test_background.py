@@ -268,7 +268,7 @@ import pathlib, signal, time
 from local.emulator.background import Background
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 background = Background(pathlib.Path({str(tmp_path)!r}), 0, "Imagewatch", "local", "make down")
-background.occupy()
+background.folder.occupy()
 print("here", flush=True)
 time.sleep(60)
 """

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import copy
 import datetime
-import heapq
-import itertools
 import json
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -33,14 +30,12 @@ from local.emulator.stepfunctions.history import (
     ArchivableExecution,
     archive_history,
     events_of,
-    is_logged,
-    log_line,
     restore_data,
 )
-from local.emulator.timestamps import epoch_milliseconds
+from local.emulator.stepfunctions.reports import WriteLog, log_new_events, status_change
+from local.emulator.stepfunctions.timers import Timers
 
 Publish = Callable[[str, str, list[str], dict[str, Any]], None]
-WriteLog = Callable[[str, str, str], None]
 ENDING_EVENTS = {
     ExecutionStatus.ABORTED: (HistoryEventType.ExecutionAborted, "executionAbortedEventDetails"),
     ExecutionStatus.TIMED_OUT: (HistoryEventType.ExecutionTimedOut, "executionTimedOutEventDetails"),
@@ -210,45 +205,11 @@ class Executions:
         execution.stop_date = datetime.datetime.now(datetime.UTC)
         execution.exec_status = status
         self._ended += 1
-        self._log_history(execution)
+        log_new_events(execution, self._write_log)
         self._publish_status(execution)
 
     def _publish_status(self, execution: Execution) -> None:
-        machine = execution.state_machine
-        stop = execution.stop_date
-        succeeded = execution.exec_status == ExecutionStatus.SUCCEEDED
-        detail = {
-            "executionArn": execution.exec_arn,
-            "stateMachineArn": machine.arn,
-            "stateMachineVersionArn": None,
-            "stateMachineAliasArn": None,
-            "name": execution.name,
-            "status": execution.exec_status.value,
-            "startDate": epoch_milliseconds(execution.start_date),
-            "stopDate": epoch_milliseconds(stop) if stop else None,
-            "input": execution.execution_input,
-            "inputDetails": {"included": True},
-            "output": json.dumps(execution.output, separators=(",", ":")) if succeeded else None,
-            "outputDetails": {"included": True} if succeeded else None,
-            "error": execution.error,
-            "cause": execution.cause,
-        }
-        self._publish("aws.states", "Step Functions Execution Status Change", [execution.exec_arn], detail)
-
-    def _log_history(self, execution: Execution) -> None:
-        """Log the events that the state machine's LoggingConfiguration selects and that aren't logged yet."""
-        settings = execution.state_machine.loggingConfiguration
-        level = settings.get("level", "OFF")
-        destinations = settings.get("destinations") or []
-        if level == "OFF" or not destinations:
-            return
-        group = destinations[0]["cloudWatchLogsLogGroup"]["logGroupArn"].split(":")[6]
-        stream = f"states/{execution.state_machine.name}/{execution.start_date:%Y-%m-%d-%H-%M}/{execution.name[-8:]}"
-        events = events_of(execution)
-        for event in events[getattr(execution, "logged_events", 0) :]:
-            if is_logged(str(event["type"].value), level):
-                self._write_log(group, stream, log_line(event, execution, settings))
-        execution.logged_events = len(events)
+        self._publish("aws.states", "Step Functions Execution Status Change", [execution.exec_arn], status_change(execution))
 
     def counts(self) -> dict[str, int]:
         """The numbers of started and running executions."""
@@ -269,26 +230,3 @@ def _new_execution(backend: Any, snapshot: Any, name: str, arn: str, execution_i
         input_data=execution_input,
         activity_store={},
     )
-
-
-class Timers:
-    """Runs actions after a delay, all in one thread."""
-
-    def __init__(self) -> None:
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
-        self._numbers = itertools.count()
-        self._changed = threading.Condition()
-        threading.Thread(target=self._run, name="execution-timeouts", daemon=True).start()
-
-    def after(self, seconds: float, action: Callable[[], None]) -> None:
-        with self._changed:
-            heapq.heappush(self._due, (time.monotonic() + seconds, next(self._numbers), action))
-            self._changed.notify()
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._due or self._due[0][0] > time.monotonic():
-                    self._changed.wait(self._due[0][0] - time.monotonic() if self._due else None)
-                _, _, action = heapq.heappop(self._due)
-            action()
