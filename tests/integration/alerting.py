@@ -15,6 +15,8 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from imagewatch import timestamps
+from imagewatch.alerts.channel import Message
+from imagewatch.aws.channels import Channel
 from imagewatch.images.version import ImageVersion
 
 from .conftest import Event, Stack, sample_event
@@ -126,6 +128,18 @@ class VirtualClock:
 
     def pass_seconds(self, seconds: float) -> None:
         self.now += round(seconds * SECOND)
+
+
+def fail_messages(patch: pytest.MonkeyPatch, error_of: Callable[[Channel, Message], Exception | None]) -> None:
+    """Raises the error of a channel and a message, if they have one, in place of sending."""
+    original = Channel.send
+
+    def send(channel: Channel, message: Message) -> str:
+        if error := error_of(channel, message):
+            raise error
+        return original(channel, message)
+
+    patch.setattr(Channel, "send", send)
 
 
 def rule(rule_id: str = "gate", **more: Any) -> Event:

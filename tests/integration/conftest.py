@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from imagewatch.aws import clients
+from imagewatch.aws import clients, secrets
 from imagewatch.aws import stepfunctions as executions
 from imagewatch.aws.dynamodb import from_item, to_item
 from imagewatch.aws.tables import rules as rules_table
@@ -30,6 +30,10 @@ from local.emulator.moto_patches import dynamodb_speed
 from tools.sam_template import Resolver, Template, load_template
 
 from .function_environments import FunctionEnvironments
+
+if TYPE_CHECKING:
+    from .alerting import VirtualClock, Wire
+    from .receiver import Receiver
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
@@ -237,3 +241,40 @@ def rekognition(stack: Stack) -> Iterator[Stubber]:
     with Stubber(clients.client("rekognition")) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def send(stack: Stack) -> Any:
+    """Send Alert, as a function of its event."""
+    return stack.handler("SendAlert")
+
+
+@pytest.fixture
+def wire(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Wire:
+    """The calls to AWS of the test, from now on."""
+    from .alerting import Wire
+
+    return Wire(monkeypatch)
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
+    """The time of the application, which passes only where the test says so."""
+    from .alerting import VirtualClock
+
+    return VirtualClock(monkeypatch)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A server that channels of the kinds slack and webhook can post to."""
+    from .receiver import listening
+
+    with listening() as receiver:
+        yield receiver
+
+
+@pytest.fixture(autouse=True)
+def _fresh_secrets() -> None:
+    """Functions keep secrets in memory for minutes."""
+    secrets.clear_cache()

@@ -9,7 +9,6 @@ import io
 import json
 import socket
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -48,17 +47,6 @@ PERSON = {
     "Confidence": 97.3,
     "Instances": [{"Confidence": 97.3, "BoundingBox": {"Left": 0.2, "Top": 0.1, "Width": 0.5, "Height": 0.8}}],
 }
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with listening() as receiver:
-        yield receiver
-
-
-@pytest.fixture(autouse=True)
-def _fresh_secrets() -> None:
-    secrets.clear_cache()
 
 
 @pytest.fixture

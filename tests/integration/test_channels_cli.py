@@ -5,35 +5,23 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from imagewatch.aws import secrets
 from uploader.aws.session import Aws
 from uploader.channels.subscriptions import Subscription
 from uploader.cli import main
 
 from .conftest import Stack, sample_event
-from .receiver import Receiver, listening
+from .receiver import Receiver
 
 Output = pytest.CaptureFixture[str]
 KEY = "a key of at least sixteen characters"
 OUTPUTS = ("ChannelsTable", "WatchlistTable", "AlertsTable")
 IDS = [f"{n:032x}" for n in range(40)]
-
-
-@pytest.fixture(autouse=True)
-def _fresh_secrets() -> None:
-    secrets.clear_cache()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with listening() as receiver:
-        yield receiver
 
 
 @pytest.fixture

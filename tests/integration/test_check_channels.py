@@ -8,26 +8,15 @@ from typing import Any
 
 import pytest
 
-from imagewatch.aws import clients, secrets
+from imagewatch.aws import clients
 from imagewatch.aws.channels import webhook
 
 from .alerting import matches, rule
 from .conftest import Event, Stack
-from .receiver import Receiver, listening
+from .receiver import Receiver
 from .test_channels import add, record
 
 UP = (400, b"invalid_payload", {})
-
-
-@pytest.fixture(autouse=True)
-def _fresh_secrets() -> None:
-    secrets.clear_cache()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with listening() as receiver:
-        yield receiver
 
 
 @pytest.fixture

@@ -20,21 +20,6 @@ pytestmark = pytest.mark.usefixtures("quick_moto")
 QUIET = rule(**cooldown(600))
 
 
-@pytest.fixture
-def send(stack: Stack) -> Any:
-    return stack.handler("SendAlert")
-
-
-@pytest.fixture
-def wire(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    return Wire(monkeypatch)
-
-
-@pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
-    return VirtualClock(monkeypatch)
-
-
 def test_200_concurrent_matches_in_one_window_send_one_message_and_the_next_alert_says_199(
     stack: Stack, send: Any, wire: Wire, time: VirtualClock
 ) -> None:

@@ -108,16 +108,6 @@ def history(stack: Stack) -> History:
 
 
 @pytest.fixture
-def wire(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    return Wire(monkeypatch)
-
-
-@pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
-    return VirtualClock(monkeypatch)
-
-
-@pytest.fixture
 def before_each_write(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str], None]], None]:
     """Lets something happen between the reading of a record and each attempt to write it."""
     rewrite = image_scan.update_matched_rules

@@ -9,12 +9,26 @@ from typing import Any
 
 import pytest
 
+from imagewatch.alerts.channel import Message
 from imagewatch.aws.channels import Channel
 from imagewatch.aws.dynamodb import WRITE_PAUSES
 from imagewatch.errors import ChannelRefused, Throttled, Unavailable
 from imagewatch.services.alert_messages import MAX_ALERTS_PER_MESSAGE
 
-from .alerting import SECOND, Crash, VirtualClock, Wire, alert_of, cooldown, matches, retried, rule, sent_in, suppressed_in
+from .alerting import (
+    SECOND,
+    Crash,
+    VirtualClock,
+    Wire,
+    alert_of,
+    cooldown,
+    fail_messages,
+    matches,
+    retried,
+    rule,
+    sent_in,
+    suppressed_in,
+)
 from .conftest import CONTEXT, Event, Stack
 
 pytestmark = pytest.mark.usefixtures("quick_moto")
@@ -23,19 +37,8 @@ SECOND_CHANNEL = {"ChannelId": "second", "Kind": "email", "Name": "The same topi
 BROKEN_CHANNEL = {"ChannelId": "broken", "Kind": "slack", "Name": "Without its secret", "Enabled": True, "Status": "ok"}
 
 
-@pytest.fixture
-def send(stack: Stack) -> Any:
-    return stack.handler("SendAlert")
-
-
-@pytest.fixture
-def wire(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    return Wire(monkeypatch)
-
-
-@pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
-    return VirtualClock(monkeypatch)
+def names(message: Message, rule_id: str) -> bool:
+    return rule_id in [alert.rule_id for alert in message.alerts]
 
 
 def test_sends_one_message_and_keeps_it_on_record(stack: Stack, send: Any, sample: Any) -> None:
@@ -175,15 +178,8 @@ def test_a_failing_channel_is_retried_by_the_workflow_and_the_alert_says_why_it_
 def test_a_retry_serves_only_the_channel_that_failed(stack: Stack, send: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     stack.put_item("ChannelsTable", SECOND_CHANNEL)
     event = matches("a", rule(Channels=["email", "second"], **cooldown()))
-    original = Channel.send
-
-    def refuse(channel: Any, message: Any) -> str:
-        if channel.channel_id == "second":
-            raise Unavailable("It hangs.")
-        return original(channel, message)
-
     with monkeypatch.context() as outage:
-        outage.setattr(Channel, "send", refuse)
+        fail_messages(outage, lambda channel, _: Unavailable("It hangs.") if channel.channel_id == "second" else None)
         with pytest.raises(Unavailable):
             send(event)
     assert len(stack.mailbox()) == 1
@@ -223,14 +219,7 @@ def test_all_alerts_are_written_before_the_first_is_sent(stack: Stack, send: Any
 def test_an_unexpected_error_does_not_stop_the_other_rules_alerts(
     stack: Stack, send: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = Channel.send
-
-    def stumble(channel: Any, message: Any) -> str:
-        if "one" in [alert.rule_id for alert in message.alerts]:
-            raise ValueError("a damaged record")
-        return original(channel, message)
-
-    monkeypatch.setattr(Channel, "send", stumble)
+    fail_messages(monkeypatch, lambda _, message: ValueError("a damaged record") if names(message, "one") else None)
     with pytest.raises(ValueError, match="a damaged record"):
         send(matches("a", rule("one"), rule("two"), rule("three")))
     assert {a["RuleId"]: a["Status"] for a in stack.items("AlertsTable")} == {"one": "PENDING", "two": "SENT", "three": "SENT"}
@@ -301,14 +290,7 @@ def test_a_message_about_several_rules_is_sent_once_however_it_is_retried(stack:
 def test_a_rule_that_spoils_a_message_about_several_does_not_stop_the_others(
     stack: Stack, send: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = Channel.send
-
-    def refuse(channel: Any, message: Any) -> str:
-        if "two" in [alert.rule_id for alert in message.alerts]:
-            raise ChannelRefused("No.")
-        return original(channel, message)
-
-    monkeypatch.setattr(Channel, "send", refuse)
+    fail_messages(monkeypatch, lambda _, message: ChannelRefused("No.") if names(message, "two") else None)
     assert send(matches("a", rule("one"), rule("two"), rule("three"))) == {**NOTHING, "Sent": 2, "Failed": 1}
     assert alert_of(stack, "a", "two")["Status"] == "FAILED"
     assert len(stack.mailbox()) == 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import threading
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,19 @@ from imagewatch.aws.tables import digests as digests_table
 from imagewatch.errors import ChannelGone, ChannelRefused, Throttled, Unavailable
 from imagewatch.services import digests as digesting
 
-from .alerting import SECOND, Crash, VirtualClock, Wire, alert_of, cooldown, digested_in, matches, rule, suppressed_in
+from .alerting import (
+    SECOND,
+    Crash,
+    VirtualClock,
+    Wire,
+    alert_of,
+    cooldown,
+    digested_in,
+    fail_messages,
+    matches,
+    rule,
+    suppressed_in,
+)
 from .conftest import Event, Stack
 
 pytestmark = pytest.mark.usefixtures("quick_moto")
@@ -120,15 +131,8 @@ def test_each_channel_gets_its_own_digest(alerting: Alerting) -> None:
 def test_a_channel_that_fails_holds_up_only_its_own_digests(alerting: Alerting, monkeypatch: pytest.MonkeyPatch) -> None:
     alerting.stack.put_item("ChannelsTable", SECOND_CHANNEL)
     alerting.queue(matches("a", rule(Channels=["email", "second"])), matches("b", rule(Channels=["second"])))
-    original = Channel.send
-
-    def fail(channel: Any, message: Any) -> str:
-        if channel.channel_id == "second":
-            raise Unavailable("It hangs.")
-        return original(channel, message)
-
     with monkeypatch.context() as outage:
-        outage.setattr(Channel, "send", fail)
+        break_channels(outage, {"second": Unavailable("It hangs.")})
         assert alerting.digest() == {**NOTHING, "Digests": 1, "Alerts": 1, "Delayed": 1}
         alerting.queue(matches("c", rule(Channels=["email"])), matches("d", rule(Channels=["second"])))
         assert alerting.digest() == {**NOTHING, "Digests": 1, "Alerts": 1, "Delayed": 1}
@@ -233,14 +237,7 @@ def leave_unreported(alerting: Alerting, *quiet: Event) -> None:
 
 
 def break_channels(patch: pytest.MonkeyPatch, broken: dict[str, Exception]) -> None:
-    original = Channel.send
-
-    def fail(channel: Any, message: Any) -> str:
-        if channel.channel_id in broken:
-            raise broken[channel.channel_id]
-        return original(channel, message)
-
-    patch.setattr(Channel, "send", fail)
+    fail_messages(patch, lambda channel, _: broken.get(channel.channel_id))
 
 
 def digests_of(alerting: Alerting) -> list[Event]:

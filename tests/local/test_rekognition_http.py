@@ -24,6 +24,7 @@ from PIL import Image, ImageOps
 
 from local.emulator.rekognition import Engine, ObjectNotReadable
 from local.emulator.rekognition.server import make_server
+from tests.hard_images import STORED_AS
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition.client import RekognitionClient
@@ -198,24 +199,14 @@ def test_every_exif_orientation_gives_the_same_upright_box(rekognition: Rekognit
     for orientation in range(1, 9):
         exif = Image.Exif()
         exif[0x0112] = orientation
-        stored = upright if orientation == 1 else upright.transpose(AS_STORED[orientation])
+        way = STORED_AS[orientation]
+        stored = upright.transpose(way) if way is not None else upright
         buffer = io.BytesIO()
         stored.save(buffer, "PNG", exif=exif)
         assert ImageOps.exif_transpose(Image.open(io.BytesIO(buffer.getvalue()))).size == upright.size
         (label,) = rekognition.detect_labels(Image={"Bytes": buffer.getvalue()})["Labels"]
         boxes.append(label["Instances"][0]["BoundingBox"])
     assert boxes == [boxes[0]] * 8
-
-
-AS_STORED = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
 
 
 def test_concurrent_requests_get_their_own_answers(rekognition: RekognitionClient) -> None:

@@ -18,6 +18,7 @@ from local.emulator.rekognition.cascades import confidence
 from local.emulator.rekognition.colours import dominant_colours, name_colour, quality
 from local.emulator.rekognition.errors import EngineSetup
 from local.emulator.rekognition.pictures import decode_upright, open_picture
+from tests.hard_images import STORED_AS
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -115,7 +116,8 @@ def test_our_own_failure_is_an_internal_error(engine: Engine) -> None:
 def test_a_picture_is_turned_upright_by_its_exif_orientation(orientation: int, kind: str) -> None:
     upright = Image.new("RGB", (120, 90), "white")
     upright.paste("red", (0, 0, 40, 30))
-    turned = upright.transpose(UNDO[orientation]) if orientation > 1 else upright
+    way = STORED_AS[orientation]
+    turned = upright.transpose(way) if way is not None else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
     image = decode_upright(open_picture(encoded(turned, kind, exif=exif), 10**6), 1000)
@@ -123,18 +125,6 @@ def test_a_picture_is_turned_upright_by_its_exif_orientation(orientation: int, k
     red, green, _ = image.getpixel((10, 10))
     assert (red > 200, green < 60) == (True, True)
     assert min(image.getpixel((110, 80))) > 200
-
-
-# How a camera stores an upright scene so that the orientation turns it back.
-UNDO = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")

@@ -119,6 +119,13 @@ def queue_abandoned(alert: Alert) -> bool:
 
 def read_unfinished() -> Iterator[list[Alert]]:
     """All unfinished alerts, the oldest first, a batch at a time, as they are recorded now."""
+    for ids in queued_ids(_QUEUE, 1000):
+        for first in range(0, len(ids), _BATCH):
+            yield read(ids[first : first + _BATCH])
+
+
+def queued_ids(queue: str, limit: int) -> Iterator[list[str]]:
+    """The ids of the records in one queue of the index `Queued`, the oldest first, in pages of at most `limit`."""
     start: dict[str, Any] = {}
     while True:
         with translated():
@@ -126,13 +133,11 @@ def read_unfinished() -> Iterator[list[Alert]]:
                 TableName=setting("ALERTS_TABLE"),
                 IndexName="Queued",
                 KeyConditionExpression="QueuedFor = :queue",
-                ExpressionAttributeValues=to_item({":queue": _QUEUE}),
-                Limit=1000,
+                ExpressionAttributeValues=to_item({":queue": queue}),
+                Limit=limit,
                 **start,
             )
-        ids = [from_item(item)["AlertId"] for item in page["Items"]]
-        for first in range(0, len(ids), _BATCH):
-            yield read(ids[first : first + _BATCH])
+        yield [from_item(item)["AlertId"] for item in page["Items"]]
         if "LastEvaluatedKey" not in page:
             return
         start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}

@@ -10,7 +10,7 @@ from imagewatch.alerts.digest import Digest
 from imagewatch.aws.clients import client, translated
 from imagewatch.aws.dynamodb import conditional_update, from_item, placeholders, set_clause, to_item
 from imagewatch.aws.settings import setting
-from imagewatch.aws.tables.alerts import expires_at
+from imagewatch.aws.tables.alerts import expires_at, queued_ids
 
 RUN_SECONDS = 250
 """How long one run's lease keeps other runs away: longer than the function may run."""
@@ -40,18 +40,11 @@ def create(digest: Digest) -> None:
 
 def read_unfinished() -> list[Digest]:
     """The digests that earlier runs have left unfinished, the oldest first."""
+    keys = [to_item({"AlertId": record_id}) for record_id in next(queued_ids(_UNFINISHED, 100))]
+    if not keys:
+        return []
+    table = setting("ALERTS_TABLE")
     with translated():
-        page = client("dynamodb").query(
-            TableName=setting("ALERTS_TABLE"),
-            IndexName="Queued",
-            KeyConditionExpression="QueuedFor = :unfinished",
-            ExpressionAttributeValues=to_item({":unfinished": _UNFINISHED}),
-            Limit=100,
-        )
-        keys = [{"AlertId": item["AlertId"]} for item in page["Items"]]
-        if not keys:
-            return []
-        table = setting("ALERTS_TABLE")
         answer = client("dynamodb").batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})
     items = [from_item(item) for item in answer["Responses"][table]]
     digests = [Digest.from_item(item) for item in items if "QueuedFor" in item]
