@@ -483,6 +483,9 @@ def test_why_answers_for_each_rule_what_it_did(deployed: Stack, capsys: Output) 
     assert "outside its active hours" in printed
     assert main(["alerts", "why", "front-door/nothing.jpg"]) == 1
     assert "there is no image front-door/nothing.jpg" in capsys.readouterr().err
+    deployed.put_item("ImagesTable", {**found, "MatchedRules": [{"RuleId": "sent"}]})
+    assert main(["alerts", "why", image["ImageId"]]) == 1
+    assert "is damaged (KeyError: 'Name')" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_rule_without_a_judged_alert_has_no_precision(deployed: Stack, capsys: Output) -> None:

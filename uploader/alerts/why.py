@@ -42,12 +42,16 @@ def find_answer(aws: Aws, stack: str, image: str) -> Answer:
     images_table, watchlist_table, alerts_table = tables
     record = _record(aws, images_table, bucket, image)
     rules, invalid = _rules(aws, watchlist_table)
-    version = ImageVersion.from_state(record)
-    rule_ids = {rule.rule_id for rule in rules} | {str(entry["RuleId"]) for entry in record.get("MatchedRules", [])}
-    keys = [{"AlertId": alert_id(version, rule_id)} for rule_id in sorted(rule_ids)]
-    with aws_call("read the image's alerts (dynamodb:BatchGetItem)"):
-        alerts = [Alert.from_item(item) for item in fetch(aws.dynamodb, alerts_table, keys)]
-    found = explain(record, rules, {alert.rule_id: alert for alert in alerts}, datetime.now(UTC))
+    try:
+        version = ImageVersion.from_state(record)
+        rule_ids = {rule.rule_id for rule in rules} | {str(entry["RuleId"]) for entry in record.get("MatchedRules", [])}
+        keys = [{"AlertId": alert_id(version, rule_id)} for rule_id in sorted(rule_ids)]
+        with aws_call("read the image's alerts (dynamodb:BatchGetItem)"):
+            alerts = [Alert.from_item(item) for item in fetch(aws.dynamodb, alerts_table, keys)]
+        found = explain(record, rules, {alert.rule_id: alert for alert in alerts}, datetime.now(UTC))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        damage = f"{type(error).__name__}: {error}"
+        raise CommandError(f"the record of the image or of one of its alerts is damaged ({damage}). Upload the image again.") from error
     return Answer(str(record["Key"]), str(record.get("Status", "")), found, invalid)
 
 
