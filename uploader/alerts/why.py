@@ -50,8 +50,8 @@ def find_answer(aws: Aws, stack: str, image: str) -> Answer:
             alerts = [Alert.from_item(item) for item in fetch(aws.dynamodb, alerts_table, keys)]
         found = explain(record, rules, {alert.rule_id: alert for alert in alerts}, datetime.now(UTC))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        damage = f"{type(error).__name__}: {error}"
-        raise CommandError(f"the record of the image or of one of its alerts is damaged ({damage}). Upload the image again.") from error
+        damage = f"the record of the image or of one of its alerts is damaged ({type(error).__name__}: {error})"
+        raise CommandError(f"{damage}. Upload the image again.") from error
     return Answer(str(record["Key"]), str(record.get("Status", "")), found, invalid)
 
 
