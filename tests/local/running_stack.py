@@ -54,8 +54,9 @@ def started(state: Path, *arguments: str) -> Iterator[RunningStack]:
     watchlist = ("--parameter", "WatchlistMaxAgeSeconds=0")  # a rule that a test writes applies to the next image
     digests = ("--parameter", "DigestMinutes=60")  # no digest is sent during a test
     alarms = ("--parameter", "OperationsEmail=")  # an alarm's e-mail doesn't arrive between the alerts that a test counts
+    sign_up = ("--parameter", "SignUpDomains=example.com,example.org")
     eyes = ("--eyes", "small")  # the same answers with and without installed models; a test can pass --eyes full
-    with started_module("local", state, *web_port, *watchlist, *digests, *alarms, *eyes, *arguments) as running:
+    with started_module("local", state, *web_port, *watchlist, *digests, *alarms, *sign_up, *eyes, *arguments) as running:
         yield running
 
 
