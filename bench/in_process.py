@@ -62,6 +62,8 @@ ORDER = (
     "record_alert_failure",
     "record_rejection",
     "record_failure",
+    "check_sign_up",
+    "account",
 )
 ONE_IMAGE = ("start_analysis", "validate_image", "detect_labels", "detect_moderation", "store_analysis", "evaluate_watchlist")
 _REKOGNITION = {

@@ -17,9 +17,12 @@ GROUP = "operators"
 
 
 def create(deployment: Deployment, state: Path) -> None:
-    """Create the account in the deployed user pool. A password from an earlier start stays the same."""
+    """Create the account in the deployed user pool, if there is one. A password from an earlier start stays the same."""
+    pool = deployment.output("UserPoolId")
+    if pool is None:
+        return
     credentials = read(state) or _new_credentials(state)
-    pool, email = deployment.output("UserPoolId"), credentials["email"]
+    email = credentials["email"]
     client: Any = deployment.client("cognito-idp")
     attributes = [{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}]
     client.admin_create_user(UserPoolId=pool, Username=email, UserAttributes=attributes, MessageAction="SUPPRESS")

@@ -12,9 +12,9 @@ PREFIX = "/v1"
 
 
 class ApiProxy:
-    """Serves /v1 with the endpoint's own application. `api_url` returns the output ApiUrl, which ends with /v1."""
+    """Serves /v1 with the endpoint's own application. `api_url` returns the output ApiUrl, which ends with /v1, or None."""
 
-    def __init__(self, application: Handler, api_url: Callable[[], str]) -> None:
+    def __init__(self, application: Handler, api_url: Callable[[], str | None]) -> None:
         self._application = application
         self._api_url = api_url
 
@@ -23,5 +23,8 @@ class ApiProxy:
         return request.path == PREFIX or request.path.startswith(f"{PREFIX}/")
 
     def __call__(self, request: Request) -> Response:
-        base = urlsplit(self._api_url()).path.removesuffix(PREFIX)
+        url = self._api_url()
+        if url is None:
+            return Response(404, [("Content-Type", "application/json")], b'{"message":"Not Found"}')
+        base = urlsplit(url).path.removesuffix(PREFIX)
         return self._application(dataclasses.replace(request, target=base + request.target))

@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 
 import jwt
 import pytest
+import requests
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -211,6 +212,16 @@ def test_only_the_web_app_may_read_the_buckets_from_a_browser(
         refused = fetch(url, "OPTIONS", origin=origin, access_control_request_method=method)
         assert refused.status == 403
         assert b"AccessForbidden" in refused.body
+
+
+def test_only_the_web_app_sees_the_answer_to_an_upload_from_a_browser(
+    stack: RunningStack, outputs: dict[str, str], web: str
+) -> None:
+    key = "uploads/browser/cors.txt"
+    form = stack.client("s3").generate_presigned_post(outputs["ImagesBucketName"], key)
+    for origin, expected in ((web, web), (EVIL, None)):
+        answer = requests.post(form["url"], form["fields"], files={"file": b"text"}, headers={"Origin": origin}, timeout=30)
+        assert (answer.status_code, answer.headers.get("access-control-allow-origin")) == (204, expected)
 
 
 def test_browsers_may_call_the_user_pool_from_any_origin(stack: RunningStack) -> None:

@@ -101,9 +101,9 @@ class Deployment:
                 found.append(Output(key, str(self.resolver.resolve(output["Value"])), output.get("Description", "")))
         return found
 
-    def output(self, key: str) -> str:
-        """The value of an output. Raises KeyError if the stack has no such output."""
-        return {output.key: output.value for output in self.outputs()}[key]
+    def output(self, key: str) -> str | None:
+        """The value of an output; None if the stack has no such output."""
+        return next((output.value for output in self.outputs() if output.key == key), None)
 
     def ref(self, logical_id: str) -> Any:
         return self._created(logical_id).ref
