@@ -25,6 +25,8 @@ T = TypeVar("T")
 WRITE_PAUSES = (0.1, 0.3, 0.9)
 """Seconds before each further attempt of `retry_write`. Their sum is short beside the timeouts of the functions that send."""
 
+_READ_BATCH = 100  # keys in one BatchGetItem
+_READ_ATTEMPTS = 6
 _TRANSIENT_CANCELLATIONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 _serializer = TypeSerializer()
@@ -114,6 +116,27 @@ def set_clause(names: Sequence[str] | Mapping[str, Any]) -> str:
 def placeholders(values: Mapping[str, Any]) -> dict[str, Any]:
     """{"A": 1} -> {":A": 1}: the values that belong to `set_clause`."""
     return {f":{name}": value for name, value in values.items()}
+
+
+def read_batch(table: str, keys: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+    """The items with these keys that exist, in any order, as plain values: a strongly consistent read.
+
+    Raises Throttled when DynamoDB leaves keys unread at each of several attempts.
+    """
+    found: list[dict[str, Any]] = []
+    for start in range(0, len(keys), _READ_BATCH):
+        wanted = [to_item(key) for key in keys[start : start + _READ_BATCH]]
+        for attempt in range(_READ_ATTEMPTS):
+            with translated():
+                answer = client("dynamodb").batch_get_item(RequestItems={table: {"Keys": wanted, "ConsistentRead": True}})
+            found += map(from_item, answer["Responses"].get(table, []))
+            wanted = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+            if not wanted:
+                break
+            timestamps.pause(0.05 * 2**attempt)
+        else:
+            raise Throttled(f"{table} left {len(wanted)} items unread after {_READ_ATTEMPTS} attempts.")
+    return found
 
 
 def retry_write(write: Callable[[], T], give_up: int) -> T:

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from imagewatch import timestamps
 from imagewatch.alerts.alert import FAILED, PENDING, QUEUED, SENT, Alert
 from imagewatch.aws.clients import client, error_code, refused_item, translated
-from imagewatch.aws.dynamodb import conditional_update, from_item, placeholders, set_clause, to_item, transact_updates
+from imagewatch.aws.dynamodb import conditional_update, from_item, placeholders, read_batch, set_clause, to_item, transact_updates
 from imagewatch.aws.settings import setting
 from imagewatch.observability import logger
 
@@ -144,15 +144,8 @@ def queued_ids(queue: str, limit: int) -> Iterator[list[str]]:
 
 
 def read(alert_ids: Sequence[str]) -> list[Alert]:
-    """Up to 100 alerts as they are recorded now, the oldest first."""
-    table = setting("ALERTS_TABLE")
-    items: list[dict[str, Any]] = []
-    wanted: dict[str, Any] = {table: {"Keys": [to_item({"AlertId": entry}) for entry in alert_ids], "ConsistentRead": True}}
-    while wanted and wanted[table]["Keys"]:
-        with translated():
-            answer = client("dynamodb").batch_get_item(RequestItems=wanted)
-        items += [from_item(item) for item in answer["Responses"].get(table, [])]
-        wanted = answer.get("UnprocessedKeys", {})
+    """Alerts as they are recorded now, the oldest first."""
+    items = read_batch(setting("ALERTS_TABLE"), [{"AlertId": alert_id} for alert_id in alert_ids])
     return sorted(filter(None, map(_readable, items)), key=lambda alert: (alert.created_at, alert.alert_id))
 
 

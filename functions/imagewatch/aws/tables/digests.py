@@ -7,8 +7,7 @@ from typing import Any
 
 from imagewatch import timestamps
 from imagewatch.alerts.digest import Digest
-from imagewatch.aws.clients import client, translated
-from imagewatch.aws.dynamodb import conditional_update, from_item, placeholders, set_clause, to_item
+from imagewatch.aws.dynamodb import conditional_update, placeholders, read_batch, set_clause
 from imagewatch.aws.settings import setting
 from imagewatch.aws.tables.alerts import expires_at, queued_ids
 
@@ -40,13 +39,8 @@ def create(digest: Digest) -> None:
 
 def read_unfinished() -> list[Digest]:
     """The digests that earlier runs have left unfinished, the oldest first."""
-    keys = [to_item({"AlertId": record_id}) for record_id in next(queued_ids(_UNFINISHED, 100))]
-    if not keys:
-        return []
-    table = setting("ALERTS_TABLE")
-    with translated():
-        answer = client("dynamodb").batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})
-    items = [from_item(item) for item in answer["Responses"][table]]
+    ids = [record_id for page in queued_ids(_UNFINISHED, 1000) for record_id in page]
+    items = read_batch(setting("ALERTS_TABLE"), [{"AlertId": record_id} for record_id in ids])
     digests = [Digest.from_item(item) for item in items if "QueuedFor" in item]
     return sorted(digests, key=lambda digest: digest.created_at)
 
