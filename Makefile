@@ -13,7 +13,7 @@ SAMPLES  ?= 1
 
 export PORT WEB_PORT SAMPLES EYES
 
-.PHONY: help eyes eyes-extras up down test check cli-reference bench chaos fuzz audit lock clean
+.PHONY: help eyes eyes-extras up down test check cli-reference bench chaos fuzz mutants audit lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -84,13 +84,17 @@ chaos: $(VENV)/.dev-installed  ## run 1,000 images through throttling, crashes, 
 fuzz: $(VENV)/.dev-installed  ## run mutated images through the decoder, with a seed and limits
 	@$(BIN)/python -m tests.fuzz
 
+mutants: $(VENV)/.dev-installed  ## check that tests notice mutants: those of a table, and COUNT generated ones (SEED, COUNT)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/mutants.txt
+	@$(BIN)/python -m tools.mutants $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
+
 audit: $(BIN)/uv  ## run Checkov over the template, in a separate environment
 	@test -x .venv-audit/bin/checkov || { $(BIN)/uv venv --quiet --python $(BIN)/python .venv-audit && $(BIN)/uv pip install --quiet --python .venv-audit/bin/python --require-hashes -r requirements/audit.txt; }
 	@.venv-audit/bin/checkov --quiet --compact -f template.yaml
 
 lock: $(BIN)/uv  ## pin the requirements again, with hashes and without index addresses
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header requirements/dev.in -o requirements/dev.txt
-	@for name in requirements/local requirements/eyes requirements/eyes-extras requirements/node functions/requirements; do \
+	@for name in requirements/local requirements/eyes requirements/eyes-extras requirements/node requirements/mutants functions/requirements; do \
 	  $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -c requirements/dev.txt $$name.in -o $$name.txt; done
 
 clean: down  ## remove everything that make installed or built

@@ -72,3 +72,62 @@ def test_an_alarm_counts_only_metrics_that_the_functions_write(template: Templat
 @pytest.mark.parametrize("source", ['count("RulesInvalid")', 'observability.count("RulesInvalid", 3)'])
 def test_a_counter_is_found_in_the_source(source: str) -> None:
     assert list(counted(f"text.count('a')\n{source}\n")) == ["RulesInvalid"]
+
+
+# Alarm: (namespace, metric, subject, statistic, seconds, periods, threshold), and why this number.
+DEFINITIONS = {
+    "DeadLettersAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "DeadLetterQueue", "Maximum", 60, 1, 1),
+    "ExecutionsFailedAlarm": ("AWS/States", "ExecutionsFailed", "AnalyzeImageStateMachine", "Sum", 300, 1, 1),
+    "ExecutionsTimedOutAlarm": ("AWS/States", "ExecutionsTimedOut", "AnalyzeImageStateMachine", "Sum", 300, 1, 1),
+    # An hour: a shorter backlog is normal after a large upload.
+    "IntakeDelayedAlarm": ("AWS/SQS", "ApproximateAgeOfOldestMessage", "IntakeQueue", "Maximum", 300, 1, 3600),
+    # Twice ten: the workflow retries single refusals.
+    "ThrottlesAlarm": ("AWS/Lambda", "Throttles", "ValidateImageFunction", "Sum", 300, 2, 10),
+    # Each invocation is an alert that was not sent.
+    "AlertsFailedAlarm": ("AWS/Lambda", "Invocations", "RecordAlertFailureFunction", "Sum", 300, 1, 1),
+    "AlertsRefusedAlarm": (NAMESPACE, "AlertsFailed", "", "Sum", 300, 1, 1),
+    "DigestsFailedAlarm": ("AWS/Lambda", "Errors", "SendDigestFunction", "Sum", 300, 1, 1),
+    "InterruptionsUnrecordedAlarm": ("AWS/Lambda", "Errors", "RecordInterruptionFunction", "Sum", 300, 1, 1),
+    # Two of three runs: the next run makes up for one that failed.
+    "ReconciliationFailedAlarm": ("AWS/Lambda", "Errors", "ReconcileImagesFunction", "Sum", 900, 3, 1),
+    "ModerationMissingAlarm": (NAMESPACE, "ModerationMissing", "", "Sum", 300, 1, 1),
+    "RulesInvalidAlarm": (NAMESPACE, "RulesInvalid", "", "Maximum", 300, 1, 1),
+    "RulesOmittedAlarm": (NAMESPACE, "RulesOmitted", "", "Sum", 300, 1, 1),
+    "DeadChannelAlarm": (NAMESPACE, "ChannelsDead", "", "Maximum", 300, 1, 1),
+    "ChannelChecksFailedAlarm": ("AWS/Lambda", "Errors", "CheckChannelsFunction", "Sum", 300, 1, 1),
+    # Five: a client repeats a single failed request.
+    "ApiFailedAlarm": ("AWS/ApiGateway", "5xx", "Api", "Sum", 300, 1, 5),
+}
+
+
+def subject(alarm: dict[str, Any]) -> str:
+    """The logical id of what the alarm's only dimension names; empty for the stack's counters."""
+    (dimension,) = alarm["Dimensions"]
+    value = dimension["Value"]
+    if value == {"Ref": "AWS::StackName"}:
+        return ""
+    return str(value["Ref"] if "Ref" in value else value["Fn::GetAtt"][0])
+
+
+def test_each_alarm_watches_what_it_is_named_after_with_a_considered_threshold(template: Template) -> None:
+    found = {
+        name: (
+            alarm["Namespace"],
+            alarm["MetricName"],
+            subject(alarm),
+            alarm["Statistic"],
+            int(alarm["Period"]),
+            int(alarm["EvaluationPeriods"]),
+            int(alarm["Threshold"]),
+        )
+        for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items()
+    }
+    assert found == DEFINITIONS
+
+
+def test_every_alarm_is_raised_at_its_threshold_and_silent_without_data(template: Template) -> None:
+    for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
+        assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold", name
+        assert alarm["TreatMissingData"] == "notBreaching", name
+        needed = 2 if name == "ReconciliationFailedAlarm" else alarm["EvaluationPeriods"]
+        assert alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"]) == needed, name

@@ -106,9 +106,34 @@ def test_one_bad_message_does_not_repeat_the_others_of_its_batch(template: Templ
 
 def test_the_bucket_reports_creations_and_removals_by_prefix_and_not_by_suffix(template: Template) -> None:
     configurations = resource(template, "ImagesBucket")["NotificationConfiguration"]["QueueConfigurations"]
-    assert {entry["Event"] for entry in configurations} >= {"s3:ObjectCreated:*", "s3:ObjectRemoved:*"}
+    announced = {"s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"}  # S3 reports each kind separately
+    assert {entry["Event"] for entry in configurations} == announced
     for entry in configurations:
         assert entry["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "uploads/"}]
+
+
+def test_an_overwritten_or_deleted_image_can_be_restored_for_a_month(template: Template) -> None:
+    rules = resource(template, "ImagesBucket")["LifecycleConfiguration"]["Rules"]
+    (days,) = [rule["NoncurrentVersionExpiration"]["NoncurrentDays"] for rule in rules if "NoncurrentVersionExpiration" in rule]
+    assert days == 30
+    assert all(rule["Status"] == "Enabled" and "ExpirationInDays" not in rule and "Prefix" not in rule for rule in rules)
+
+
+def test_a_message_becomes_a_dead_letter_within_its_retention(template: Template) -> None:
+    """After the queue's retention, SQS deletes a message instead of moving it to the dead-letter queue."""
+    queue = resource(template, "IntakeQueue")
+    longest = queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"]
+    assert longest <= 3 * 3600
+    assert longest < queue["MessageRetentionPeriod"] / 10
+
+
+def test_only_the_images_bucket_of_this_account_may_send_to_the_intake(template: Template) -> None:
+    """A bucket's name can be taken by another account after it was deleted (IAM user guide, "The confused deputy problem")."""
+    policy = resource(template, "IntakeQueuePolicy")["PolicyDocument"]["Statement"]
+    (allowed,) = [statement for statement in policy if statement["Effect"] == "Allow"]
+    assert allowed["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert allowed["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert "aws:SourceArn" in allowed["Condition"]["ArnEquals"]
 
 
 def test_no_write_of_a_function_starts_the_workflow(template: Template) -> None:

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from imagewatch.alerts.cooldown import LEASE_SECONDS, CooldownScope, channels_of, cooldown_scope, render_duration
+from imagewatch import timestamps
+from imagewatch.alerts.cooldown import (
+    LEASE_SECONDS,
+    REPORT_DELAY_SECONDS,
+    CooldownScope,
+    channels_of,
+    cooldown_scope,
+    render_duration,
+)
 from imagewatch.aws import clients
 from imagewatch.aws.tables import cooldowns as cooldowns_table
 from imagewatch.errors import Unavailable
@@ -148,6 +156,21 @@ def test_what_is_suppressed_while_an_alert_is_being_sent_is_reported_by_the_next
     again = cooldowns_table.acquire_lease(scope, "c" * 32)
     assert again is not None
     assert (lease.unreported.count, again.unreported.count) == (3, 1)
+
+
+def test_a_count_begins_with_its_first_match_and_later_ones_do_not_delay_its_report(stack: Stack, time: VirtualClock) -> None:
+    stack.use_environment("SendAlert")
+    scope = CooldownScope("gate", 600, "gate", "Gate", ("email",))
+    begin = time.now
+    for n in range(3):
+        cooldowns_table.count_suppressed(scope, f"{n:016x}{0:016x}")
+        time.pass_seconds(200)
+    (item,) = stack.items("CooldownsTable")
+    assert (item["SuppressedSince"], item["Suppressed"]) == (begin // 1000, 3)
+    assert item["ReportAfter"] == begin // 1000 + (600 + REPORT_DELAY_SECONDS) * 1000
+    lease = cooldowns_table.acquire_lease(scope, "a" * 32)
+    assert lease is not None
+    assert lease.unreported.since == timestamps.iso(begin // 1000)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import concurrent.futures
+import os
+import signal
+from pathlib import Path
 
 from .small_stack import SmallStack, eventually
 
@@ -36,6 +39,25 @@ def test_a_crashed_worker_is_an_exit_error_and_the_next_call_gets_a_new_worker(s
     after, error = small.invoke("nothing")
     assert error is None
     assert after["pid"] != before
+
+
+def test_a_worker_that_ended_while_it_was_idle_is_replaced_without_an_error(small: SmallStack) -> None:
+    before = small.invoke("nothing")[0]["pid"]
+    for _ in range(3):
+        os.kill(before, signal.SIGKILL)
+        eventually(lambda pid=before: not alive(pid), "the worker did not end")  # type: ignore[misc]
+        payload, error = small.invoke("nothing")
+        assert error is None, payload
+        assert payload["pid"] != before
+        before = payload["pid"]
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs. One that has ended stays visible until its parent has read its status."""
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
 
 
 def test_a_function_is_stopped_at_its_timeout(small: SmallStack) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import uuid
 
 import pytest
@@ -95,6 +96,17 @@ def test_a_redriven_execution_continues_in_its_last_state_with_a_new_timeout(sma
     events = history(small, execution)
     assert events[-4:] == ["WaitStateEntered", "ExecutionAborted", "ExecutionRedriven", "ExecutionTimedOut"]
     assert events.count("ExecutionStarted") == 1
+
+
+def test_the_timeout_of_the_attempt_before_a_redrive_does_not_end_it(small: SmallStack) -> None:
+    execution = small.start("wait", machine="ImpatientMachine")
+    eventually(lambda: "WaitStateEntered" in history(small, execution), "it didn't come to its state")
+    time.sleep(1)  # half of the timeout
+    small.states.stop_execution(executionArn=execution)
+    redriven = small.states.redrive_execution(executionArn=execution)["redriveDate"]
+    described = small.ended(execution)
+    assert described["status"] == "TIMED_OUT"
+    assert (described["stopDate"] - redriven).total_seconds() > 1.5  # the first attempt's timeout was due after 1 second
 
 
 def test_a_redrive_that_fails_again_can_be_redriven_again(small: SmallStack) -> None:

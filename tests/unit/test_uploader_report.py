@@ -167,6 +167,14 @@ def test_the_document_keeps_the_order_of_the_plan_and_lists_what_was_never_sent(
     assert done.exit_code == 1
 
 
+def test_files_that_were_never_sent_are_a_failure_without_any_other() -> None:
+    done = results("a.jpg", "b.jpg")
+    done.add(uploaded("a.jpg"))
+    assert done.exit_code == 0
+    done.give_up("the connection broke")
+    assert (done.failed, done.exit_code) == ([], 1)
+
+
 @pytest.mark.parametrize(
     ("status", "ended", "code"),
     [("ANALYZED", True, 0), (REPLACED, True, 0), ("REJECTED", True, 1), ("FAILED", True, 1), ("ANALYZING", False, 1)],

@@ -91,7 +91,7 @@ class ChannelStore:
         """channel id -> the ids of the rules that send there."""
         found: dict[str, list[str]] = {}
         with aws_call("read the rules (dynamodb:Scan)"):
-            for rule in scan(self._aws.dynamodb, self._watchlist, ProjectionExpression="RuleId, Channels"):
+            for rule in scan(self._aws.dynamodb, self._watchlist, ConsistentRead=True, ProjectionExpression="RuleId, Channels"):
                 for channel_id in rule.get("Channels", [EMAIL]) if rule["RuleId"] != MUTES_ID else ():
                     found.setdefault(channel_id, []).append(rule["RuleId"])
         return {channel_id: sorted(rules) for channel_id, rules in found.items()}

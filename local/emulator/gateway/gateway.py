@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -34,6 +35,7 @@ from local.emulator.mailbox import Mailbox
 from local.emulator.rekognition import Engine, ObjectNotReadable
 from local.emulator.rekognition.wire import respond as rekognition_respond
 from local.emulator.s3 import cors as s3_cors
+from local.emulator.s3 import presigned
 from tools.sam_template import ACCOUNT_ID
 
 log = logging.getLogger(__name__)
@@ -120,6 +122,8 @@ class Gateway:
             return error_response(call, denial.code, denial.message, denial.status)
         if call.service == "s3" and call.access_key is None and call.actions:
             return error_response(call, "AccessDenied", "Access Denied", 403)
+        if call.service == "s3" and (refused := presigned.refusal(request.query, datetime.now(UTC))):
+            return error_response(call, *refused)
         return self._answer(request, call, role)
 
     def _denial(self, call: Call, role: Role | None) -> Denial | None:

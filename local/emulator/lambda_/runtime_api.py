@@ -80,6 +80,19 @@ class Connection:
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{lines}Content-Length: {len(event)}\r\n\r\n"
         self._send(head.encode("latin-1") + event)
 
+    def check_open(self) -> None:
+        """Raises WorkerGone when the worker has closed the connection, although its last request can still be read."""
+        if self.peer is None:
+            raise WorkerGone
+        try:
+            self.peer.setblocking(False)
+            if not self.peer.recv(1, socket.MSG_PEEK):
+                raise WorkerGone
+        except BlockingIOError:
+            return  # open, and nothing to read
+        except OSError as error:
+            raise WorkerGone from error
+
     def accept_response(self) -> None:
         self._send(ACCEPTED)
 

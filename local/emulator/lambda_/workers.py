@@ -69,6 +69,7 @@ class Worker:
                 self.connection.accept_response()
                 return request
             self.asked_next = True
+        self.connection.check_open()  # one that has ended meanwhile has asked before
         return None
 
     def run(self, request_id: str, event: bytes, deadline: float, trace_id: str) -> RuntimeRequest:
