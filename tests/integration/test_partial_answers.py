@@ -126,7 +126,7 @@ def test_a_digest_reports_every_queued_alert_once(
 def test_digests_that_a_crashed_run_left_are_all_found(
     stack: Stack, answers: PartialAnswers, time: VirtualClock, operation: str
 ) -> None:
-    """Otherwise the next run sends their alerts again, in a digest of its own."""
+    """Otherwise the next run sends their alerts again, in another digest."""
     with stack.environment("SendDigest"):
         for number in range(4):
             digests_table.create(Digest(f"{number:032x}", "email", (f"{number:032x}",), f"2026-11-20T09:30:0{number}.000Z"))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tools.mutants import sample, table
+from tools.mutants import table
 from tools.mutants.checkout import Checkout, checkout
 
 
@@ -26,9 +26,9 @@ class Trial:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.mutants", description=__doc__)
-    parser.add_argument("kinds", nargs="*", choices=["table", "sample", []], help="which mutants (default: both)")
+    parser.add_argument("kinds", nargs="*", choices=["table", "sample"], help="which mutants (default: both)")
     parser.add_argument("--only", default="", help="mutants of the table whose name contains this text")
-    parser.add_argument("--seed", type=int, default=int(time.time()), help="which mutants are generated (default: others each time)")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="chooses the generated mutants (default: the time)")
     parser.add_argument("--count", type=int, default=40, help="how many mutants are generated")
     options = parser.parse_args()
     kinds = options.kinds or ["table", "sample"]
@@ -58,6 +58,8 @@ def _survives(tree: Checkout, mutant: table.Mutant) -> bool:
 
 
 def _of_sample(tree: Checkout, seed: int, count: int) -> Iterator[Trial]:
+    from tools.mutants import sample  # needs Cosmic Ray, which only `make mutants` installs
+
     print(f"Generating {count} mutants with seed {seed} ...", flush=True)
     for mutant in sample.draw(tree, seed, count):
         yield Trial(mutant.name, lambda tree, mutant=mutant: sample.survives(tree, mutant))  # type: ignore[misc]

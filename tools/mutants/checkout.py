@@ -26,7 +26,7 @@ class Run:
 
 
 class Checkout:
-    """The checkout in a folder of its own."""
+    """A checkout of the present commit in a separate folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -20,7 +20,7 @@ class Mutant:
     name: str
     file: str
     old: str
-    """The text that is replaced. It stands in the file exactly once."""
+    """The text that is replaced. It is in the file exactly once."""
     new: str
     tests: tuple[str, ...]
     """Files or node ids of tests. They pass without the change."""
@@ -28,7 +28,7 @@ class Mutant:
     def applied_to(self, text: str) -> str:
         """The file's text with the change. Raises TableError where `old` isn't in it exactly once."""
         if text.count(self.old) != 1:
-            raise TableError(f"{self.name}: the text to replace stands {text.count(self.old)} times in {self.file}, not once")
+            raise TableError(f"{self.name}: the text to replace is {text.count(self.old)} times in {self.file}, not once")
         return text.replace(self.old, self.new)
 
 
