@@ -14,9 +14,8 @@ PLACES = ("functions/imagewatch/aws",)
 READS = {"get_item", "batch_get_item", "query", "scan"}
 EVENTUAL = {
     # Indexes are always eventually consistent (DynamoDB developer guide, "Using Global Secondary Indexes").
-    "functions/imagewatch/aws/tables/alerts.py:read_unfinished": "reads an index, then each alert consistently",
+    "functions/imagewatch/aws/tables/alerts.py:queued_ids": "reads an index; then each alert and digest is read consistently",
     "functions/imagewatch/aws/tables/cooldowns.py:read_due_reports": "reads an index; the lease is conditional",
-    "functions/imagewatch/aws/tables/digests.py:read_unfinished": "reads an index, then each digest consistently",
     "functions/imagewatch/aws/tables/images.py:analyzing_before": "reads an index, then each record consistently",
     "functions/imagewatch/aws/tables/image_scan.py:read": "a backfill starts after the images that it is to find",
 }
