@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -23,7 +25,7 @@ from tests.integration.receiver import listening
 from uploader.cli import main
 
 from .pipeline import Pipeline
-from .running_stack import ROOT, started
+from .running_stack import ROOT, RunningStack, started
 
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 RUNBOOKS = dict(re.findall(r"<!-- runbook: ([\w ]+) -->\n```bash\n(.*?)```", TEXT, re.DOTALL))
@@ -74,7 +76,28 @@ def test_cleaning_up_deletes_all_data(own_pipeline: Pipeline) -> None:
     run(own_pipeline, "delete the data")
     assert stack.client("s3").list_buckets()["Buckets"] == []
     assert len(stack.client("dynamodb").list_tables()["TableNames"]) == 1  # the rate limiter's, which `sam delete` removes
+    assert stack.client("cognito-idp").list_user_pools(MaxResults=10)["UserPools"] == []
     assert stack.client("ssm").get_parameters_by_path(Path="/imagewatch", Recursive=True)["Parameters"] == []
+
+
+def test_failed_requests_of_the_api_are_listed_with_the_reason(pipeline: Pipeline) -> None:
+    access = operators_token(pipeline.stack)
+    pipeline.fault(service="lambda", operation="Invoke", error="ServiceException", count=1, match="AccountFunction")
+    with pytest.raises(HTTPError):
+        urlopen(Request(f"{pipeline.outputs['ApiUrl']}/account", headers={"Authorization": access}))
+
+    def shown() -> list[dict[str, str]]:
+        return [json.loads(line) for line in run(pipeline, "api errors").splitlines() if line.startswith("{")]
+
+    pipeline.eventually(shown, "the failed request is not in the access log")
+    (line,) = shown()
+    assert (line["route"], line["status"]) == ("GET /account", "500")
+    assert len(line["integrationError"]) > 1
+
+
+def operators_token(stack: RunningStack) -> str:
+    command = [sys.executable, "-m", "local.sign_in", "--endpoint", stack.endpoint, "--state", str(stack.state), "--token"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def test_every_runbook_is_executed_by_a_test() -> None:

@@ -818,6 +818,24 @@ def test_a_request_must_fit_the_model(request_: dict[str, Any], problem: str) ->
     assert problem in message
 
 
+@source("API CreateUserPool, DeletionProtection")
+def test_a_protected_pool_is_not_deleted() -> None:
+    world = World({"DeletionProtection": "ACTIVE"}).confirmed()
+    assert world.refusal("DeleteUserPool", UserPoolId=POOL)[0] == "InvalidParameterException"
+    world.call("UpdateUserPool", UserPoolId=POOL, DeletionProtection="INACTIVE")
+    world.call("DeleteUserPool", UserPoolId=POOL)
+    assert world.call("ListUserPools", MaxResults=10)["UserPools"] == []
+    assert refusal(world.sign_in)[0] == "ResourceNotFoundException"
+
+
+@source("SEEN NotAuthorizedException of ForgotPassword for a user who was invited and has chosen no password yet")
+def test_an_invited_user_has_no_password_to_recover() -> None:
+    world = World()
+    world.call("AdminCreateUser", UserPoolId=POOL, Username=EMAIL, MessageAction="SUPPRESS")
+    expected = ("NotAuthorizedException", "User password cannot be reset in the current state.")
+    assert world.refusal("ForgotPassword", ClientId=CLIENT, Username=EMAIL) == expected
+
+
 # ---------------------------------------------------------------------------------------------------------- the table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Any
 
@@ -122,6 +123,24 @@ def admin_list_groups_for_user(pool: UserPool, request: Json) -> Json:
     user = pool.user(request["Username"])
     groups = [{"GroupName": name, "UserPoolId": pool.pool_id, "Description": pool.groups[name]} for name in sorted(user.groups)]
     return {"Groups": groups}
+
+
+def update_user_pool(pool: UserPool, request: Json) -> Json:
+    """Change the deletion protection. All other settings come from the template."""
+    others = sorted(request.keys() - {"UserPoolId", "DeletionProtection"})
+    if others:
+        raise invalid_parameter(f"The emulator can't change {', '.join(others)}: change the template, and start again.")
+    protected = request.get("DeletionProtection") == "ACTIVE"
+    pool.settings = dataclasses.replace(pool.settings, deletion_protection=protected)
+    return {}
+
+
+def delete_user_pool(pool: UserPool, request: Json) -> Json:
+    if pool.settings.deletion_protection:
+        reason = "deletion protection is activated. Deletion protection must be inactivated first."
+        raise invalid_parameter(f"The user pool cannot be deleted because {reason}")
+    pool.is_deleted = True
+    return {}
 
 
 def list_users(pool: UserPool, request: Json) -> Json:

@@ -53,6 +53,8 @@ BY_POOL: Mapping[str, Callable[[UserPool, Json], Json]] = {
     "AdminAddUserToGroup": administration.admin_add_user_to_group,
     "AdminRemoveUserFromGroup": administration.admin_remove_user_from_group,
     "AdminListGroupsForUser": administration.admin_list_groups_for_user,
+    "UpdateUserPool": administration.update_user_pool,
+    "DeleteUserPool": administration.delete_user_pool,
     "ListUsers": administration.list_users,
     "ListUsersInGroup": administration.list_users_in_group,
 }
@@ -66,8 +68,8 @@ class UserPools:
     def __init__(self, pools: Iterable[UserPool]) -> None:
         self._pools = {pool.pool_id: pool for pool in pools}
 
-    def __iter__(self) -> Any:
-        return iter(self._pools.values())
+    def _existing(self) -> list[UserPool]:
+        return [pool for pool in self._pools.values() if not pool.is_deleted]
 
     def handle(self, operation: str, body: bytes, *, signed: bool) -> Answer:
         """Answer one request. `signed` says whether it has AWS credentials."""
@@ -82,6 +84,8 @@ class UserPools:
         request = check_request(operation, body)
         if not is_public(operation) and not signed:
             raise CognitoError("MissingAuthenticationTokenException", "Missing Authentication Token")
+        if operation == "ListUserPools":
+            return {"UserPools": [{"Id": pool.pool_id, "Name": pool.settings.name} for pool in self._existing()]}
         if operation in BY_POOL:
             pool = self._pool(request["UserPoolId"])
             return _locked(pool, operation, lambda: BY_POOL[operation](pool, request))
@@ -94,13 +98,13 @@ class UserPools:
         raise CognitoError("UnknownOperationException", f"The emulator doesn't support {operation} of user pools.")
 
     def _pool(self, pool_id: str) -> UserPool:
-        try:
-            return self._pools[pool_id]
-        except KeyError:
-            raise CognitoError("ResourceNotFoundException", f"User pool {pool_id} does not exist.") from None
+        for pool in self._existing():
+            if pool.pool_id == pool_id:
+                return pool
+        raise CognitoError("ResourceNotFoundException", f"User pool {pool_id} does not exist.")
 
     def _pool_of_client(self, client_id: str) -> UserPool:
-        for pool in self._pools.values():
+        for pool in self._existing():
             if client_id in pool.clients:
                 return pool
         raise CognitoError("ResourceNotFoundException", f"User pool client {client_id} does not exist.")
@@ -110,7 +114,7 @@ class UserPools:
         if not token:
             raise invalid_parameter("Missing access token.")
         problem = CognitoError("NotAuthorizedException", "Invalid Access Token")
-        for pool in self._pools.values():
+        for pool in self._existing():
             try:
                 return pool, pool.tokens.access_claims(token, pool.now())["client_id"]
             except CognitoError as error:
@@ -121,7 +125,7 @@ class UserPools:
         """The public document at /<pool id>/.well-known/...; None if there is none."""
         pool_id, _, name = path.lstrip("/").partition("/.well-known/")
         pool = self._pools.get(pool_id)
-        if pool is None:
+        if pool is None or pool.is_deleted:
             return None
         if name == "jwks.json":
             return pool.tokens.public_keys()

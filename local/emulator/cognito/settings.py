@@ -100,6 +100,8 @@ class PoolSettings:
 
 
 def _refuse_unsupported(name: str, properties: Json) -> None:
+    if properties.get("MfaConfiguration") == "ON":
+        raise TemplateError(f"user pool {name}: the emulator doesn't support MfaConfiguration ON; OPTIONAL and OFF are supported")
     if properties.get("MfaConfiguration", "OFF") != "OFF" and properties.get("EnabledMfas") != ["SOFTWARE_TOKEN_MFA"]:
         raise TemplateError(f"user pool {name}: the emulator supports only SOFTWARE_TOKEN_MFA in EnabledMfas")
     if others := {"phone_number"} & {*properties.get("UsernameAttributes", []), *properties.get("AutoVerifiedAttributes", [])}:

@@ -45,6 +45,7 @@ class UserPool:
     arn: str
     issuer: str
     settings: PoolSettings
+    is_deleted: bool = False
     clients: dict[str, ClientSettings] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
     send: Mailer = _no_mail

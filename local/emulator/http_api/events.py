@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import secrets
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -68,7 +69,7 @@ def event_for(request: Request, target: Target, authorized: Authorized | None) -
 
 
 def _forwarded(request: Request) -> dict[str, str]:
-    root = f"1-{int(time.time()):08x}-{hash(request.target) & (2**96 - 1):024x}"
+    root = f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
     return {
         "content-length": str(len(request.body)),
         "x-amzn-trace-id": request.headers.get("x-amzn-trace-id", f"Root={root}"),
