@@ -23,7 +23,7 @@ def api_body(template: Template) -> dict[str, Any]:
 
 
 def test_every_route_requires_an_access_token(template: Template) -> None:
-    """Scopes exclude ID tokens. Source: Amazon API Gateway developer guide, "Control access to HTTP APIs with JWT authorizers"."""
+    """Scopes exclude ID tokens (Amazon API Gateway developer guide, "Control access to HTTP APIs with JWT authorizers")."""
     paths = api_body(template)["paths"]
     assert paths
     for path, operations in paths.items():
