@@ -22,7 +22,7 @@ from PIL import Image
 
 from imagewatch import timestamps
 from imagewatch.aws import clients
-from imagewatch.errors import ImagewatchError
+from imagewatch.errors import ImagewatchError, Unavailable
 
 from .conftest import ROOT, Event, Stack, sample_event
 
@@ -80,6 +80,8 @@ class Rehearsal:
         """Executions that called Rekognition, by version id."""
         self.denied: set[str] = set()
         """Operations of Rekognition that are refused."""
+        self.failing: set[str] = set()
+        """Functions that fail at each attempt."""
         self.at_call: Callable[[str, str], None] | None = None
         """Called with "before" or "after" and the call, such as "UpdateItem ImagesTable"."""
         self.at_work: list[str] = []
@@ -147,6 +149,8 @@ class Rehearsal:
         self._about.append(event)
         self.at_work.append(function)
         try:
+            if function in self.failing:
+                raise Unavailable("It hangs.")
             # A function receives and returns JSON, never the caller's objects.
             return json.loads(json.dumps(self._handlers[function](json.loads(json.dumps(event)))))
         finally:

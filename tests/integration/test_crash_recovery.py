@@ -96,6 +96,11 @@ def without_labels(cloud: Rehearsal, key: str) -> None:
     puts("red")(cloud, key)
 
 
+def without_alerts(cloud: Rehearsal, key: str) -> None:
+    cloud.failing = {"SendAlert"}
+    puts("green")(cloud, key)
+
+
 def purge(which: int) -> Callable[[Rehearsal, str], None]:
     """Deletes a version permanently; 0 is the newest."""
     return lambda cloud, key: cloud.purge(key, cloud.versions(key)[which])
@@ -112,6 +117,11 @@ STORIES = {
         puts("green"),
         without_labels,
         {"StartAnalysis": [RECORD, *START], "ValidateImage": [RENDITION], "RecordFailure": [RECORD, *CLEARED, RECORD]},
+    ),
+    "an image whose alerts can't be sent": Story(
+        puts(),
+        without_alerts,
+        {**{name: writes for name, writes in ANALYSED.items() if name != "SendAlert"}, "RecordAlertFailure": [RECORD]},
     ),
     "a newer version whose analysis is interrupted": Story(
         under_way("green", "red"),
@@ -189,7 +199,7 @@ def cloud(stack: Stack, monkeypatch: pytest.MonkeyPatch, quick_moto: None) -> Re
 
 def play(cloud: Rehearsal, story: Story, key: str, at_call: Callable[[str, str], None] | None, *, late: bool = False) -> Any:
     """The story's end, with everything in it that must not depend on a crash."""
-    cloud.denied = set()
+    cloud.denied, cloud.failing = set(), set()
     story.before(cloud, key)
     cloud.at_call = at_call
     story.then(cloud, key)
@@ -208,7 +218,7 @@ def end_of(cloud: Rehearsal, key: str) -> dict[str, Any]:
     executions = [one for one in cloud.executions.values() if one.given["image"]["Key"] == key]
     # Version ids are new in each run; their order of appearance is not.
     number = {version: n for n, version in enumerate(dict.fromkeys(one.given["image"]["VersionId"] for one in executions))}
-    keep = ("Status", "Reason", "Labels", "Moderation", "ModelVersions", "Format", "Sha256", "Conversion", "Text")
+    keep = ("Status", "Reason", "AlertFailure", "Labels", "Moderation", "ModelVersions", "Format", "Sha256", "Conversion", "Text")
     return {
         "record": {name: record.get(name) for name in keep},
         "rules": [rule["RuleId"] for rule in record.get("MatchedRules", [])],

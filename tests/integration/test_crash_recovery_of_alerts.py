@@ -31,7 +31,7 @@ SENDS = {MAIL, POST, NOTICE}
 NOTIFY = {"SendAlert": SENDS, "SendDigest": SENDS, "EvaluatePage": SENDS, "CheckChannels": {NOTICE}}  # and not its pings
 RENDITIONS = "imagewatch-renditions-123456789012-us-east-1"
 BEGIN = END = FINISH = MARK = CREATE = ALERT  # a digest's own record, and the run's, lie in the same table
-WRITE_NOTHING = {"DetectLabels", "DetectModeration", "DetectText"}  # functions that write nothing
+WRITE_NOTHING = {"DetectLabels", "DetectModeration", "DetectText", "Account", "CheckSignUp"}  # functions that write nothing
 QUIET = cooldown()
 
 
