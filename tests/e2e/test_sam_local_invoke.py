@@ -127,7 +127,7 @@ def test_send_alert_sends_one_email_even_when_it_runs_twice(sam: SamLocal, analy
 
 def test_send_digest_reports_queued_alerts(sam: SamLocal, analysing: None, pipeline: Pipeline) -> None:
     dynamodb, table = pipeline.stack.client("dynamodb"), pipeline.outputs["AlertsTableName"]
-    matches = [{"Term": "person", "Label": "Person", "Kind": "name", "Confidence": 97, "Count": 1}]
+    matches = [{"Term": "person", "Label": "Person", "Confidence": 97, "Count": 1}]
     rule = {"RuleId": "waiting", "Name": "Waiting", "Severity": "info", "Channels": ["email"], "Matches": matches}
     image = ImageVersion(
         pipeline.bucket, KEY, "", "etag", comparable_sequencer("0065A1B2C3D4E5F601"), 1, "2026-11-20T09:29:58.000Z"

@@ -231,7 +231,7 @@ def test_a_stack_without_channels_says_so(stack: Stack, capsys: Output) -> None:
 
 
 def put_alert(stack: Stack, number: int, confidence: float, rule: str = "night", **more: Any) -> str:
-    matches = [{"Term": "person", "Label": "Person", "Kind": "name", "Confidence": confidence, "Count": 1}]
+    matches = [{"Term": "person", "Label": "Person", "Confidence": confidence}]
     stack.put_item(
         "AlertsTable",
         {
@@ -242,7 +242,7 @@ def put_alert(stack: Stack, number: int, confidence: float, rule: str = "night",
             "Status": "SENT",
             "CreatedAt": f"2099-11-20T16:{number:02}:00.000Z",
             "Subject": f"Night: person {confidence:g} %",
-            "Rule": {"RuleId": rule, "Name": "Night", "Matches": matches},
+            "Rule": {"RuleId": rule, "Matches": matches},
             "Deliveries": {"email": {"Status": "SENT"}},
             **more,
         },
@@ -286,8 +286,8 @@ def test_a_rule_that_never_was_has_no_list_of_alerts_and_a_deleted_one_has(deplo
 def test_an_alert_is_shown_with_the_rule_as_it_was(deployed: Stack, capsys: Output) -> None:
     was = {"RuleId": "night", "Name": "Night", "Version": 3, "AnyOf": [{"Term": "person", "MinConfidence": 85}]}
     deployed.put_item("WatchlistTable", {**was, "Version": 4, "AnyOf": [{"Term": "car", "MinConfidence": 60}]})
-    matches = [{"Term": "person", "Label": "Face", "Kind": "name", "Confidence": 91.0, "Count": 1}]
-    kept = {"RuleId": "night", "Name": "Night", "RuleVersion": 3, "Matches": matches, "Definition": was}
+    matches = [{"Term": "person", "Label": "Face", "Confidence": 91.0}]
+    kept = {"RuleId": "night", "RuleVersion": 3, "Matches": matches, "Definition": was}
     mark = {"At": "2099-11-20T17:00:00.000Z", "By": "ann", "Note": "a\x1b[31m coat"}
     put_alert(deployed, 1, 91, Rule=kept, Key="uploads/gate/a.jpg", SuppressedBefore=12, NotThis=mark)
 
@@ -311,7 +311,7 @@ def test_an_alert_is_shown_with_the_rule_as_it_was(deployed: Stack, capsys: Outp
     put_alert(deployed, 2, 92)
     assert main(["alerts", "show", IDS[2]]) == 0
     assert "it isn't kept here" in capsys.readouterr().out
-    put_alert(deployed, 3, 93, Rule={"RuleId": "night"}, RuleVersion=2)
+    put_alert(deployed, 3, 93, Rule={"Name": "night"}, RuleVersion=2)
     assert main(["alerts", "show", IDS[3]]) == 0
     assert "version 2 of night; its record is damaged" in capsys.readouterr().out
     assert main(["alerts", "show", "f" * 32]) == 1
@@ -483,9 +483,9 @@ def test_why_answers_for_each_rule_what_it_did(deployed: Stack, capsys: Output) 
     assert "outside its active hours" in printed
     assert main(["alerts", "why", "front-door/nothing.jpg"]) == 1
     assert "there is no image front-door/nothing.jpg" in capsys.readouterr().err
-    deployed.put_item("ImagesTable", {**found, "MatchedRules": [{"RuleId": "sent"}]})
+    deployed.put_item("ImagesTable", {**found, "MatchedRules": [{"Name": "sent"}]})
     assert main(["alerts", "why", image["ImageId"]]) == 1
-    assert "is damaged (KeyError: 'Name')" in " ".join(capsys.readouterr().err.split())
+    assert "is damaged (KeyError: 'RuleId')" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_rule_without_a_judged_alert_has_no_precision(deployed: Stack, capsys: Output) -> None:

@@ -29,7 +29,7 @@ def record(*matched: dict[str, Any], **more: Any) -> dict[str, Any]:
         "Status": "ANALYZED",
         "Labels": [PERSON],
         "Moderation": checked,
-        "MatchedRules": [{"Matches": [MATCH], **entry} for entry in matched],
+        "MatchedRules": list(matched),
         **more,
     }
 

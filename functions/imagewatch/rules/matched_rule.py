@@ -50,8 +50,10 @@ class Match:
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Match:
-        """Reads what `to_item` wrote. Raises KeyError for a missing field."""
-        return cls(item["Term"], item["Label"], item["Kind"], item["Confidence"], item["Count"], item.get("Box"))
+        """Reads what this or an earlier `to_item` wrote. Raises KeyError for a missing Term, Label or Confidence."""
+        return cls(
+            item["Term"], item["Label"], item.get("Kind", "name"), item["Confidence"], item.get("Count", 1), item.get("Box")
+        )
 
     def to_item(self) -> dict[str, Any]:
         item = {
@@ -88,14 +90,14 @@ class MatchedRule:
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> MatchedRule:
-        """Reads what `to_item` wrote. Raises KeyError for a missing field."""
+        """Reads what this or an earlier `to_item` wrote. Raises KeyError for a missing RuleId."""
         return cls(
             item["RuleId"],
-            item["Name"],
+            item.get("Name", item["RuleId"]),
             item.get("RuleVersion", 1),
             item.get("Severity", "warning"),
             tuple(item.get("Channels", ("email",))),
-            tuple(map(Match.from_item, item["Matches"])),
+            tuple(map(Match.from_item, item.get("Matches", ()))),
             Cooldown.from_item(item["Cooldown"]) if item.get("Cooldown") else NO_COOLDOWN,
             item.get("BypassQuietHours", False),
             item.get("MoreMatches", 0),
