@@ -35,6 +35,11 @@ def access_token(stack: Stack, email: str, password: str) -> str:
     return str(result["AccessToken"])
 
 
+def _short(path: Path) -> Path:
+    """The path relative to the working directory, if it is below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def main() -> int:
     options = parser().parse_args()
     operator = sample_operator.read(options.state)
@@ -44,7 +49,7 @@ def main() -> int:
         print(f"No account is known: {options.state / sample_operator.FILE} is missing. Run make up first.", file=sys.stderr)
         return 1
     if not options.token:
-        print(f"Sign in as {email} with the password {password} ({options.state / sample_operator.FILE}).")
+        print(f"Sign in as {email} with the password {password} ({_short(options.state / sample_operator.FILE)}).")
         return 0
     try:
         print(access_token(Stack(options.endpoint), email, password))

@@ -12,12 +12,14 @@ from joserfc.jwk import RSAKey
 
 from local.emulator.gateway.http_server import Request, Response
 from local.emulator.http_api.access_log import Entry
+from local.emulator.http_api.answers import MalformedAnswer, response_of
 from local.emulator.http_api.authorizer import Authorized, Refused, authorize
 from local.emulator.http_api.cors import preflight, with_cors
 from local.emulator.http_api.definition import Authorizer, Cors, HttpApi, Route
-from local.emulator.http_api.events import MalformedAnswer, Target, decoded_path, event_for, response_of
+from local.emulator.http_api.events import Target, decoded_path, event_for
+from local.emulator.http_api.permissions import covers as covers_arn
 from local.emulator.http_api.routing import find_route
-from local.emulator.http_api.service import _covers, check_issuers
+from local.emulator.http_api.service import check_issuers
 from local.emulator.http_api.throttling import Throttle
 from tools.sam_template import TemplateError
 
@@ -331,7 +333,7 @@ def test_an_access_log_has_the_templates_format() -> None:
     ],
 )
 def test_a_permission_covers_its_routes_only(pattern: str | None, arn: str, covers: bool) -> None:
-    assert _covers(pattern, arn) is covers
+    assert covers_arn(pattern, arn) is covers
 
 
 def operation(**changes: Any) -> Json:

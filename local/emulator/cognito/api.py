@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from local.emulator.cognito import account, administration, password_recovery, sign_in, sign_up, software_token
+from local.emulator.cognito import account, administration, challenge_answers, password_recovery, sign_in, sign_up, software_token
 from local.emulator.cognito.errors import CognitoError, invalid_parameter
 from local.emulator.cognito.requests import check_request, is_public
 from local.emulator.cognito.user_pool import UserPool
@@ -23,7 +23,7 @@ BY_CLIENT: Mapping[str, Callable[[UserPool, str, Json], Json]] = {
     "ConfirmSignUp": sign_up.confirm_sign_up,
     "ResendConfirmationCode": sign_up.resend_confirmation_code,
     "InitiateAuth": sign_in.initiate_auth,
-    "RespondToAuthChallenge": sign_in.respond_to_auth_challenge,
+    "RespondToAuthChallenge": challenge_answers.respond_to_auth_challenge,
     "ForgotPassword": password_recovery.forgot_password,
     "ConfirmForgotPassword": password_recovery.confirm_forgot_password,
     "RevokeToken": account.revoke_token,

@@ -1,6 +1,6 @@
-"""InitiateAuth and RespondToAuthChallenge.
+"""InitiateAuth: starts sign-ins and refreshes tokens.
 
-Source: Amazon Cognito user pools API reference, InitiateAuth and RespondToAuthChallenge.
+Source: Amazon Cognito user pools API reference, InitiateAuth.
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ from typing import Any
 
 from local.emulator.cognito import challenges
 from local.emulator.cognito.challenges import Challenge
-from local.emulator.cognito.errors import CognitoError, code_mismatch, expired_code, invalid_parameter, not_authorized
-from local.emulator.cognito.passwords import check_password
+from local.emulator.cognito.errors import CognitoError, invalid_parameter, not_authorized
 from local.emulator.cognito.srp import Exchange
-from local.emulator.cognito.totp import matching_step
 from local.emulator.cognito.user_pool import UserPool
-from local.emulator.cognito.users import CONFIRMED, FORCE_CHANGE_PASSWORD, UNCONFIRMED, User
+from local.emulator.cognito.users import FORCE_CHANGE_PASSWORD, UNCONFIRMED, User
 
 Json = dict[str, Any]
 FLOWS = {
@@ -39,7 +37,7 @@ def initiate_auth(pool: UserPool, client_id: str, request: Json) -> Json:
         return _start_srp(pool, client_id, parameters)
     if flow == "USER_PASSWORD_AUTH":
         return _with_password(pool, client_id, parameters)
-    return refresh(pool, client_id, _parameter(parameters, "REFRESH_TOKEN"))
+    return refresh(pool, client_id, parameter(parameters, "REFRESH_TOKEN"))
 
 
 def refresh(pool: UserPool, client_id: str, token: str) -> Json:
@@ -53,9 +51,9 @@ def refresh(pool: UserPool, client_id: str, token: str) -> Json:
 
 
 def _start_srp(pool: UserPool, client_id: str, parameters: Json) -> Json:
-    name, client = _parameter(parameters, "USERNAME"), pool.client(client_id)
+    name, client = parameter(parameters, "USERNAME"), pool.client(client_id)
     try:
-        client_value = int(_parameter(parameters, "SRP_A"), 16)
+        client_value = int(parameter(parameters, "SRP_A"), 16)
     except ValueError:
         raise invalid_parameter("SRP_A is not a hexadecimal number.") from None
     user = pool.users.find(name)
@@ -83,7 +81,7 @@ def _start_srp(pool: UserPool, client_id: str, parameters: Json) -> Json:
 
 
 def _with_password(pool: UserPool, client_id: str, parameters: Json) -> Json:
-    name, password = _parameter(parameters, "USERNAME"), _parameter(parameters, "PASSWORD")
+    name, password = parameter(parameters, "USERNAME"), parameter(parameters, "PASSWORD")
     user = pool.users.find(name)
     if user is None and not pool.client(client_id).hides_unknown_users:
         raise CognitoError("UserNotFoundException", "User does not exist.")
@@ -91,37 +89,6 @@ def _with_password(pool: UserPool, client_id: str, parameters: Json) -> Json:
     pool.lockouts.check(key, pool.now())
     user_id, verifier = (user.name, user.verifier) if user else pool.simulated(name)
     if not verifier.fits(pool.short_name, user_id, password) or user is None:
-        pool.lockouts.failed(key, pool.now())
-        raise not_authorized()
-    return after_password(pool, client_id, user)
-
-
-def respond_to_auth_challenge(pool: UserPool, client_id: str, request: Json) -> Json:
-    """Check the answer to a challenge. Returns the next challenge, or tokens."""
-    responses = request.get("ChallengeResponses") or {}
-    match request["ChallengeName"]:
-        case challenges.SRP:
-            return _prove_password(pool, client_id, responses)
-        case challenges.NEW_PASSWORD:
-            return _set_new_password(pool, client_id, request, responses)
-        case challenges.TOTP:
-            return _check_totp(pool, client_id, request, responses)
-        case name:
-            raise invalid_parameter(f"The emulator doesn't support the challenge {name}.")
-
-
-def _prove_password(pool: UserPool, client_id: str, responses: Json) -> Json:
-    block = _parameter(responses, "PASSWORD_CLAIM_SECRET_BLOCK")
-    signature, timestamp = _parameter(responses, "PASSWORD_CLAIM_SIGNATURE"), _parameter(responses, "TIMESTAMP")
-    name = _parameter(responses, "USERNAME")
-    challenge = pool.challenges.find(block, challenges.SRP, client_id, pool.now())
-    pool.challenges.close(block)
-    exchange = challenge.exchange
-    user = pool.users.find(challenge.sub) if challenge.sub else None
-    key = user.sub if user else pool.users.key(challenge.sign_in_name)
-    pool.lockouts.check(key, pool.now())
-    same_user = exchange is not None and (name == exchange.user_id or pool.users.find(name) is user)
-    if exchange is None or not same_user or not exchange.proves(signature, timestamp) or user is None:
         pool.lockouts.failed(key, pool.now())
         raise not_authorized()
     return after_password(pool, client_id, user)
@@ -139,13 +106,13 @@ def after_password(pool: UserPool, client_id: str, user: User) -> Json:
         attributes = {key: value for key, value in user.attributes.items() if key != "sub"}
         details = {"requiredAttributes": "[]", "userAttributes": json.dumps(attributes)}
         return _challenge(pool, client_id, user, challenges.NEW_PASSWORD, details)
-    return _after_new_password(pool, client_id, user)
+    return after_new_password(pool, client_id, user)
 
 
-def _after_new_password(pool: UserPool, client_id: str, user: User) -> Json:
+def after_new_password(pool: UserPool, client_id: str, user: User) -> Json:
     if pool.settings.mfa != "OFF" and user.prefers_totp:
         return _challenge(pool, client_id, user, challenges.TOTP, {})
-    return _signed_in(pool, client_id, user)
+    return signed_in(pool, client_id, user)
 
 
 def _challenge(pool: UserPool, client_id: str, user: User, name: str, details: Json) -> Json:
@@ -158,43 +125,7 @@ def _challenge(pool: UserPool, client_id: str, user: User, name: str, details: J
     }
 
 
-def _set_new_password(pool: UserPool, client_id: str, request: Json, responses: Json) -> Json:
-    session, user = _waiting(pool, client_id, request, responses)
-    password = _parameter(responses, "NEW_PASSWORD")
-    check_password(password, pool.settings.password_policy)
-    pool.challenges.close(session)
-    user.verifier, user.status, user.temporary_until = pool.verifier(user.name, password), CONFIRMED, None
-    user.modified_at = pool.now()
-    return _after_new_password(pool, client_id, user)
-
-
-def _check_totp(pool: UserPool, client_id: str, request: Json, responses: Json) -> Json:
-    session, user = _waiting(pool, client_id, request, responses)
-    pool.lockouts.check(user.sub, pool.now())
-    code = _parameter(responses, "SOFTWARE_TOKEN_MFA_CODE")
-    step = matching_step(user.totp_secret, code, pool.now())
-    if step is None:
-        pool.lockouts.failed(user.sub, pool.now())
-        raise code_mismatch("Invalid code received for user")
-    if step <= user.totp_step:
-        raise expired_code("Your software token has already been used once.")
-    user.totp_step = step
-    pool.challenges.close(session)
-    return _signed_in(pool, client_id, user)
-
-
-def _waiting(pool: UserPool, client_id: str, request: Json, responses: Json) -> tuple[str, User]:
-    """Session and user of the challenge that a request answers."""
-    name = _parameter(responses, "USERNAME")
-    session = request.get("Session") or ""
-    challenge = pool.challenges.find(session, request["ChallengeName"], client_id, pool.now())
-    user = pool.users.find(challenge.sub)
-    if user is None or pool.users.find(name) is not user:
-        raise not_authorized("Invalid session for the user.")
-    return session, user
-
-
-def _signed_in(pool: UserPool, client_id: str, user: User) -> Json:
+def signed_in(pool: UserPool, client_id: str, user: User) -> Json:
     pool.lockouts.succeeded(user.sub)
     return _result(pool.tokens.sign_in(user, client_id, pool.client(client_id), pool.now()))
 
@@ -203,7 +134,7 @@ def _result(tokens: Json) -> Json:
     return {"ChallengeParameters": {}, "AuthenticationResult": tokens}
 
 
-def _parameter(parameters: Json, name: str) -> str:
+def parameter(parameters: Json, name: str) -> str:
     value = parameters.get(name)
     if not value:
         raise invalid_parameter(f"Missing required parameter {name}")

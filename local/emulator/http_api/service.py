@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from local.emulator.cloudformation.deployment import Permission
 from local.emulator.gateway.http_server import Request, Response
 from local.emulator.http_api.access_log import Entry
+from local.emulator.http_api.answers import MalformedAnswer, response_of
 from local.emulator.http_api.authorizer import Authorized, KeyOf, Refused, authorize
 from local.emulator.http_api.cors import preflight, with_cors
 from local.emulator.http_api.definition import HttpApi, Stage
-from local.emulator.http_api.events import MalformedAnswer, Target, decoded_path, event_for, response_of
+from local.emulator.http_api.events import Target, decoded_path, event_for
+from local.emulator.http_api.permissions import may_invoke
 from local.emulator.http_api.routing import find_route
 from local.emulator.http_api.throttling import Throttle
 from local.emulator.lambda_.runner import FunctionNotFound, InvokeFault, LambdaRunner
@@ -26,7 +28,6 @@ log = logging.getLogger(__name__)
 
 PATH = "/_api/"
 LARGEST_BODY = 10 * 1024 * 1024
-PRINCIPAL = "apigateway.amazonaws.com"
 ERROR_METRICS = {4: "4xx", 5: "5xx"}
 """The metrics that count errors, by the first digit of the status."""
 Logged = Callable[[str, str, str], None]
@@ -128,7 +129,7 @@ class HttpApis:
 
     def _invoke(self, api: HttpApi, target: Target, request: Request, authorized: Authorized | None, entry: Entry) -> Response:
         """The response of the route's function. Its failure is 500; 503 if it takes too long or no worker is free."""
-        if not self._permitted(api, target):
+        if not may_invoke(self._around.permissions(), api, target):
             return _failed(500, target, entry, f"{target.route.key}: the API has no permission to invoke the function")
         event = json.dumps(event_for(request, target, authorized)).encode()
         started = time.monotonic()
@@ -148,16 +149,6 @@ class HttpApis:
             return _failed(500, target, entry, str(error))
         return Response(response.status, [*response.headers, ("apigw-requestid", target.request_id)], response.body)
 
-    def _permitted(self, api: HttpApi, target: Target) -> bool:
-        """Whether the function's resource policy allows this API and route."""
-        method = "*" if target.route.method == "ANY" else target.route.method
-        source = f"{api.arn}/{target.stage}/{method}{target.route.path}"
-        name = target.route.function_arn.rpartition(":")[2]
-        return any(
-            permission.function_name == name and permission.principal == PRINCIPAL and _covers(permission.source_arn, source)
-            for permission in self._around.permissions()
-        )
-
 
 def check_issuers(apis: Iterable[HttpApi], known: Collection[str]) -> None:
     """Raises TemplateError for an authorizer whose issuer isn't one of the deployed user pools."""
@@ -166,24 +157,6 @@ def check_issuers(apis: Iterable[HttpApi], known: Collection[str]) -> None:
             if route.authorizer and route.authorizer.issuer not in known:
                 name, issuer = route.authorizer.name, route.authorizer.issuer
                 raise TemplateError(f"authorizer {name}: the emulator supports only its user pools as issuers, not {issuer}")
-
-
-def _covers(pattern: str | None, arn: str) -> bool:
-    """Whether an ARN matches a pattern in which "*" stands for any text."""
-    if pattern is None:
-        return True
-    first, *others = pattern.split("*")
-    if not others:
-        return arn == pattern
-    if not arn.startswith(first):
-        return False
-    position = len(first)
-    for part in others[:-1]:
-        position = arn.find(part, position)
-        if position < 0:
-            return False
-        position += len(part)
-    return arn.endswith(others[-1]) and len(arn) - len(others[-1]) >= position
 
 
 def _failed(status: int, target: Target, entry: Entry, reason: str) -> Response:
