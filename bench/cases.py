@@ -214,6 +214,6 @@ def _add(facts: Facts, entry: dict[str, Any]) -> None:
             units[entry["table"]] = units.get(entry["table"], 0) + entry[kind]
     if entry.get("table") == "ImagesTable" and entry.get("items"):
         facts.record_bytes = max(facts.record_bytes, *entry["items"])
-    if entry.get("table") == "LabelIndexTable":
+    if entry.get("table") == "SearchIndexTable":
         facts.rows += len(entry["items"])
         facts.rows_bytes += sum(entry["items"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from imagewatch.aws.tables import images as images_table
 from imagewatch.aws.tables import rules as rules_table
 from imagewatch.images.version import ImageVersion
 from imagewatch.observability import count, logger, task
 from imagewatch.rules.matching import truncate_to_state_limit
+from imagewatch.services import image_store
 
 
 @task
@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     matched, omitted = truncate_to_state_limit(watchlist.evaluate(image, event["Findings"], datetime.now(UTC)))
     if matched:
         attributes = {"MatchedRules": [one.to_item() for one in matched], **({"RulesOmitted": omitted} if omitted else {})}
-        images_table.update_if_owner(image, attributes)
+        image_store.add_matched_rules(image, attributes, event["Findings"])
     if omitted:
         logger.error("More rules match than an image's record can hold. The others raise no alert.", omitted=omitted)
         count("RulesOmitted", omitted)

@@ -1,4 +1,4 @@
-"""Store Analysis: writes one image record and its label index, and refuses to overwrite a newer version."""
+"""Store Analysis: writes one image record and its index rows, and refuses to overwrite a newer version."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "MatchedRules": [],
         "AnalyzedAt": iso_now(),
     }
-    stored = image_store.store(image, attributes, found["Labels"])
+    stored = image_store.store(image, attributes)
     logger.info("Analysis stored." if stored else "Not stored: the execution is superseded.")
     count("ImagesAnalyzed")
     if found["Moderation"]["Status"] == findings.NOT_CHECKED:
         count("ModerationMissing")
-    return {"Stored": stored, **{name: found[name] for name in ("Labels", "Moderation", "Text") if name in found}}
+    passed_on = ("Labels", "Moderation", "Text", "TakenAt")
+    return {"Stored": stored, **{name: attributes[name] for name in passed_on if name in attributes}}
 
 
 def combine(image: ImageVersion, findings_of_branches: dict[str, Any]) -> dict[str, Any]:

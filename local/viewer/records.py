@@ -1,6 +1,6 @@
 """Reads the image records as JSON: pages of cards with the newest first, and complete records.
 
-The owners are the folders below `uploads/`. A page merges the newest images of each owner, with one query of the index ByOwner
+The owners are the folders below `uploads/`. A page merges the newest images of each owner, with one query of the index BySource
 for each owner, and doesn't read the whole table.
 """
 
@@ -108,9 +108,9 @@ class ImageRecords:
         pages = self._stack.client("dynamodb").get_paginator("query")
         for page in pages.paginate(
             TableName=self._table,
-            IndexName="ByOwner",
+            IndexName="BySource",
             KeyConditionExpression=condition,
-            ExpressionAttributeNames={"#owner": "Owner"},
+            ExpressionAttributeNames={"#owner": "Source"},
             ExpressionAttributeValues=values,
             ScanIndexForward=False,
             PaginationConfig={"PageSize": 100},

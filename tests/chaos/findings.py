@@ -10,6 +10,7 @@ from typing import Any
 from urllib.request import urlopen
 
 from imagewatch.aws.dynamodb import from_item
+from tests.index_rows import StoredRow, stored_rows
 from tests.local.pipeline import Pipeline
 
 Record = dict[str, Any]
@@ -35,8 +36,7 @@ class Evidence:
 
     records: dict[str, Record]
     """By key."""
-    rows: set[tuple[str, str]]
-    """(label, position) of each row of the label index."""
+    rows: set[StoredRow]
     renditions: set[str]
     runs: list[Run]
     alerts: list[Record]
@@ -48,7 +48,7 @@ class Evidence:
 
 def gather(pipeline: Pipeline) -> Evidence:
     records = {record["Key"]: record for record in items(pipeline, "ImagesTable")}
-    rows = {(row["Label"], row["TimeImage"]) for row in items(pipeline, "LabelIndexTable")}
+    rows = set(stored_rows(items(pipeline, "SearchIndexTable")))
     pages = pipeline.stack.client("s3").get_paginator("list_objects_v2").paginate(Bucket=pipeline.outputs["RenditionsBucketName"])
     renditions = {entry["Key"] for page in pages for entry in page.get("Contents", [])}
     alerts = [item for item in items(pipeline, "AlertsTable") if "RuleId" in item]

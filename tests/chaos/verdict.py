@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from imagewatch.text import comparable
+from tests.index_rows import expected_rows
+
 from .findings import Evidence, Record, Run
 from .plan import Subject
 
@@ -96,11 +99,11 @@ def second_analyses(found: Sequence[Run]) -> int:
 
 def nothing_beside_the_records(evidence: Evidence) -> Iterator[str]:
     analyzed = [record for record in evidence.records.values() if record["Status"] == "ANALYZED"]
-    rows = {(label, stored["Position"]) for record in analyzed for stored in record["Stored"] for label in stored["Labels"]}
+    rows = {row for record in evidence.records.values() for row in expected_rows(record)}
     for record in analyzed:
-        listed = [label for stored in record["Stored"] for label in stored["Labels"]]
-        if sorted(listed) != sorted(label["Name"].casefold() for label in record["Labels"]):
-            yield f"The index rows that {record['Key']} lists differ from its labels."
+        listed = {entry.partition("@")[0] for stored in record["Stored"] for entry in stored["Terms"]}
+        if missing := {f"label:{comparable(label['Name'])}" for label in record["Labels"]} - listed:
+            yield f"The record of {record['Key']} does not list its index rows of {sorted(missing)}."
     yield from (f"An index row is missing: {row}." for row in sorted(rows - evidence.rows))
     yield from (f"An index row belongs to no record: {row}." for row in sorted(evidence.rows - rows))
     # A failed image may have a thumbnail. Its record lists it, so that a later removal finds it.

@@ -19,7 +19,7 @@ OUTPUTS = [
     "ImagesBucketName",
     "ImagesTableName",
     "RenditionsBucketName",
-    "LabelIndexTableName",
+    "SearchIndexTableName",
     "WatchlistTableName",
     "AlertsTableName",
     "IntakeQueueUrl",

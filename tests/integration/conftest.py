@@ -27,6 +27,7 @@ from imagewatch.aws.tables import rules as rules_table
 from imagewatch.images.version import ImageVersion, comparable_sequencer
 from imagewatch.services import image_store
 from local.emulator.moto_patches import dynamodb_speed
+from tests.index_rows import StoredRow, indexed_labels, stored_rows
 from tools.sam_template import Resolver, Template, load_template
 
 from .function_environments import FunctionEnvironments
@@ -102,6 +103,13 @@ class Stack:
     def items(self, table: str) -> list[dict[str, Any]]:
         pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.name(table))
         return [from_item(item) for page in pages for item in page["Items"]]
+
+    def rows(self) -> list[StoredRow]:
+        return stored_rows(self.items("SearchIndexTable"))
+
+    def labels(self) -> list[str]:
+        """The labels that have index rows for those who see everything."""
+        return indexed_labels(self.items("SearchIndexTable"))
 
     def put_item(self, table: str, item: dict[str, Any]) -> None:
         self.client("dynamodb").put_item(TableName=self.name(table), Item=to_item(item))

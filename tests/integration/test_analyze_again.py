@@ -59,17 +59,17 @@ def test_repeated_calls_of_one_run_start_one_execution(stack: Stack, failed: Ima
 def test_findings_stay_until_they_are_replaced(stack: Stack, announced: Event, sample: Any) -> None:
     stack.handler("StoreAnalysis")({**sample("store_analysis"), "Image": announced})
     image = ImageVersion.from_state(announced)
-    before, rows = record_of(stack, image), stack.items("LabelIndexTable")
+    before, rows = record_of(stack, image), stack.rows()
     stack.use_environment("StartAnalysis")
     assert intake.analyze_again(image, "unmoderated")
     assert record_of(stack, image)["Labels"] == before["Labels"]
-    assert stack.items("LabelIndexTable") == rows
+    assert stack.rows() == rows
 
     stack.handler("StoreAnalysis")({**sample("store_analysis"), "Image": announced})
     record = record_of(stack, image)
     assert record["Status"] == "ANALYZED"
     assert not {"AnalyzingShard", "AnalyzingSince"} & set(record)
-    assert stack.items("LabelIndexTable") == rows
+    assert stack.rows() == rows
 
 
 def test_a_version_that_is_superseded_or_gone_is_not_analysed_again(stack: Stack, failed: ImageVersion, announced: Event) -> None:

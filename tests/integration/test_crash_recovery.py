@@ -16,13 +16,16 @@ import pytest
 
 from imagewatch import timestamps
 from imagewatch.images.version import image_id
+from tests.index_rows import expected_rows
 
 from .conftest import Stack
 from .rehearsal import READS, RULES, Crash, Rehearsal
 
 Writes = dict[str, list[str]]
 
-RECORD, ROWS, RENDITIONS = "UpdateItem ImagesTable", "BatchWriteItem LabelIndexTable", "DeleteObjects RenditionsBucket"
+RECORD, ROWS, RENDITIONS = "UpdateItem ImagesTable", "BatchWriteItem SearchIndexTable", "DeleteObjects RenditionsBucket"
+MARK = "PutItem SearchIndexTable"  # asks for an update of the counts
+INDEXED = [RECORD, ROWS, MARK]
 RENDITION, NEW_ALERT, ALERT = "PutObject RenditionsBucket", "PutItem AlertsTable", "UpdateItem AlertsTable"
 START = [
     *["UpdateItem IntakeRateLimiterTable"] * 2,
@@ -36,13 +39,14 @@ SENT_BEFORE = [NEW_ALERT, ALERT]  # both refused
 ANALYSED: Writes = {
     "StartAnalysis": [RECORD, *START],
     "ValidateImage": [RENDITION],
-    "StoreAnalysis": [RECORD, ROWS],
-    "EvaluateWatchlist": [RECORD],
+    "StoreAnalysis": INDEXED,
+    "EvaluateWatchlist": INDEXED,
     "SendAlert": BOTH_SENT,
 }
 BY_ITS_SECOND_NAME = [RECORD, *START, RECORD, *START]  # the first was used up by the version's first analysis
 ONE_ALERT = {"SendAlert": SENT}
-STALE_CLEARED = {"StoreAnalysis": [RECORD, ROWS, *CLEARED, RECORD]}
+INDEXED_AND_CLEARED = [RECORD, ROWS, *CLEARED, RECORD, MARK]
+STALE_CLEARED = {"StoreAnalysis": INDEXED_AND_CLEARED}
 
 
 @dataclass(frozen=True)
@@ -111,12 +115,17 @@ STORIES = {
     "a converted image": Story(puts(), puts("red, converted"), {**ANALYSED, "ValidateImage": [RENDITION] * 2, **ONE_ALERT}),
     "an overwritten image": Story(puts("green"), puts("red"), {**ANALYSED, **STALE_CLEARED, **ONE_ALERT}),
     "a newer version that is rejected": Story(
-        puts("green"), puts("text"), {"StartAnalysis": [RECORD, *START], "RecordRejection": [RECORD, *CLEARED, RECORD]}
+        puts("green"), puts("text"), {"StartAnalysis": [RECORD, *START], "RecordRejection": INDEXED_AND_CLEARED}
     ),
     "a newer version that fails": Story(
         puts("green"),
         without_labels,
-        {"StartAnalysis": [RECORD, *START], "ValidateImage": [RENDITION], "RecordFailure": [RECORD, *CLEARED, RECORD]},
+        {
+            "StartAnalysis": [RECORD, *START],
+            "ValidateImage": [RENDITION],
+            "RecordFailure": INDEXED_AND_CLEARED,
+            "RecordInterruption": [ROWS, MARK],  # completes what the failed execution has recorded
+        },
     ),
     "an image whose alerts can't be sent": Story(
         puts(),
@@ -126,25 +135,25 @@ STORIES = {
     "a newer version whose analysis is interrupted": Story(
         under_way("green", "red"),
         lambda cloud, key: cloud.running()[0].abort(),
-        {"RecordInterruption": [RECORD, *CLEARED, RECORD]},
+        {"RecordInterruption": INDEXED_AND_CLEARED},
     ),
     "an interruption that no event reports": Story(
         under_way("green", "red"),
         lambda cloud, key: (cloud.running()[0].abort(), cloud.interruptions.clear(), cloud.reconcile()),
-        {"ReconcileImages": [*CLEARED, RECORD, RECORD]},
+        {"ReconcileImages": [*CLEARED, RECORD, *INDEXED]},
     ),
     "an image that is removed": Story(
         puts("red", "green"),
         lambda cloud, key: cloud.delete(key),
-        {"StartAnalysis": [RECORD, *CLEARED, "DeleteItem ImagesTable"]},
+        {"StartAnalysis": [RECORD, *CLEARED, MARK, "DeleteItem ImagesTable"]},
     ),
     "an image that is removed while it is being analysed": Story(
         under_way("red", "green"),
         lambda cloud, key: cloud.delete(key),
         {
-            "StartAnalysis": [RECORD, RENDITIONS, *CLEARED, "DeleteItem ImagesTable"],
-            "StoreAnalysis": [RECORD, *CLEARED],
-            "EvaluateWatchlist": [RECORD],
+            "StartAnalysis": [RECORD, RENDITIONS, *CLEARED, MARK, "DeleteItem ImagesTable"],
+            "StoreAnalysis": CLEARED,
+            "EvaluateWatchlist": [ROWS],
             "SendAlert": BOTH_SENT,
         },
     ),
@@ -153,17 +162,17 @@ STORIES = {
         lambda cloud, key: (cloud.put(key, "text"), cloud.deliver(list(cloud.queue)), cloud.running()[0].finish()),
         {
             "StartAnalysis": [RECORD, *START],
-            "StoreAnalysis": [RECORD, *CLEARED, RENDITIONS, RECORD],  # what it knows of, what the record lists, and the list
-            "EvaluateWatchlist": [RECORD],
+            "StoreAnalysis": [*CLEARED, RENDITIONS, RECORD],  # what it knows of, what the record lists, and the list
+            "EvaluateWatchlist": [ROWS],
             "SendAlert": BOTH_SENT,
-            "RecordRejection": [RECORD],
+            "RecordRejection": INDEXED,
         },
     ),
     "a version that is gone before it can be read": Story(
         purged_before_its_analysis,
         lambda cloud, key: cloud.drain(late_messages=True),
         {
-            "RecordRejection": [RECORD, RENDITIONS, *CLEARED, "DeleteItem ImagesTable"],
+            "RecordRejection": [RECORD, RENDITIONS, *CLEARED, MARK, "DeleteItem ImagesTable"],
             **ANALYSED,
             "StartAnalysis": BY_ITS_SECOND_NAME,
             "SendAlert": SENT_BEFORE * 2,
@@ -180,7 +189,7 @@ STORIES = {
     "an event that comes once more after the removal": Story(
         removed,
         lambda cloud, key: cloud.deliver([message for message in cloud.sent if quote_plus(key) in message.body][:1]),
-        {"StartAnalysis": [RECORD, *START, RECORD, RENDITIONS, "DeleteItem ImagesTable"]},
+        {"StartAnalysis": [RECORD, *START, RECORD, RENDITIONS, MARK, "DeleteItem ImagesTable"]},
     ),
     "an old version that is deleted permanently": Story(puts("red", "green"), purge(1), {"StartAnalysis": [RECORD, RECORD]}),
 }
@@ -214,7 +223,7 @@ def end_of(cloud: Rehearsal, key: str) -> dict[str, Any]:
     identity, stack = image_id(cloud.bucket, key), cloud.stack
     record = stack.record(identity) or {}
     stored = record.get("Stored", [{}])[0]
-    rows = [row for row in stack.items("LabelIndexTable") if row["ImageId"] == identity]
+    rows = [row for row in stack.rows() if row.image_id == identity]
     executions = [one for one in cloud.executions.values() if one.given["image"]["Key"] == key]
     # Version ids are new in each run; their order of appearance is not.
     number = {version: n for n, version in enumerate(dict.fromkeys(one.given["image"]["VersionId"] for one in executions))}
@@ -225,7 +234,8 @@ def end_of(cloud: Rehearsal, key: str) -> dict[str, Any]:
         "version": number.get(record.get("VersionId", "")),
         "stale": record.get("Stale", []),
         "analysed by": [n for n, one in enumerate(executions) if one.arn == record.get("ExecutionArn")],
-        "rows": sorted((row["Label"], row["TimeImage"] == stored.get("Position")) for row in rows),
+        "rows": [(row.viewer, row.order, row.term, row.position.endswith(stored.get("Position", "?"))) for row in rows],
+        "rows as recorded": rows == expected_rows(stack.record(identity)),
         "renditions": sorted(
             (one.partition("/")[0], one in stored.get("Renditions", []))
             for one in stack.keys("RenditionsBucket")

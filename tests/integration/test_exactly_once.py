@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagewatch.images.version import ImageVersion, image_id
+from tests.index_rows import StoredRow, expected_rows
 
 from .conftest import Stack
 from .rehearsal import LABELS, PICTURES, RULES, Crash, Execution, Message, Rehearsal
@@ -263,7 +264,7 @@ def check_record(world: World, key: str) -> None:
     """The record is that of the key's current version, and whatever else exists belongs to it."""
     stack, identity = world.rehearsal.stack, image_id(world.rehearsal.bucket, key)
     record, current = stack.record(identity), world.rehearsal.current(key)
-    rows = [row for row in stack.items("LabelIndexTable") if row["ImageId"] == identity]
+    rows = [row for row in stack.rows() if row.image_id == identity]
     renditions = {one for one in stack.keys("RenditionsBucket") if identity in one}
     if current is None or world.put[current][1] == "empty":
         assert (record, rows, renditions) == (None, [], set())
@@ -277,15 +278,13 @@ def check_record(world: World, key: str) -> None:
     if record["Status"] == "ANALYZED":
         check_findings(record, name, rows, renditions)
     assert renditions <= set(record["Stored"][0]["Renditions"])
-    assert {(row["Label"], row["TimeImage"]) for row in rows} == {
-        (label["Name"].casefold(), record["Stored"][0]["Position"]) for label in record.get("Labels", [])
-    }
+    assert rows == expected_rows(record)
 
 
-def check_findings(record: dict[str, Any], name: str, rows: list[dict[str, Any]], renditions: set[str]) -> None:
+def check_findings(record: dict[str, Any], name: str, rows: list[StoredRow], renditions: set[str]) -> None:
     expected = LABELS[name.partition(",")[0]]
     assert [label["Name"] for label in record["Labels"]] == expected
-    assert len(rows) == len(expected)
+    assert len([row for row in rows if row.order == "time" and row.term.startswith("label:")]) == len(expected)
     assert {record["Thumbnail"], *([record["AnalysisCopy"]] if "AnalysisCopy" in record else [])} == renditions
     assert ("AnalysisCopy" in record) == ("converted" in name)
 

@@ -20,7 +20,7 @@ from local.viewer import history, make_app
 
 BUCKET, RENDITIONS, TABLE = "images-bucket", "renditions-bucket", "images-table"
 HARD_NAME = "<img src=x onerror=alert(1)> & \"50%\" 'später'.jpg"
-STRING_KEYS = ("ImageId", "Owner", "UploadedAt")
+STRING_KEYS = ("ImageId", "Source", "UploadedAt")
 TEMPLATE = {
     "Resources": {
         "Images": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": BUCKET}},
@@ -34,9 +34,9 @@ TEMPLATE = {
                 "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in STRING_KEYS],
                 "GlobalSecondaryIndexes": [
                     {
-                        "IndexName": "ByOwner",
+                        "IndexName": "BySource",
                         "KeySchema": [
-                            {"AttributeName": "Owner", "KeyType": "HASH"},
+                            {"AttributeName": "Source", "KeyType": "HASH"},
                             {"AttributeName": "UploadedAt", "KeyType": "RANGE"},
                         ],
                         "Projection": {"ProjectionType": "KEYS_ONLY"},
@@ -88,7 +88,6 @@ def store(key: str, *, at: str = "2026-03-01T10:00:00.000Z", body: bytes = b"byt
         "Version": "0123456789abcdef",
         "Status": "ANALYZED",
         "Format": "JPEG",
-        "Owner": owner,
         "Source": owner,
         "UploadedAt": at,
     }

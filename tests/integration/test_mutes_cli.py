@@ -43,7 +43,7 @@ def test_a_source_is_muted_for_a_time(deployed: Stack, capsys: Output) -> None:
 
 def test_a_source_with_images_is_muted_without_a_warning(deployed: Stack, capsys: Output) -> None:
     image = sample_event("store_analysis")["Image"]
-    deployed.put_item("ImagesTable", {**image, "Owner": "gate-2"})
+    deployed.put_item("ImagesTable", {**image, "Source": "gate-2"})
     assert main(["mute", "--source", "gate-2", "--for", "1h"]) == 0
     assert "No image" not in "".join(capsys.readouterr())
 

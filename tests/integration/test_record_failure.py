@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.index_rows import expected_rows
+
 from .conftest import Event, Stack
 
 
@@ -22,7 +24,8 @@ def test_findings_that_were_stored_stay_findable_when_a_later_step_fails(stack: 
     record = stack.record(announced["ImageId"])
     assert record is not None
     assert (record["Status"], len(record["Labels"])) == ("FAILED", 3)
-    assert len(stack.items("LabelIndexTable")) == 3
+    assert len(stack.labels()) == 3
+    assert stack.rows() == expected_rows(record)
 
 
 def test_an_image_removed_meanwhile_is_not_brought_back(stack: Stack, uploaded: Event, sample: Any) -> None:

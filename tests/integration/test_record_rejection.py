@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.index_rows import expected_rows
+
 from .conftest import Event, Stack, leased, newer
 
 
@@ -26,9 +28,11 @@ def test_a_rejected_version_clears_what_the_version_before_it_left(stack: Stack,
     stack.handler("StoreAnalysis")({**sample("store_analysis"), "Image": announced})
     later = leased(stack, newer(announced))
     stack.handler("RecordRejection")({**sample("record_rejection"), "Image": later})
-    assert stack.items("LabelIndexTable") == []
+    assert stack.labels() == []
     record = stack.record(announced["ImageId"])
     assert record is not None
+    assert stack.rows() == expected_rows(record)
+    assert "status:rejected" in {row.term for row in stack.rows()}
     assert "Labels" not in record
 
 

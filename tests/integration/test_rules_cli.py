@@ -185,7 +185,7 @@ def test_a_name_that_nothing_has_is_a_question_and_never_a_refusal(deployed: Sta
 def test_a_source_without_images_is_a_warning_and_never_a_question(deployed: Stack, capsys: Output) -> None:
     for folder in ("Front Door", "yard"):
         image = ImageVersion("images", f"uploads/{folder}/a.jpg", "v1", "e", "00", 1, "2026-11-20T11:59:00.000Z")
-        deployed.put_item("ImagesTable", {**image.to_state(), "Owner": image.source})
+        deployed.put_item("ImagesTable", image.to_state())
     sources = ("--source", "FRONT DOOR", "--source", "yard", "--source", "Yrad")
     assert main(["rules", "add", "A", "--any", "Person", *sources, "--json"]) == 0
     assert document(capsys)["advice"] == ["Rule a: no image of the source 'yrad' has been uploaded yet."]

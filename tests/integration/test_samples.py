@@ -59,7 +59,7 @@ class Pipeline:
             "ImageId": hashlib.sha256(f"{BUCKET}\n{key}".encode()).hexdigest()[:32],
             "Key": key,
             "VersionId": version_id,
-            "Owner": "samples",
+            "Source": "samples",
             "UploadedAt": "2026-03-01T10:00:00.000Z",
             "Status": "REJECTED" if rejected else self.status,
             "Reason": "It is not an image." if rejected else "",

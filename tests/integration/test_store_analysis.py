@@ -10,11 +10,12 @@ import pytest
 
 from imagewatch.aws.dynamodb import to_item
 from imagewatch.aws.tables import images as images_table
-from imagewatch.aws.tables import label_index
+from imagewatch.aws.tables import search_index
 from imagewatch.errors import AnalysisIncomplete, ImageGone, ImageRejected
 from imagewatch.images.version import ImageVersion, comparable_sequencer
 from imagewatch.services import image_store
 from imagewatch.services.image_store import Ending
+from tests.index_rows import expected_rows
 
 from .conftest import Event, Stack, leased, newer, sample_event
 
@@ -52,8 +53,9 @@ def test_writes_the_record_and_a_row_for_each_label(stack: Stack, announced: Eve
     assert record["ModelVersions"] == {"Labels": "3.0", "Moderation": "7.0"}
     assert record["Labels"][0]["Instances"][0]["BoundingBox"]["Left"] == pytest.approx(0.3359)
     assert record["MatchedRules"] == []
-    assert {row["Label"] for row in stack.items("LabelIndexTable")} == {"person", "face", "head"}
-    assert {row["ImageId"] for row in stack.items("LabelIndexTable")} == {announced["ImageId"]}
+    assert set(stack.labels()) == {"person", "face", "head"}
+    assert {row.image_id for row in stack.rows()} == {announced["ImageId"]}
+    assert stack.rows() == expected_rows(record)
 
 
 def test_text_that_was_read_goes_on_to_the_watchlist(stack: Stack, announced: Event) -> None:
@@ -64,9 +66,9 @@ def test_text_that_was_read_goes_on_to_the_watchlist(stack: Stack, announced: Ev
 
 def test_storing_again_changes_nothing(stack: Stack, announced: Event) -> None:
     store(stack, announced)
-    rows = stack.items("LabelIndexTable")
+    rows = stack.rows()
     assert store(stack, announced)["Stored"] is True
-    assert stack.items("LabelIndexTable") == rows
+    assert stack.rows() == rows
 
 
 def test_an_image_without_any_label_is_still_analyzed(stack: Stack, announced: Event) -> None:
@@ -74,7 +76,8 @@ def test_an_image_without_any_label_is_still_analyzed(stack: Stack, announced: E
     record = stack.record(announced["ImageId"])
     assert record is not None
     assert (record["Status"], record["Labels"]) == ("ANALYZED", [])
-    assert stack.items("LabelIndexTable") == []
+    assert stack.labels() == []
+    assert stack.rows() == expected_rows(record)
 
 
 def test_a_newer_version_replaces_rows_and_renditions_of_the_older(stack: Stack, announced: Event) -> None:
@@ -85,7 +88,7 @@ def test_a_newer_version_replaces_rows_and_renditions_of_the_older(stack: Stack,
 
     store(stack, later, Labels=labels("Dog", "Animal"))
 
-    assert sorted(row["Label"] for row in stack.items("LabelIndexTable")) == ["animal", "dog"]
+    assert stack.labels() == ["animal", "dog"]
     assert stack.keys("RenditionsBucket") == [kept]
     record = stack.record(announced["ImageId"])
     assert record is not None
@@ -101,22 +104,22 @@ def test_an_older_version_never_overwrites_a_newer_one_and_leaves_nothing_behind
 
     assert answer["Stored"] is False
     assert answer["Labels"][0]["Name"] == "Cat"  # it is still matched against the watchlist
-    assert [row["Label"] for row in stack.items("LabelIndexTable")] == ["dog"]
+    assert stack.labels() == ["dog"]
     assert stack.keys("RenditionsBucket") == []
 
 
 def test_a_removal_between_the_record_and_its_rows_leaves_no_rows(
     stack: Stack, announced: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put = label_index.put
+    put = search_index.put
 
     def put_after_a_removal(rows: Any) -> None:
         stack.client("dynamodb").delete_item(TableName=stack.name("ImagesTable"), Key={"ImageId": {"S": announced["ImageId"]}})
         put(rows)
 
-    monkeypatch.setattr(label_index, "put", put_after_a_removal)
+    monkeypatch.setattr(search_index, "put", put_after_a_removal)
     assert store(stack, announced)["Stored"] is False
-    assert stack.items("LabelIndexTable") == []
+    assert stack.rows() == []
     assert stack.record(announced["ImageId"]) is None
 
 
@@ -124,17 +127,18 @@ def test_a_retry_recovers_from_a_crash_between_the_record_and_its_rows(
     stack: Stack, announced: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as crash:
-        crash.setattr(label_index, "put", lambda rows: (_ for _ in ()).throw(SystemError("crash")))
+        crash.setattr(search_index, "put", lambda rows: (_ for _ in ()).throw(SystemError("crash")))
         with pytest.raises(SystemError):
             store(stack, announced)
-    assert stack.items("LabelIndexTable") == []
+    assert stack.rows() == []
     store(stack, announced)
-    assert len(stack.items("LabelIndexTable")) == 3
+    assert len(stack.labels()) == 3
+    assert stack.rows() == expected_rows(stack.record(announced["ImageId"]))
 
 
 def test_more_rows_than_one_batch_takes_are_all_written(stack: Stack, announced: Event) -> None:
     store(stack, announced, Labels=labels(*(f"Label {n}" for n in range(60))))
-    assert len(stack.items("LabelIndexTable")) == 60
+    assert len(stack.labels()) == 60
 
 
 def test_without_moderation_the_labels_are_kept_and_the_record_says_what_is_missing(stack: Stack, announced: Event) -> None:
@@ -192,7 +196,7 @@ def test_a_key_that_is_overwritten_before_each_analysis_has_ended_keeps_a_small_
     assert record.get("Stale", []) == []
     assert len(json.dumps(to_item(record))) < 4_000
     assert store(stack, version.to_state(), Labels=labels("Cat"))["Stored"] is True
-    assert [row["Label"] for row in stack.items("LabelIndexTable")] == ["cat"]
+    assert stack.labels() == ["cat"]
     assert stack.keys("RenditionsBucket") == []
 
 
@@ -210,7 +214,7 @@ def test_an_analysis_that_is_cut_off_late_leaves_nothing_though_a_newer_version_
     with stack.environment("RecordInterruption"):
         assert image_store.end(version, Ending("FAILED", "Interrupted.")) is False
 
-    assert stack.items("LabelIndexTable") == []
+    assert stack.rows() == []
     assert stack.keys("RenditionsBucket") == []
     record = stack.record(announced["ImageId"])
     assert record is not None

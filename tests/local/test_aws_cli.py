@@ -16,6 +16,7 @@ import pytest
 
 from imagewatch.aws.dynamodb import from_item
 from imagewatch.images.version import image_id
+from tests.index_rows import stored_rows
 
 from .pipeline import Pipeline
 from .running_stack import ROOT, RunningStack
@@ -97,14 +98,14 @@ QUESTIONS: list[tuple[str, Judge]] = [
         lambda got, at: at["ImageId"] in [from_item(item)["ImageId"] for item in got["Items"]],
     ),
     (
-        "dynamodb query --table-name @ImagesTableName --index-name ByOwner --key-condition-expression '#o = :gate'"
-        """ --expression-attribute-names '{"#o": "Owner"}' --expression-attribute-values '{":gate": {"S": "gate"}}'""",
+        "dynamodb query --table-name @ImagesTableName --index-name BySource --key-condition-expression '#s = :gate'"
+        """ --expression-attribute-names '{"#s": "Source"}' --expression-attribute-values '{":gate": {"S": "gate"}}'""",
         lambda got, at: at["ImageId"] in [item["ImageId"]["S"] for item in got["Items"]],
     ),
     (
-        "dynamodb query --table-name @LabelIndexTableName --key-condition-expression 'Label = :label'"
-        """ --expression-attribute-values '{":label": {"S": "person"}}' --no-scan-index-forward""",
-        lambda got, at: at["ImageId"] in [item["ImageId"]["S"] for item in got["Items"]],
+        "dynamodb query --table-name @SearchIndexTableName --key-condition-expression 'Posting = :posting'"
+        """ --expression-attribute-values '{":posting": {"S": "operators|time|label:person"}}' --no-scan-index-forward""",
+        lambda got, at: at["ImageId"] in [row.image_id for row in stored_rows(map(from_item, got["Items"]))],
     ),
     (
         "cloudformation describe-stacks --stack-name imagewatch --query Stacks[0]",

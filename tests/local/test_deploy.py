@@ -17,7 +17,7 @@ from .running_stack import ROOT, RunningStack
 from .small_stack import TEMPLATE
 
 OUTPUTS = {
-    "ImagesBucketName", "RenditionsBucketName", "ImagesTableName", "LabelIndexTableName", "WatchlistTableName",
+    "ImagesBucketName", "RenditionsBucketName", "ImagesTableName", "SearchIndexTableName", "WatchlistTableName",
     "AlertsTableName", "IntakeQueueUrl", "DeadLetterQueueUrl", "AlertsTopicArn", "OperationsTopicArn", "StateMachineArn",
 }  # fmt: skip
 

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from imagewatch.aws.dynamodb import from_item
+from tests.index_rows import StoredRow, stored_rows
 
 from .pipeline import Pipeline
 
@@ -63,11 +64,11 @@ def alerts_of(pipeline: Pipeline, record: dict[str, Any]) -> list[dict[str, Any]
 def test_labels_can_be_looked_up_in_the_index(pipeline: Pipeline) -> None:
     record = pipeline.ended(pipeline.upload(portrait()))
     rows = pipeline.stack.client("dynamodb").query(
-        TableName=pipeline.outputs["LabelIndexTableName"],
-        KeyConditionExpression="Label = :label",
-        ExpressionAttributeValues={":label": {"S": "person"}},
+        TableName=pipeline.outputs["SearchIndexTableName"],
+        KeyConditionExpression="Posting = :posting",
+        ExpressionAttributeValues={":posting": {"S": "operators|time|label:person"}},
     )["Items"]
-    assert record["ImageId"] in {row["ImageId"]["S"] for row in rows}
+    assert record["ImageId"] in {row.image_id for row in stored_rows(map(from_item, rows))}
 
 
 def test_a_file_that_is_not_an_image_is_rejected_with_a_reason(pipeline: Pipeline) -> None:
@@ -170,9 +171,10 @@ def test_a_removed_image_leaves_nothing_behind(pipeline: Pipeline) -> None:
     assert renditions_of(pipeline, record["ImageId"]) == []
 
 
-def rows_of(pipeline: Pipeline, identity: str) -> list[dict[str, Any]]:
-    pages = pipeline.stack.client("dynamodb").get_paginator("scan").paginate(TableName=pipeline.outputs["LabelIndexTableName"])
-    return [item for page in pages for item in page["Items"] if item["ImageId"]["S"] == identity]
+def rows_of(pipeline: Pipeline, identity: str) -> list[StoredRow]:
+    pages = pipeline.stack.client("dynamodb").get_paginator("scan").paginate(TableName=pipeline.outputs["SearchIndexTableName"])
+    rows = stored_rows(from_item(item) for page in pages for item in page["Items"])
+    return [row for row in rows if row.image_id == identity]
 
 
 def renditions_of(pipeline: Pipeline, identity: str) -> list[str]:

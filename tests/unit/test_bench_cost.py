@@ -15,7 +15,7 @@ FACTS = Facts(
     states=["Validate Image", "Analyzed"],
     calls={"ValidateImage": {"s3:GetObject": 1, "s3:PutObject": 2}, "DetectLabels": {"rekognition:DetectLabels": 1}},
     invocations={"ValidateImage": 1, "DetectLabels": 1},
-    write_units={"ImagesTable": 3, "LabelIndexTable": 30},
+    write_units={"ImagesTable": 3, "SearchIndexTable": 30},
     read_units={"ImagesTable": 1.5},
     log_bytes=2_000,
 )
@@ -113,7 +113,7 @@ def test_differences_name_each_changed_count() -> None:
     named = calls.differences(after, before)
     assert len(named) == 2
     assert named[0] == "removed: not measured before"
-    assert "write_units were {'ImagesTable': 3, 'LabelIndexTable': 30} and are {'ImagesTable': 4}" in named[1]
+    assert "write_units were {'ImagesTable': 3, 'SearchIndexTable': 30} and are {'ImagesTable': 4}" in named[1]
 
 
 def test_calls_are_counted_by_service_or_by_operation() -> None:

@@ -63,7 +63,7 @@ PLACES = (
     Place("ImagesTable", 2, 2),
     Place("WatchlistTable", 3, 2),
     Place("AlertsTopic", 4, 2),
-    Place("LabelIndexTable", 2, 3),
+    Place("SearchIndexTable", 2, 3),
     Place("AlertsTable", 3, 3),
     Place("AlertEmailSubscription", 4, 3, "An e-mail", "Slack, a webhook"),
     Place(RULE, 0, 4),
@@ -74,7 +74,7 @@ PLACES = (
 )
 
 # Boxes that share their arrows.
-GROUPS = {RECORDS: ("ImagesTable", "LabelIndexTable")}
+GROUPS = {RECORDS: ("ImagesTable", "SearchIndexTable")}
 
 RIGHT, LEFT = ("r", 0.0), ("l", 0.0)
 EXECUTION = "one execution for each version of each image"

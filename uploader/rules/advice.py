@@ -98,7 +98,7 @@ def unused_sources(aws: Aws, stack: str, sources: Iterable[str]) -> list[str]:
         return []
     try:
         (table,) = find_outputs(aws, stack, "ImagesTableName")
-        with aws_call("look for images of a source (dynamodb:Query on the index ByOwner)"):
+        with aws_call("look for images of a source (dynamodb:Query on the index BySource)"):
             return [source for source in sources if not _has_images(aws, table, source)]
     except CommandError:
         return []
@@ -107,11 +107,11 @@ def unused_sources(aws: Aws, stack: str, sources: Iterable[str]) -> list[str]:
 def _has_images(aws: Aws, table: str, source: str) -> bool:
     page = aws.dynamodb.query(
         TableName=table,
-        IndexName="ByOwner",
+        IndexName="BySource",
         Limit=1,
         Select="COUNT",
-        KeyConditionExpression="#Owner = :source",
-        ExpressionAttributeNames={"#Owner": "Owner"},
+        KeyConditionExpression="#Source = :source",
+        ExpressionAttributeNames={"#Source": "Source"},
         ExpressionAttributeValues=to_item({":source": source}),
     )
     return bool(page["Count"])

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from imagewatch.images.taken import taken_at, taken_minute
 from imagewatch.images.version import ImageVersion
+from imagewatch.search.postings import IndexedRow, Key, indexed_rows, listed_rows, position, row_keys
 
 ANALYZING = "ANALYZING"
+SEARCHED = ("Status", "Source", "Labels", "Moderation", "Text", "MatchedRules", "TakenAt", "TakenMinute")
+"""The attributes of a record from which its index rows are made."""
 
 
 @dataclass(frozen=True)
@@ -17,32 +21,39 @@ class Artifacts:
 
     lease_id: str
     position: str
-    """Sort key of the index rows."""
-    labels: Sequence[str]
-    """Partition keys of the index rows."""
+    """Place of the index rows in the order of time; see `search.postings.position`."""
+    terms: Sequence[str]
+    """The terms that have index rows, as `search.postings.listed_rows` writes them."""
     renditions: Sequence[str]
     """Object keys in the renditions bucket, written or not."""
     in_progress: bool = False
     """Whether the lease's analysis has not ended yet."""
 
     @classmethod
-    def of(cls, image: ImageVersion, labels: Sequence[str] = ()) -> Artifacts:
-        """Everything that can exist for a lease before alerts add their pictures."""
-        return cls(image.lease_id, image.index_position, labels, image.rendition_keys)
+    def of(cls, image: ImageVersion, record: Mapping[str, Any] | None = None) -> Artifacts:
+        """Everything that can exist for a lease, with the index rows of a record, before alerts add their pictures."""
+        position = index_position(image, record or {})
+        return cls(image.lease_id, position, listed_rows(record) if record else (), image.rendition_keys)
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Artifacts:
-        return cls(item["LeaseId"], item["Position"], item["Labels"], item["Renditions"], item.get("InProgress", False))
+        # Until 2026-11-28, records listed rows of another table as Labels.
+        terms = item.get("Terms", [])
+        return cls(item["LeaseId"], item["Position"], terms, item["Renditions"], item.get("InProgress", False))
 
     def to_item(self) -> dict[str, Any]:
         """`InProgress` is present only while it is true, so that one REMOVE ends it."""
         item = {
             "LeaseId": self.lease_id,
             "Position": self.position,
-            "Labels": list(self.labels),
+            "Terms": list(self.terms),
             "Renditions": list(self.renditions),
         }
         return item | {"InProgress": True} if self.in_progress else item
+
+    def row_keys(self, image: ImageVersion) -> dict[Key, None]:
+        """The keys of the index rows. `image` is any version of the image: they have one owner."""
+        return row_keys(self.terms, self.position, image.owner)
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,10 @@ class ImageRecord:
     """False while the record is being removed: then it has no owner."""
     exposed_by_removal: bool = False
     """Whether the version was found in S3 after a removal, so that its age is unknown."""
-    labels: Sequence[Mapping[str, Any]] = ()
+    searched: Mapping[str, Any] = field(default_factory=dict)
+    """What the index rows are made of: SEARCHED attributes that the record has."""
+    stale_items: Sequence[Mapping[str, Any]] = ()
+    """`stale` as it is stored."""
     execution_arn: str = ""
     reason: str = ""
     analyzing_since: str = ""
@@ -84,7 +98,8 @@ class ImageRecord:
             stale=[Artifacts.from_item(entry) for entry in item.get("Stale", [])],
             leased="Lease" in item,
             exposed_by_removal=item.get("ExposedByRemoval", False),
-            labels=item.get("Labels", []),
+            searched={name: item[name] for name in SEARCHED if name in item},
+            stale_items=item.get("Stale", []),
             execution_arn=item.get("ExecutionArn", ""),
             reason=item.get("Reason", ""),
             analyzing_since=item.get("AnalyzingSince", ""),
@@ -94,7 +109,7 @@ class ImageRecord:
         """The attributes of a new lease. The table keeps `Stale` itself; findings come when the analysis ends."""
         return {
             **self.image.to_state(),
-            "Owner": self.image.source,
+            **({"Owner": self.image.owner} if self.image.owner else {}),
             "Status": self.status,
             "LastEvent": self.last_event,
             "ExposedByRemoval": self.exposed_by_removal,
@@ -108,6 +123,22 @@ class ImageRecord:
         return self.leased and (self.image.version, self.image.lease) == (image.version, image.lease)
 
     @property
+    def rows(self) -> list[IndexedRow]:
+        """The index rows of the record as it is."""
+        position = index_position(self.image, self.searched)
+        return indexed_rows(self.searched, position, taken_minute(self.image, self.searched), self.image.owner)
+
+    @property
+    def row_keys(self) -> dict[Key, None]:
+        """The keys of the index rows that the record lists for its lease."""
+        return dict.fromkeys(key for artifacts in self.stored for key in artifacts.row_keys(self.image))
+
+    @property
     def deletable(self) -> list[Artifacts]:
         """Stale artifacts that no analysis reads any more."""
         return [artifacts for artifacts in self.stale if not artifacts.in_progress]
+
+
+def index_position(image: ImageVersion, record: Mapping[str, Any]) -> str:
+    """Place of a version's index rows in the order of time: by the time of the photo where the record has it."""
+    return position(taken_at(image, record), image.image_id, image.lease_id)

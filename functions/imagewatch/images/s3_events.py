@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from imagewatch.errors import UnreadableMessage
-from imagewatch.images.version import UPLOADS_PREFIX, ImageVersion, comparable_sequencer
+from imagewatch.images.version import ImageVersion, comparable_sequencer, is_image_key
 from imagewatch.timestamps import iso_utc
 
 _ACCEPTED = "The intake queue takes only S3 event notifications."
@@ -24,8 +24,8 @@ class ObjectEvent:
 
     @property
     def is_upload(self) -> bool:
-        """Whether the key is a file below uploads/: "folders" and keys elsewhere (a misconfigured notification) are ignored."""
-        return self.image.key.startswith(UPLOADS_PREFIX) and not self.image.key.endswith("/")
+        """Whether the key can hold an image: "folders" and keys elsewhere (a misconfigured notification) are ignored."""
+        return is_image_key(self.image.key)
 
     @property
     def has_content(self) -> bool:

@@ -14,6 +14,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 UPLOADS_PREFIX = "uploads/"
+"""Cameras and uploading hosts write below it. Their images have no owner."""
+PEOPLE_PREFIX = "people/"
+"""Signed-in people's images lie below people/{user id}/, where no host may write."""
+IMAGE_PREFIXES = (UPLOADS_PREFIX, PEOPLE_PREFIX)
+PEOPLES_SOURCE = "web"
+"""The source of all images of people."""
 THUMBNAILS_PREFIX = "thumbnails/"
 ANALYSIS_PREFIX = "analysis/"
 ANNOTATED_PREFIX = "annotated/"
@@ -21,6 +27,8 @@ ANNOTATED_PREFIX = "annotated/"
 # S3's sequencers are hexadecimal strings of unequal length. AWS: pad the shorter one with zeros on the right, then compare them
 # as strings ("Manage event ordering and duplicate events with Amazon S3 Event Notifications").
 SEQUENCER_WIDTH = 64
+
+_PERSONS_KEY = re.compile(rf"{PEOPLE_PREFIX}([A-Za-z0-9-]{{1,128}})/(?=.)", re.DOTALL)  # Cognito's user ids are UUIDs
 
 
 def sha256_hex(*parts: str) -> str:
@@ -49,8 +57,30 @@ def normal_source(name: str) -> str:
     return re.sub(r"[^\w.]+", "-", flat).strip("-._") or flat
 
 
+def owner_of(key: str) -> str:
+    """The user id of the person to whom the image at this key belongs; empty for the images of cameras and hosts."""
+    person = _PERSONS_KEY.match(key)
+    return person[1] if person else ""
+
+
+def is_image_key(key: str) -> bool:
+    """Whether Imagewatch analyses what is stored at this key: a file below uploads/, or in a person's folder below people/."""
+    return not key.endswith("/") and (key.startswith(UPLOADS_PREFIX) or bool(owner_of(key)))
+
+
+def path_of(key: str) -> str:
+    """The key below uploads/, or below the person's folder."""
+    person = _PERSONS_KEY.match(key)
+    return key[person.end() :] if person else key.removeprefix(UPLOADS_PREFIX)
+
+
 def source_of(key: str) -> str:
-    """The first folder under uploads/ (a camera, a host or a person), as `normal_source`. Without a folder, "uploads"."""
+    """The first folder under uploads/ (a camera or a host), as `normal_source`; "web" for people's images.
+
+    Directly below uploads/ it is "uploads".
+    """
+    if owner_of(key):
+        return PEOPLES_SOURCE
     folder, separator, _ = key.removeprefix(UPLOADS_PREFIX).partition("/")
     return normal_source(folder) if separator and folder else "uploads"
 
@@ -62,8 +92,8 @@ def normal_prefix(prefix: str) -> str:
 
 
 def normal_path(key: str) -> str:
-    """A key below uploads/ in the form in which key prefixes are compared with it."""
-    return normal_prefix(key.removeprefix(UPLOADS_PREFIX))
+    """A key in the form in which key prefixes are compared with it: below uploads/, or web/ and the path in a person's folder."""
+    return normal_prefix(f"{PEOPLES_SOURCE}/{path_of(key)}" if owner_of(key) else path_of(key))
 
 
 @dataclass(frozen=True)
@@ -103,17 +133,16 @@ class ImageVersion:
         return source_of(self.key)
 
     @property
+    def owner(self) -> str:
+        return owner_of(self.key)
+
+    @property
     def thumbnail_key(self) -> str:
         return f"{THUMBNAILS_PREFIX}{self.image_id}/{self.lease_id}.jpg"
 
     @property
     def analysis_key(self) -> str:
         return f"{ANALYSIS_PREFIX}{self.image_id}/{self.lease_id}.jpg"
-
-    @property
-    def index_position(self) -> str:
-        """Sort key of the version's rows under each label: by time, then by image, version and lease."""
-        return f"{self.uploaded_at}#{self.image_id}#{self.lease_id}"
 
     @property
     def rendition_keys(self) -> list[str]:

@@ -57,7 +57,7 @@ class AnnotatedPicture:
             # An earlier attempt may have written the picture while the image was removed.
             objects.delete_renditions([self._key])
             return None
-        picture = annotate.annotate(thumbnail, annotate.findings_of(self.matches, record.labels))
+        picture = annotate.annotate(thumbnail, annotate.findings_of(self.matches, record.searched.get("Labels", [])))
         objects.write_rendition(self._key, picture)
         # The image may have been removed between the two writes. The picture is deleted then.
         if not image_store.is_owner(self.image):

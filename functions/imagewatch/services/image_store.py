@@ -6,7 +6,7 @@ listed in the record while it exists, and running the same step again either com
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from imagewatch import timestamps
 from imagewatch.aws import s3 as objects
 from imagewatch.aws import stepfunctions as executions
 from imagewatch.aws.tables import images as images_table
-from imagewatch.aws.tables import label_index
+from imagewatch.aws.tables import search_index
 from imagewatch.aws.tables.images import LeaseResult
 from imagewatch.errors import Unavailable
 from imagewatch.images.record import Artifacts, ImageRecord
@@ -66,34 +66,33 @@ def has_execution(record: ImageRecord) -> bool:
     return execution is not None and record.is_leased_by(execution.image)
 
 
-def store(image: ImageVersion, attributes: Mapping[str, Any], labels: Sequence[Mapping[str, Any]]) -> bool:
-    """Ends a lease's analysis with findings: writes these attributes, and an index row for each label.
+def store(image: ImageVersion, attributes: Mapping[str, Any]) -> bool:
+    """Ends a lease's analysis with findings: writes these attributes, and the index rows.
 
     False when the lease is lost to a newer one or to a removal: then this lease's artifacts are deleted.
     """
-    indexed = [row["Label"] for row in label_index.rows(image, labels)]
-    record = images_table.update_if_owner(image, {**attributes, "Labels": labels}, indexed)
-    if record:
-        return complete(image, record)
-    return _delete_own_artifacts(image, indexed)
+    return _write(image, attributes, replaces_findings=True) or _delete_own_artifacts(image)
 
 
-def complete(image: ImageVersion, record: ImageRecord) -> bool:
-    """Writes the index rows of a finished record and deletes stale artifacts; False when the lease is lost meanwhile."""
-    rows = label_index.rows(image, record.labels)
-    label_index.put(rows)
-    # A removal can come between the record and its rows: then the rows are deleted again.
-    if delete_stale_artifacts(image, record):
-        return True
-    return _delete_own_artifacts(image, [row["Label"] for row in rows])
+def add_matched_rules(image: ImageVersion, attributes: Mapping[str, Any], findings: Mapping[str, Any]) -> bool:
+    """Writes which rules match an analysed image, and its index rows with them; False when the lease is lost.
+
+    `findings` are those of the lease's analysis.
+    """
+    return _write(image, attributes, {"Status": "ANALYZED", **findings})
 
 
 def end(image: ImageVersion, ending: Ending) -> bool:
     """Ends a lease's analysis without findings; False when the lease is lost."""
-    record = images_table.update_if_owner(image, ending.to_item())
-    if record and delete_stale_artifacts(image, record):
+    return _write(image, ending.to_item()) or _delete_own_artifacts(image)
+
+
+def complete(record: ImageRecord) -> bool:
+    """Writes the index rows of a finished record and deletes stale artifacts; False when the lease is lost meanwhile."""
+    if _write_rows(record):
         return True
-    return _delete_own_artifacts(image)
+    search_index.delete([row.key for row in record.rows])
+    return _delete_own_artifacts(record.image)
 
 
 def is_owner(image: ImageVersion) -> bool:
@@ -109,38 +108,81 @@ def remove(removal: ImageVersion) -> bool:
 
 def discard(image: ImageVersion) -> bool:
     """Deletes the record and artifacts of a lease whose version is gone; False when the lease is lost."""
-    if _remove(images_table.release_lease(image)):
-        return True
-    return _delete_own_artifacts(image)
+    return _remove(images_table.release_lease(image)) or _delete_own_artifacts(image)
+
+
+def delete_stale_artifacts(record: ImageRecord) -> bool:
+    """Deletes what earlier leases have left; False when the lease is lost."""
+    current = _delete_stale(record)
+    return current is not None and current.is_leased_by(record.image)
+
+
+def _write(
+    image: ImageVersion, attributes: Mapping[str, Any], known: Mapping[str, Any] | None = None, *, replaces_findings: bool = False
+) -> bool:
+    """Writes attributes to a lease's record, listing the index rows that follow from them; then the rows.
+
+    False when the lease is lost: then the rows that this step can have written are deleted. `known` are attributes that the
+    record had before.
+    """
+    searched: dict[str, Any] = {"Source": image.source, **(known or {}), **attributes}
+    while (before := images_table.read(image.image_id)) and before.is_leased_by(image):
+        searched = {**({} if replaces_findings else before.searched), "Source": image.source, **attributes}
+        listed = Artifacts.of(image, searched)
+        record = images_table.update_if_owner(before, attributes, listed, replaces_findings=replaces_findings)
+        if record and _write_rows(record):
+            return True
+    search_index.delete(Artifacts.of(image, searched).row_keys(image))
+    return False
+
+
+def _write_rows(record: ImageRecord) -> bool:
+    """Writes the index rows that follow from a record, and deletes stale artifacts; False when the lease is lost.
+
+    The record is read again afterwards: if another writer of the same lease has changed it meanwhile, the rows are written again.
+    """
+    while True:
+        search_index.put(record.rows)
+        # A removal can come between the record and its rows: then the callers delete the rows again.
+        current = _delete_stale(record)
+        if current is None or not current.is_leased_by(record.image):
+            return False
+        if current.searched == record.searched and not current.stale:
+            search_index.mark_changed(record.image.image_id)
+            return True
+        record = current
 
 
 def _remove(record: ImageRecord | None) -> bool:
     if record is None:
         return False
     for artifacts in (*record.stored, *record.stale):
-        _delete(artifacts)
+        _delete(artifacts, record.image)
+    search_index.mark_changed(record.image.image_id)  # before the record is gone, so that a retry marks it too
     images_table.delete(record)
     return True
 
 
-def delete_stale_artifacts(image: ImageVersion, record: ImageRecord) -> bool:
-    """Deletes what earlier leases have left; False when the lease is lost."""
+def _delete_stale(record: ImageRecord) -> ImageRecord | None:
+    """Deletes what earlier leases and analyses have left. Returns the record as it is now, or None."""
+    kept = record.row_keys
     for artifacts in record.deletable:
-        _delete(artifacts)
-    return images_table.remove_stale(image) if record.stale else is_owner(image)
+        search_index.delete([key for key in artifacts.row_keys(record.image) if key not in kept])
+        objects.delete_renditions(artifacts.renditions)
+    removed = images_table.remove_stale(record) if record.stale else None
+    return removed or images_table.read(record.image.image_id)
 
 
-def _delete_own_artifacts(image: ImageVersion, labels: Sequence[str] = ()) -> bool:
-    """Deletes everything of a lease that is lost. Returns False, for its callers to return."""
-    _delete(Artifacts.of(image, labels))
+def _delete_own_artifacts(image: ImageVersion) -> bool:
+    """Deletes the renditions of a lost lease, and what the record lists for it. Returns False, for its callers to return."""
+    objects.delete_renditions(image.rendition_keys)
     while found := images_table.stale_artifacts(image):
         index, artifacts = found
-        _delete(artifacts)  # lists more than this step knows of when the lease's analysis had ended before
-        if images_table.remove_stale_entry(image, index):
-            break
+        _delete(artifacts, image)  # lists more than this step knows of when the lease's analysis had ended before
+        images_table.remove_stale_entry(image, index)
     return False
 
 
-def _delete(artifacts: Artifacts) -> None:
-    label_index.delete(artifacts)
+def _delete(artifacts: Artifacts, image: ImageVersion) -> None:
+    search_index.delete(artifacts.row_keys(image))
     objects.delete_renditions(artifacts.renditions)

@@ -19,7 +19,7 @@ def record(image: ImageVersion, status: str, error: str, cause: str) -> bool:
     current = images_table.read(image.image_id)
     if current and current.is_leased_by(image) and current.status != ANALYZING:
         # The execution can have ended right after it wrote the record: index rows and stale artifacts may need completion.
-        image_store.complete(image, current)
+        image_store.complete(current)
         logger.info("Already recorded.", status=current.status)
         return False
     reason = failure_reasons.interruption(status, error, cause)

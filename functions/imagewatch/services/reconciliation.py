@@ -77,4 +77,4 @@ def _prepare_end(record: ImageRecord) -> bool:
 
     A record that has ended leaves the index, so after a crash in between no run would delete them.
     """
-    return not record.stale or image_store.delete_stale_artifacts(record.image, record)
+    return not record.stale or image_store.delete_stale_artifacts(record)

@@ -16,7 +16,7 @@ Attributes keep late, repeated and superseded events and executions from changin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, cast
 
@@ -33,7 +33,7 @@ MAX_RENDITIONS = 200  # listed in a record, which has room for 400 KB in all
 _FINDINGS = (
     "Reason", "Labels", "LabelsOmitted", "Moderation", "Text", "TextOmitted", "TextUnavailable", "ModelVersions",
     "MatchedRules", "RulesOmitted", "Format", "Width", "Height", "Sha256", "Thumbnail", "AnalysisCopy", "Conversion", "Frames",
-    "Coverage", "AnalyzedAt", "AlertFailure",
+    "Coverage", "AnalyzedAt", "AlertFailure", "TakenAt", "TakenFrom", "TakenMinute",
 )  # fmt: skip
 _SHARDS = "0123456789abcdef"
 _NOT_ANALYZING = "#AnalyzingShard, #AnalyzingSince"
@@ -58,7 +58,7 @@ def acquire_lease(new: ImageRecord, attributes: Mapping[str, Any], *, current: b
     values = {**new.to_item(), **attributes}
     image_id = values.pop("ImageId")
     stale = "#Stale = list_append(if_not_exists(#Stale, :none), if_not_exists(#Stored, :none))"
-    removed = ", ".join(f"#{name}" for name in _FINDINGS)
+    removed = ", ".join(f"#{name}" for name in (*_FINDINGS, *(() if "Owner" in values else ("Owner",))))
     older = "#LastEvent <= :LastEvent AND #Version <> :Version"
     bound = placeholders(values) | {":none": []}
     if not current:
@@ -114,19 +114,31 @@ def set_alert_failure(image: ImageVersion, reason: str) -> bool:
 
 
 def update_if_owner(
-    image: ImageVersion, attributes: Mapping[str, Any], labels: Sequence[str] | None = None
+    before: ImageRecord, attributes: Mapping[str, Any], listed: Artifacts, *, replaces_findings: bool
 ) -> ImageRecord | None:
-    """Writes how the lease's analysis ended; returns the record, or None when the lease is lost.
+    """Writes how an analysis ended, or what changes its index rows; returns the record, or None when `before` is outdated.
 
-    `labels` are given when the analysis ended with findings. They replace the index rows that the record lists, and the findings
-    of an earlier analysis of the same lease go. The listed renditions stay: they include the pictures that alerts have added.
+    `listed` are the artifacts with the index rows of the record as it will be. Rows that are listed now and will not be move to
+    the stale artifacts. With `replaces_findings`, the findings of an earlier analysis of the same lease go. The listed
+    renditions stay: they include the pictures that alerts have added.
     """
-    update, values = set_clause(attributes), placeholders(attributes)
+    update, stored = set_clause(attributes), before.stored[0]
+    values = {
+        **placeholders(attributes),
+        ":terms": list(listed.terms),
+        ":position": listed.position,
+        ":before": list(stored.terms),
+    }
+    update += ", #Stored[0].#Terms = :terms, #Stored[0].#Position = :position"
+    if any(key not in listed.row_keys(before.image) for key in stored.row_keys(before.image)):
+        update += ", #Stale = list_append(if_not_exists(#Stale, :none), :replaced)"
+        replaced = Artifacts(stored.lease_id, stored.position, stored.terms, ())
+        values |= {":none": [], ":replaced": [replaced.to_item()]}
     removed = ["#Stored[0].InProgress", _NOT_ANALYZING]
-    if labels is not None:
-        update, values = f"{update}, #Stored[0].Labels = :indexed", values | {":indexed": list(labels)}
+    if replaces_findings:
         removed += [f"#{name}" for name in _FINDINGS if name not in attributes]
-    return _update_owned(image, f"{update} REMOVE {', '.join(removed)}", values)
+    unchanged = "(attribute_not_exists(#Stored[0].#Terms) OR #Stored[0].#Terms = :before)"
+    return _update_owned(before.image, f"{update} REMOVE {', '.join(removed)}", values, unchanged)
 
 
 def list_rendition(image: ImageVersion, key: str) -> ImageRecord | None:
@@ -143,9 +155,12 @@ def list_rendition(image: ImageVersion, key: str) -> ImageRecord | None:
     return None
 
 
-def remove_stale(image: ImageVersion) -> bool:
-    """Removes the list of stale artifacts after they were deleted; False when the lease is lost."""
-    return _update_owned(image, "REMOVE #Stale", {}) is not None
+def remove_stale(record: ImageRecord) -> ImageRecord | None:
+    """Removes the list of stale artifacts after they were deleted; returns the record.
+
+    None when the lease is lost, or the list has changed since.
+    """
+    return _update_owned(record.image, "REMOVE #Stale", {":deleted": list(record.stale_items)}, "#Stale = :deleted")
 
 
 def stale_artifacts(image: ImageVersion) -> tuple[int, Artifacts] | None:
