@@ -1,8 +1,10 @@
-"""The rows of the search index as tests read them, and the rows that a record must have, by a plain model."""
+"""The rows and counts of the search index as tests read them, and those that records must have, by a plain model."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from imagewatch.text import comparable
@@ -62,3 +64,29 @@ def expected_rows(record: Mapping[str, Any] | None) -> list[StoredRow]:
     if owner := record.get("Owner"):
         rows += [StoredRow(owner, "time", term, place) for term in {*certain, *found} if not term.startswith("source:")]
     return sorted(rows)
+
+
+def stored_counts(items: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], int]:
+    """(viewer, term) -> number of images, of the counters among the items that are not 0."""
+    counters = [item for item in items if item["Posting"].endswith("|counts")]
+    return {(item["Posting"].removesuffix("|counts"), item["Position"]): item["Images"] for item in counters if item["Images"]}
+
+
+def expected_counts(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], int]:
+    """The counters of these records, whose analyses have ended."""
+    found: Counter[tuple[str, str]] = Counter()
+    for record in records:
+        terms = {"all", f"status:{record['Status'].lower()}", f"source:{comparable(record['Source'])}"}
+        terms |= {f"rule:{comparable(rule[name])}" for rule in record.get("MatchedRules", []) for name in ("RuleId", "Name")}
+        terms |= {f"text:{comparable(entry['Text'])}" for entry in record.get("Text", [])}
+        for label in record.get("Labels", []):
+            terms |= {f"label:{comparable(name)}" for name in (label["Name"], *label["Aliases"], *label["Parents"])}
+            terms |= {f"category:{comparable(name)}" for name in label["Categories"]}
+        for label in record.get("Moderation", {}).get("Labels", []):
+            terms |= {f"moderation:{comparable(name)}" for name in (label["Name"], *label["Parents"])}
+        taken = datetime.fromisoformat(record["TakenAt"])
+        ahead = (record["TakenMinute"] - taken.hour * 60 - taken.minute) % 1440
+        terms.add(f"day:{(taken + timedelta(minutes=ahead - 1440 * (ahead > 780))).date()}")
+        for viewer in ("operators", *([record["Owner"]] if "Owner" in record else [])):
+            found.update((viewer, term) for term in terms)
+    return dict(found)

@@ -213,6 +213,10 @@ def test_account_answers_with_the_users_id(sam: SamLocal) -> None:
     assert (result["statusCode"], json.loads(result["body"])) == (200, {"id": claims["sub"]})
 
 
+def test_index_changes_counts_changed_images(sam: SamLocal, pipeline: Pipeline) -> None:
+    assert set(sam.invoke("IndexChangesFunction", "index_changes")) <= {"Images", "Busy"}
+
+
 def test_every_built_function_is_invoked_in_this_module(build: Build) -> None:
     source = Path(__file__).read_text()
 

@@ -190,6 +190,17 @@ class Rehearsal:
             except Crash:
                 self.invoke("ReconcileImages", {})
 
+    def index(self) -> None:
+        """The scheduled run two hours later: the counts, and the rows of writers that have crashed."""
+        with pytest.MonkeyPatch.context() as patch:
+            now = timestamps.now
+            patch.setattr(timestamps, "now", lambda: now() + 7200 * timestamps.SECOND)
+            try:
+                self.invoke("IndexChanges", {})
+            except Crash:
+                patch.setattr(timestamps, "now", lambda: now() + 14400 * timestamps.SECOND)
+                self.invoke("IndexChanges", {})
+
     def drain(self, *, late_messages: bool = False) -> None:
         """Finishes everything that is under way. With `late_messages`, executions come before the queue."""
         for turn in range(200):

@@ -16,7 +16,7 @@ import pytest
 
 from imagewatch import timestamps
 from imagewatch.images.version import image_id
-from tests.index_rows import expected_rows
+from tests.index_rows import expected_counts, expected_rows, stored_counts
 
 from .conftest import Stack
 from .rehearsal import READS, RULES, Crash, Rehearsal
@@ -24,7 +24,7 @@ from .rehearsal import READS, RULES, Crash, Rehearsal
 Writes = dict[str, list[str]]
 
 RECORD, ROWS, RENDITIONS = "UpdateItem ImagesTable", "BatchWriteItem SearchIndexTable", "DeleteObjects RenditionsBucket"
-MARK = "PutItem SearchIndexTable"  # asks for an update of the counts
+MARK = "UpdateItem SearchIndexTable"  # asks for an update of the counts
 INDEXED = [RECORD, ROWS, MARK]
 RENDITION, NEW_ALERT, ALERT = "PutObject RenditionsBucket", "PutItem AlertsTable", "UpdateItem AlertsTable"
 START = [
@@ -140,7 +140,7 @@ STORIES = {
     "an interruption that no event reports": Story(
         under_way("green", "red"),
         lambda cloud, key: (cloud.running()[0].abort(), cloud.interruptions.clear(), cloud.reconcile()),
-        {"ReconcileImages": [*CLEARED, RECORD, *INDEXED]},
+        {"ReconcileImages": [MARK, *CLEARED, RECORD, *INDEXED]},
     ),
     "an image that is removed": Story(
         puts("red", "green"),
@@ -216,6 +216,8 @@ def play(cloud: Rehearsal, story: Story, key: str, at_call: Callable[[str, str],
         cloud.deliver(list(cloud.queue)) if cloud.queue else None
     cloud.drain(late_messages=late)
     cloud.at_call = None
+    cloud.index()
+    assert stored_counts(cloud.stack.items("SearchIndexTable")) == expected_counts(cloud.stack.items("ImagesTable"))
     return end_of(cloud, key)
 
 

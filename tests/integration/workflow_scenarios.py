@@ -102,6 +102,12 @@ def an_execution_ends_and_no_event_reports_it(account: Account) -> None:
         assert account.run("ReconcileImages", {})["Recorded"] == 1
 
 
+def counts_follow_changed_images_and_rows_a_crashed_writer(account: Account) -> None:
+    """An interrupted execution that no event reported has asked for rows, and there are marks of all images so far."""
+    with account.later(hours=1):
+        assert account.run("IndexChanges", {})["Images"] > 3
+
+
 def an_image_is_removed(account: Account) -> None:
     found = account.upload("uploads/door/removed.jpg")
     analysed(account, found)
@@ -283,6 +289,7 @@ SCENARIOS = (
     alerts_fail,
     an_execution_is_interrupted_for_an_image_that_was_overwritten,
     an_execution_ends_and_no_event_reports_it,
+    counts_follow_changed_images_and_rows_a_crashed_writer,
     an_image_is_removed,
     the_newest_version_is_deleted_permanently_and_then_the_other,
     an_event_comes_again_after_the_removal_and_a_newer_lease_takes_the_record,

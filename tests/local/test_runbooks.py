@@ -107,6 +107,12 @@ def test_every_runbook_is_executed_by_a_test() -> None:
         assert f'"{name}"' in here, name
 
 
+def test_images_that_wait_to_be_counted_are_counted(pipeline: Pipeline) -> None:
+    pipeline.ended(pipeline.upload(SAMPLE.read_bytes()))
+    assert int(run(pipeline, "marks")) >= 0
+    pipeline.eventually(lambda: int(run(pipeline, "marks")) == 0, "Index Changes has left marks")
+
+
 def test_the_history_of_one_image_is_shown(pipeline: Pipeline) -> None:
     key = pipeline.upload(SAMPLE.read_bytes())
     record = pipeline.ended(key)

@@ -93,6 +93,11 @@ def posting(viewer: str, order: str, term: str) -> str:
     return f"{viewer}|{order}|{key_name(term)}"
 
 
+def counts_posting(viewer: str) -> str:
+    """Partition key of a viewer's counts, which are in the order of the terms."""
+    return f"{viewer}|counts"
+
+
 def key_name(term: str) -> str:
     """A term in a key: shortened, with a digest, where it is too long."""
     encoded = term.encode()

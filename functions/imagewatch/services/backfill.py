@@ -11,7 +11,7 @@ from typing import Any
 
 from imagewatch import timestamps
 from imagewatch.aws.dynamodb import Item, from_item
-from imagewatch.aws.tables import image_scan
+from imagewatch.aws.tables import image_scan, search_index
 from imagewatch.aws.tables import rules as rules_table
 from imagewatch.errors import InvalidRun, TransientError, Unavailable, UnreadableRecord
 from imagewatch.observability import logger, set_log_context
@@ -23,6 +23,7 @@ from imagewatch.services.delivery import AlertSender
 
 PAGE_SECONDS = 20
 RESERVE_SECONDS = 50  # for the last image of a page: an urgent alert waits for its slot, a channel doesn't answer
+LONGEST_RUN_SECONDS = 110  # a little more than the function may run
 MAX_CONFLICTS = 10  # in succession, over one record
 
 Record = dict[str, Any]
@@ -115,6 +116,8 @@ class BackfillPage:
             evaluation = evaluate_record(self._watchlist, record, datetime.now(UTC))
             if evaluation.update is None:
                 return record, evaluation
+            # The rows follow the record: a page that is interrupted here finds the record up to date when it is repeated.
+            search_index.mark_changed(record["ImageId"], rows_after=timestamps.milliseconds() + LONGEST_RUN_SECONDS * 1000)
             current = image_scan.update_matched_rules(item, evaluation.update)
             if current is None:
                 self._progress.counts["Recorded" if evaluation.matched else "Cleared"] += 1

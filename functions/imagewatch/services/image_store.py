@@ -6,7 +6,7 @@ listed in the record while it exists, and running the same step again either com
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,12 @@ from imagewatch.aws.tables import images as images_table
 from imagewatch.aws.tables import search_index
 from imagewatch.aws.tables.images import LeaseResult
 from imagewatch.errors import Unavailable
-from imagewatch.images.record import Artifacts, ImageRecord
+from imagewatch.images.record import ANALYZING, Artifacts, ImageRecord
+from imagewatch.images.taken import taken_by_upload
 from imagewatch.images.version import ImageVersion
+from imagewatch.search.postings import Key
+
+Delete = Callable[[Artifacts, ImageVersion, Collection[Key]], None]
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def store(image: ImageVersion, attributes: Mapping[str, Any]) -> bool:
 
     False when the lease is lost to a newer one or to a removal: then this lease's artifacts are deleted.
     """
-    return _write(image, attributes, replaces_findings=True) or _delete_own_artifacts(image)
+    return _write(image, attributes, _delete, replaces_findings=True) or _delete_own_artifacts(image)
 
 
 def add_matched_rules(image: ImageVersion, attributes: Mapping[str, Any], findings: Mapping[str, Any]) -> bool:
@@ -79,20 +83,26 @@ def add_matched_rules(image: ImageVersion, attributes: Mapping[str, Any], findin
 
     `findings` are those of the lease's analysis.
     """
-    return _write(image, attributes, {"Status": "ANALYZED", **findings})
+    return _write(image, attributes, _delete_rows, {"Status": "ANALYZED", **findings})
 
 
 def end(image: ImageVersion, ending: Ending) -> bool:
     """Ends a lease's analysis without findings; False when the lease is lost."""
-    return _write(image, ending.to_item()) or _delete_own_artifacts(image)
+    return _write(image, ending.to_item(), _delete) or _delete_own_artifacts(image)
 
 
 def complete(record: ImageRecord) -> bool:
     """Writes the index rows of a finished record and deletes stale artifacts; False when the lease is lost meanwhile."""
-    if _write_rows(record):
+    if _write_rows(record, _delete):
         return True
     search_index.delete([row.key for row in record.rows])
     return _delete_own_artifacts(record.image)
+
+
+def reindex(image_id: str) -> bool:
+    """Writes the index rows that follow from a record as it is; False where there is no finished record. Idempotent."""
+    record = images_table.read(image_id)
+    return record is not None and record.status != ANALYZING and _write(record.image, {}, _delete_rows)
 
 
 def is_owner(image: ImageVersion) -> bool:
@@ -113,30 +123,38 @@ def discard(image: ImageVersion) -> bool:
 
 def delete_stale_artifacts(record: ImageRecord) -> bool:
     """Deletes what earlier leases have left; False when the lease is lost."""
-    current = _delete_stale(record)
+    current = _delete_stale(record, _delete)
     return current is not None and current.is_leased_by(record.image)
 
 
 def _write(
-    image: ImageVersion, attributes: Mapping[str, Any], known: Mapping[str, Any] | None = None, *, replaces_findings: bool = False
+    image: ImageVersion,
+    attributes: Mapping[str, Any],
+    delete: Delete,
+    known: Mapping[str, Any] | None = None,
+    *,
+    replaces_findings: bool = False,
 ) -> bool:
     """Writes attributes to a lease's record, listing the index rows that follow from them; then the rows.
 
     False when the lease is lost: then the rows that this step can have written are deleted. `known` are attributes that the
-    record had before.
+    record had before. `delete` deletes stale artifacts; with `_delete_rows`, those with renditions stay listed.
     """
     searched: dict[str, Any] = {"Source": image.source, **(known or {}), **attributes}
     while (before := images_table.read(image.image_id)) and before.is_leased_by(image):
+        if "Status" not in attributes and before.status == ANALYZING:
+            return True  # the image is analysed again, and the end of that analysis writes everything
         searched = {**({} if replaces_findings else before.searched), "Source": image.source, **attributes}
+        changes = {**taken_by_upload(image), **attributes} if "TakenAt" not in searched else attributes
         listed = Artifacts.of(image, searched)
-        record = images_table.update_if_owner(before, attributes, listed, replaces_findings=replaces_findings)
-        if record and _write_rows(record):
+        record = images_table.update_if_owner(before, changes, listed, replaces_findings=replaces_findings)
+        if record and _write_rows(record, delete):
             return True
     search_index.delete(Artifacts.of(image, searched).row_keys(image))
     return False
 
 
-def _write_rows(record: ImageRecord) -> bool:
+def _write_rows(record: ImageRecord, delete: Delete) -> bool:
     """Writes the index rows that follow from a record, and deletes stale artifacts; False when the lease is lost.
 
     The record is read again afterwards: if another writer of the same lease has changed it meanwhile, the rows are written again.
@@ -144,10 +162,10 @@ def _write_rows(record: ImageRecord) -> bool:
     while True:
         search_index.put(record.rows)
         # A removal can come between the record and its rows: then the callers delete the rows again.
-        current = _delete_stale(record)
+        current = _delete_stale(record, delete)
         if current is None or not current.is_leased_by(record.image):
             return False
-        if current.searched == record.searched and not current.stale:
+        if current.searched == record.searched and current.stale_items in ([], record.stale_items):
             search_index.mark_changed(record.image.image_id)
             return True
         record = current
@@ -163,14 +181,14 @@ def _remove(record: ImageRecord | None) -> bool:
     return True
 
 
-def _delete_stale(record: ImageRecord) -> ImageRecord | None:
+def _delete_stale(record: ImageRecord, delete: Delete) -> ImageRecord | None:
     """Deletes what earlier leases and analyses have left. Returns the record as it is now, or None."""
-    kept = record.row_keys
-    for artifacts in record.deletable:
-        search_index.delete([key for key in artifacts.row_keys(record.image) if key not in kept])
-        objects.delete_renditions(artifacts.renditions)
-    removed = images_table.remove_stale(record) if record.stale else None
-    return removed or images_table.read(record.image.image_id)
+    deleted = None
+    if record.stale and (delete is not _delete_rows or not any(artifacts.renditions for artifacts in record.stale)):
+        for artifacts in record.deletable:
+            delete(artifacts, record.image, record.row_keys)
+        deleted = images_table.remove_stale(record)
+    return deleted or images_table.read(record.image.image_id)
 
 
 def _delete_own_artifacts(image: ImageVersion) -> bool:
@@ -183,6 +201,10 @@ def _delete_own_artifacts(image: ImageVersion) -> bool:
     return False
 
 
-def _delete(artifacts: Artifacts, image: ImageVersion) -> None:
-    search_index.delete(artifacts.row_keys(image))
+def _delete(artifacts: Artifacts, image: ImageVersion, kept: Collection[Key] = ()) -> None:
+    _delete_rows(artifacts, image, kept)
     objects.delete_renditions(artifacts.renditions)
+
+
+def _delete_rows(artifacts: Artifacts, image: ImageVersion, kept: Collection[Key] = ()) -> None:
+    search_index.delete([key for key in artifacts.row_keys(image) if key not in kept])

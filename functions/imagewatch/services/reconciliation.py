@@ -12,6 +12,7 @@ from collections.abc import Callable
 from imagewatch import timestamps
 from imagewatch.aws import stepfunctions as executions
 from imagewatch.aws.tables import images as images_table
+from imagewatch.aws.tables import search_index
 from imagewatch.images.record import ANALYZING, ImageRecord
 from imagewatch.observability import count, logger, set_log_context
 from imagewatch.services import image_store, interruptions
@@ -21,6 +22,8 @@ OVERDUE_SECONDS = 40 * 60
 """Longer than an execution can take (the workflow's TimeoutSeconds), with the time to start it and to deliver its end."""
 RETENTION_SECONDS = 14 * 24 * 3600
 """After this time, no message can start the analysis any more (the dead-letter queue's MessageRetentionPeriod)."""
+LONGEST_RUN_SECONDS = 250
+"""A little more than the function may run."""
 
 NOT_STARTED = (
     "The analysis has not started. Its message is retried for two hours."
@@ -73,8 +76,9 @@ def _reconcile_unstarted(record: ImageRecord, now: int) -> str:
 
 
 def _prepare_end(record: ImageRecord) -> bool:
-    """Deletes stale artifacts before the record ends; False when the lease is lost.
+    """Deletes stale artifacts before the record ends, and marks it so that its rows follow; False when the lease is lost.
 
-    A record that has ended leaves the index, so after a crash in between no run would delete them.
+    A record that has ended leaves the index `Analyzing`, so after a crash in between no run of this function would find it.
     """
+    search_index.mark_changed(record.image.image_id, rows_after=timestamps.milliseconds() + LONGEST_RUN_SECONDS * 1000)
     return not record.stale or image_store.delete_stale_artifacts(record)

@@ -122,23 +122,28 @@ def update_if_owner(
     the stale artifacts. With `replaces_findings`, the findings of an earlier analysis of the same lease go. The listed
     renditions stay: they include the pictures that alerts have added.
     """
-    update, stored = set_clause(attributes), before.stored[0]
+    stored, set_too = before.stored[0], "#Stored[0].#Terms = :terms, #Stored[0].#Position = :position"
+    update = f"{set_clause(attributes)}, {set_too}" if attributes else f"SET {set_too}"
     values = {
         **placeholders(attributes),
         ":terms": list(listed.terms),
         ":position": listed.position,
         ":before": list(stored.terms),
     }
-    update += ", #Stored[0].#Terms = :terms, #Stored[0].#Position = :position"
     if any(key not in listed.row_keys(before.image) for key in stored.row_keys(before.image)):
         update += ", #Stale = list_append(if_not_exists(#Stale, :none), :replaced)"
         replaced = Artifacts(stored.lease_id, stored.position, stored.terms, ())
         values |= {":none": [], ":replaced": [replaced.to_item()]}
-    removed = ["#Stored[0].InProgress", _NOT_ANALYZING]
+    unchanged = "(attribute_not_exists(#Stored[0].#Terms) OR #Stored[0].#Terms = :before)"
+    removed = [] if before.image.owner else ["#Owner"]  # until 2026-11-28, it was the source
+    if "Status" in attributes:
+        removed += ["#Stored[0].InProgress", _NOT_ANALYZING]
+    else:
+        unchanged, values[":analyzing"] = f"{unchanged} AND #Status <> :analyzing", ANALYZING
     if replaces_findings:
         removed += [f"#{name}" for name in _FINDINGS if name not in attributes]
-    unchanged = "(attribute_not_exists(#Stored[0].#Terms) OR #Stored[0].#Terms = :before)"
-    return _update_owned(before.image, f"{update} REMOVE {', '.join(removed)}", values, unchanged)
+    update = f"{update} REMOVE {', '.join(removed)}" if removed else update
+    return _update_owned(before.image, update, values, unchanged)
 
 
 def list_rendition(image: ImageVersion, key: str) -> ImageRecord | None:

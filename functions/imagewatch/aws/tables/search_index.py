@@ -6,12 +6,12 @@ Keys: `Posting` names a list (a term for a viewer in one order, or one of the li
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from imagewatch import timestamps
 from imagewatch.aws.clients import client, translated
-from imagewatch.aws.dynamodb import to_item
+from imagewatch.aws.dynamodb import conditional_update, from_item, to_item
 from imagewatch.aws.settings import setting
 from imagewatch.errors import Throttled
 from imagewatch.search.postings import IndexedRow, Key
@@ -33,11 +33,29 @@ def delete(keys: Collection[Key]) -> None:
     _write([{"DeleteRequest": {"Key": to_item(_key(key))}} for key in keys])
 
 
-def mark_changed(image_id: str, **attributes: Any) -> None:
-    """Asks for an update of the counts of an image. The random token shows whether the mark was renewed since it was read."""
-    item = {**_key((CHANGED, image_id)), "Token": secrets.token_hex(8), "MarkedAt": timestamps.milliseconds(), **attributes}
-    with translated():
-        client("dynamodb").put_item(TableName=setting("SEARCH_INDEX_TABLE"), Item=to_item(item))
+def mark_changed(image_id: str, *, rows_after: int | None = None) -> None:
+    """Asks Index Changes to update the counts of an image. The random token shows whether the mark was renewed since it was read.
+
+    `rows_after`: the caller is about to change the record and may crash before its rows follow. From that moment on
+    (milliseconds since the epoch), when the caller can't run any more, Index Changes writes the rows too.
+    """
+    update = "SET #Token = :token"
+    values: dict[str, Any] = {":token": secrets.token_hex(8)}
+    if rows_after is not None:
+        update, values[":after"] = f"{update}, #RowsAfter = :after", rows_after
+    conditional_update(setting("SEARCH_INDEX_TABLE"), _key((CHANGED, image_id)), update, "", values, returns="NONE")
+
+
+def query(wanted: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The items that a Query with these parameters finds, as plain values, page by page."""
+    start: dict[str, Any] = {}
+    while True:
+        with translated():
+            page = client("dynamodb").query(TableName=setting("SEARCH_INDEX_TABLE"), **wanted, **start)
+        yield from map(from_item, page["Items"])
+        if "LastEvaluatedKey" not in page:
+            return
+        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
 def write_items(items: Sequence[dict[str, Any]]) -> None:

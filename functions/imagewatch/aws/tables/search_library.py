@@ -10,13 +10,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from imagewatch.aws.clients import client, translated
-from imagewatch.aws.dynamodb import from_item, read_batch, to_item
+from imagewatch.aws.dynamodb import read_batch, to_item
 from imagewatch.aws.settings import setting
+from imagewatch.aws.tables.search_index import query
 from imagewatch.search import postings
 from imagewatch.search.counts import DayCount, TermCount
 from imagewatch.search.index import EVERYONE, EVERYTHING, Row, digest, unpack
-from imagewatch.search.postings import CONFIDENCE, TIME
+from imagewatch.search.postings import CONFIDENCE, TIME, counts_posting
 
 MAX_SORTED = 5_000
 """Rows of a viewer's posting, the newest, that are sorted where there are no rows in the order of confidence."""
@@ -65,7 +65,7 @@ class SearchLibrary:
     def read(self, term: str, order: str, after: Place | None, stop: str, limit: int) -> list[Row]:
         """Rows of a term's posting, as `search.planner.Postings` describes it.
 
-        A term without rows of its own gives those of the labels through which it is found, or all rows of the viewer. In the
+        A term that has no rows gives those of the labels through which it is found, or all rows of the viewer. In the
         order of confidence these are all rows of the term; otherwise some may lack it.
         """
         names = self._postings_of(term)
@@ -100,16 +100,16 @@ class SearchLibrary:
         if first > last:
             return
         key = postings.posting(self.viewer, CONFIDENCE if order == CONFIDENCE else TIME, name)
-        query = {
+        wanted = {
             "KeyConditionExpression": "Posting = :posting AND #position BETWEEN :first AND :last",
             "ExpressionAttributeNames": {"#position": "Position"},
             "ExpressionAttributeValues": to_item({":posting": key, ":first": first or " ", ":last": last}),
             "ScanIndexForward": order == "oldest",
             "Limit": portion,
         }
-        for item in _query(query):
+        for item in query(wanted):
             row = postings.row_at((key, item["Position"]), int(item["Minute"]), bytes(item["Terms"]), term)
-            # In the order of confidence, an image stands where its most confident label is.
+            # In the order of confidence, an image belongs where its most confident label is.
             if order != CONFIDENCE or row.confidence <= _own_confidence(item["Position"]):
                 yield row
 
@@ -122,23 +122,18 @@ class SearchLibrary:
         return [row for row in rows if after is None or row.by_confidence < after][:limit]
 
     def _counted(self, first: str, last: str, **options: Any) -> Iterator[Mapping[str, Any]]:
-        query = {
+        wanted = {
             "KeyConditionExpression": "Posting = :posting AND #position BETWEEN :first AND :last",
             "ExpressionAttributeNames": {"#position": "Position"},
-            "ExpressionAttributeValues": to_item({":posting": counts_of(self.viewer), ":first": first, ":last": last}),
+            "ExpressionAttributeValues": to_item({":posting": counts_posting(self.viewer), ":first": first, ":last": last}),
         }
-        return (item for item in _query({**query, **options}) if item["Images"] > 0)
+        return (item for item in query({**wanted, **options}) if item["Images"] > 0)
 
     def _read_counters(self, terms: Collection[str]) -> None:
         missing = {postings.key_name(term): term for term in terms if term not in self._counters}
-        keys = [{"Posting": counts_of(self.viewer), "Position": name} for name in missing]
+        keys = [{"Posting": counts_posting(self.viewer), "Position": name} for name in missing]
         found = {item["Position"]: item for item in read_batch(setting("SEARCH_INDEX_TABLE"), keys)}
         self._counters |= {term: found.get(name, {}) for name, term in missing.items()}
-
-
-def counts_of(viewer: str) -> str:
-    """Partition key of a viewer's counts."""
-    return f"{viewer}|counts"
 
 
 def _place_in(order: str) -> Callable[[Row], Place]:
@@ -148,15 +143,3 @@ def _place_in(order: str) -> Callable[[Row], Place]:
 def _own_confidence(position: str) -> float:
     """The confidence of the row's own label, from its position in the order of confidence."""
     return int(position.partition("#")[0]) / 100
-
-
-def _query(query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The items that a query finds, page by page."""
-    start: dict[str, Any] = {}
-    while True:
-        with translated():
-            page = client("dynamodb").query(TableName=setting("SEARCH_INDEX_TABLE"), **query, **start)
-        yield from map(from_item, page["Items"])
-        if "LastEvaluatedKey" not in page:
-            return
-        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
