@@ -87,7 +87,7 @@ LINKS = (
     Link("StartAnalysisFunction", "Validate Image", via=(("y", 224),), label=EXECUTION, at=(240, 215), anchor="middle"),
     Link("Validate Image", "RenditionsBucket", label="thumbnail"),
     Link("Detect Text", REKOGNITION, label="image"),
-    Link("Record Failure", RECORDS, label="findings", without=("Record Alert Failure", "LabelIndexTable")),
+    Link("Record Failure", RECORDS, label="findings", without=("Record Alert Failure", "SearchIndexTable")),
     Link("Evaluate Watchlist", "WatchlistTable", label="rules"),
     Link("Send Alert", "AlertsTopic", label="match"),
     Link("Send Alert", "AlertsTable", ("b", -52), RIGHT, (("y", 438), ("x", 699.5))),
