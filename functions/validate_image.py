@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from imagewatch import timestamps
 from imagewatch.aws import s3 as objects
-from imagewatch.images import decoding
+from imagewatch.images import decoding, taken
 from imagewatch.images.version import ImageVersion
 from imagewatch.observability import logger, task
 
@@ -18,7 +19,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Takes Image; returns Record (attributes for the image's record) and Object (what Rekognition reads)."""
     image = ImageVersion.from_state(event["Image"])
     decoding.refuse_size(image.size)
-    picture = decoding.examine(objects.read(image))
+    uploaded = objects.read(image)
+    picture = decoding.examine(uploaded.data)
     objects.write_rendition(image.thumbnail_key, picture.thumbnail)
     record: dict[str, Any] = {
         "Format": picture.format,
@@ -26,6 +28,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "Height": picture.height,
         "Sha256": picture.sha256,
         "Thumbnail": image.thumbnail_key,
+        **taken.attributes(image, picture.taken, uploaded.metadata, timestamps.iso_now()),
     }
     if picture.coverage:
         record |= {"Frames": picture.frames, "Coverage": picture.coverage}

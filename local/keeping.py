@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagewatch.images.version import IMAGE_PREFIXES
 from local import kept_channels
 
 if TYPE_CHECKING:
     from local.emulator.emulator import Emulator
 
-UPLOADS = "uploads/"
 META = "x-amz-meta-"
 INDEX = "index.json"
 
@@ -75,7 +75,7 @@ def _photos(emulator: Emulator) -> Iterator[Any]:
     from tools.sam_template import ACCOUNT_ID
 
     keys = s3_backends[ACCOUNT_ID]["aws"].buckets[_outputs(emulator)["ImagesBucketName"]].keys.values()
-    photos = [key for key in keys if isinstance(key, FakeKey) and key.name.startswith(UPLOADS)]
+    photos = [key for key in keys if isinstance(key, FakeKey) and key.name.startswith(IMAGE_PREFIXES)]
     yield from sorted(photos, key=lambda key: key.last_modified)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.session import Session
 
+from imagewatch.images.version import IMAGE_PREFIXES
 from imagewatch.services import reconciliation
 from tools.sam_template import Resolver, Template, TemplateError, load_template
 
@@ -106,10 +107,13 @@ def test_one_bad_message_does_not_repeat_the_others_of_its_batch(template: Templ
 
 def test_the_bucket_reports_creations_and_removals_by_prefix_and_not_by_suffix(template: Template) -> None:
     configurations = resource(template, "ImagesBucket")["NotificationConfiguration"]["QueueConfigurations"]
-    announced = {"s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"}  # S3 reports each kind separately
-    assert {entry["Event"] for entry in configurations} == announced
-    for entry in configurations:
-        assert entry["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "uploads/"}]
+    rules = [(entry["Event"], *entry["Filter"]["S3Key"]["Rules"]) for entry in configurations]
+    expected = [
+        (f"s3:{event}:*", {"Name": "prefix", "Value": prefix})
+        for prefix in IMAGE_PREFIXES
+        for event in ("ObjectCreated", "ObjectRemoved", "LifecycleExpiration")
+    ]
+    assert rules == expected
 
 
 def test_an_overwritten_or_deleted_image_can_be_restored_for_a_month(template: Template) -> None:

@@ -147,7 +147,7 @@ def test_no_role_allows_what_is_done_with_another(evidence: Evidence) -> None:
     history may alert as Send Alert does. Record Alert Failure only updates a record, as several others do among other things."""
     clears_up = {"StoreAnalysisRole", "RecordRejectionRole", "RecordFailureRole", "RecordInterruptionRole", "StartAnalysisRole"}
     clears_up.add("ReconcileImagesRole")
-    updates_records = {*clears_up, "EvaluateWatchlistRole", "SendAlertRole", "EvaluatePageRole"}
+    updates_records = {*clears_up, "EvaluateWatchlistRole", "SendAlertRole", "EvaluatePageRole", "IndexChangesRole"}
     for role in evidence.done:
         for other, calls in evidence.done.items():
             alike = {role, other} <= clears_up or (role, other) == ("EvaluatePageRole", "SendAlertRole")

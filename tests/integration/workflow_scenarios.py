@@ -33,6 +33,15 @@ def an_image_is_analysed_and_matches(account: Account) -> None:
     analysed(account, account.upload("uploads/door/new.jpg"))
 
 
+def an_image_of_a_person_is_analysed_and_its_newest_version_deleted(account: Account) -> None:
+    key = "people/2c9d3a1e-0001-4c1b-9d6e-5f0a7b8c9d0e/holiday.jpg"
+    older, newer = account.upload(key), account.upload(key)
+    analysed(account, newer)
+    account.client("s3").delete_object(Bucket=account.ref("ImagesBucket"), Key=key, VersionId=newer["versionId"])
+    account.announce(newer, "ObjectRemoved:Delete")
+    account.announce(older, "ObjectRemoved:Delete")
+
+
 def an_image_without_a_version_id_is_analysed(account: Account) -> None:
     """S3's events name no version for objects that were uploaded before versioning was enabled, or while the setting spreads."""
     analysed(account, {**account.upload("uploads/door/unversioned.jpg"), "versionId": ""})
@@ -104,7 +113,7 @@ def an_execution_ends_and_no_event_reports_it(account: Account) -> None:
 
 def counts_follow_changed_images_and_rows_a_crashed_writer(account: Account) -> None:
     """An interrupted execution that no event reported has asked for rows, and there are marks of all images so far."""
-    with account.later(hours=1):
+    with account.later(hours=3):
         assert account.run("IndexChanges", {})["Images"] > 3
 
 
@@ -280,6 +289,7 @@ SCENARIOS = (
     an_address_signs_up,
     a_user_reads_their_account,
     an_image_is_analysed_and_matches,
+    an_image_of_a_person_is_analysed_and_its_newest_version_deleted,
     an_image_without_a_version_id_is_analysed,
     an_image_that_rekognition_cannot_read_is_converted,
     an_image_is_overwritten,

@@ -13,7 +13,7 @@ from rich.text import Text
 from imagewatch.alerts.alert import Alert, alert_id
 from imagewatch.alerts.explanation import NOT_MATCHED, Explanation, explain
 from imagewatch.errors import InvalidRule
-from imagewatch.images.version import UPLOADS_PREFIX, ImageVersion, image_id
+from imagewatch.images.version import IMAGE_PREFIXES, UPLOADS_PREFIX, ImageVersion, image_id
 from imagewatch.rules.model import Rule
 from imagewatch.rules.mutes import MUTES_ID
 from uploader.aws.dynamodb import fetch, from_item, scan
@@ -81,7 +81,7 @@ def answer_document(answer: Answer) -> dict[str, Any]:
 
 
 def _record(aws: Aws, table: str, bucket: str, image: str) -> dict[str, Any]:
-    key = image if image.startswith(UPLOADS_PREFIX) else f"{UPLOADS_PREFIX}{image}"
+    key = image if image.startswith(IMAGE_PREFIXES) else f"{UPLOADS_PREFIX}{image}"
     wanted = image if re.fullmatch("[0-9a-f]{32}", image) else image_id(bucket, key)
     with aws_call("read the image's record (dynamodb:GetItem)"):
         answer = aws.dynamodb.get_item(TableName=table, Key={"ImageId": {"S": wanted}}, ConsistentRead=True)

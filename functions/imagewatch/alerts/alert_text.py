@@ -132,7 +132,7 @@ def _subject(alerts: Sequence[Alert], image: ImageVersion) -> str:
 def _place(image: ImageVersion) -> str:
     """The camera and the file: "front-door/car 1.jpg"."""
     file_name = one_line(image.key.rstrip("/").rsplit("/", 1)[-1]) or "a file without a name"
-    has_source = "/" in image.key.removeprefix(UPLOADS_PREFIX).strip("/")
+    has_source = image.owner or "/" in image.key.removeprefix(UPLOADS_PREFIX).strip("/")
     source = shortened(one_line(image.source), _MAX_SOURCE) if has_source else ""
     return f"{source}/{file_name}" if source else file_name
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,8 +76,17 @@ def version_of(found: CurrentObject, like: ImageVersion, uploaded_at: str) -> Im
     )
 
 
-def read(image: ImageVersion) -> bytes:
-    """All bytes of exactly this version.
+@dataclass(frozen=True)
+class UploadedFile:
+    """One version of an object."""
+
+    data: bytes
+    metadata: Mapping[str, str]
+    """The user metadata, which its uploader chose."""
+
+
+def read(image: ImageVersion) -> UploadedFile:
+    """All bytes of exactly this version, and its metadata.
 
     Raises ImageGone when it no longer exists, or the key has no object any more; ImageRejected when S3 has the object but can't
     return it (archived, or encrypted with a key that Imagewatch can't use).
@@ -94,7 +103,7 @@ def read(image: ImageVersion) -> bytes:
     which = {"VersionId": image.version_id} if image.version_id else {"IfMatch": image.etag}
     try:
         with translated():
-            body = client("s3").get_object(Bucket=image.bucket, Key=image.key, **which)["Body"]
+            answer = client("s3").get_object(Bucket=image.bucket, Key=image.key, **which)
     except ClientError as error:
         if error_code(error) in _GONE:
             raise ImageGone(_GONE_REASON) from error
@@ -102,7 +111,7 @@ def read(image: ImageVersion) -> bytes:
             raise ImageRejected(reason) from error
         raise
     with translated():
-        return _all_of(body)
+        return UploadedFile(_all_of(answer["Body"]), answer.get("Metadata", {}))
 
 
 def _unreadable(error: ClientError) -> str | None:

@@ -23,7 +23,8 @@ from PIL import (
 )
 
 from imagewatch.errors import ImageRejected
-from imagewatch.images import metadata, renditions, unsupported_content
+from imagewatch.images import exif_time, metadata, renditions, unsupported_content
+from imagewatch.images.exif_time import ExifTime
 from imagewatch.images.file_formats import MAX_FILE_BYTES, SUPPORTED, file_kind
 from imagewatch.images.renditions import COPY_SIDE, MAX_COLOUR_SHIFT, MIN_SIDE, THUMBNAIL_SIDE, sizes_apart
 
@@ -98,6 +99,8 @@ class Picture:
     """How many pictures the file holds: frames of an animation, pages of a TIFF."""
     frame: int = 1
     """Which of them was analysed, counted from 1."""
+    taken: ExifTime | None = None
+    """When its camera says that it was taken."""
 
     @property
     def coverage(self) -> str | None:
@@ -154,6 +157,7 @@ def _examine(data: bytes, why: str | None = None) -> Picture:
         full_size, profile = image.size, metadata.icc_profile(image)
         with _decoding():
             turned = 1 if name == "TIFF" else metadata.orientation(image)  # Pillow turns a TIFF itself when it loads it
+            taken = exif_time.of(image)
             regular = metadata.regular_exif_orientation(data) if name == "JPEG" else 1
             why = why or renditions.why_convert(image, name, data, turned, regular)
             if name == "JPEG":
@@ -179,6 +183,7 @@ def _examine(data: bytes, why: str | None = None) -> Picture:
                 conversion=f"A JPEG copy was analysed: {why}." if why else None,
                 frames=frames,
                 frame=frame,
+                taken=taken,
             )
 
 

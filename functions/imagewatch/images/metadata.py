@@ -14,7 +14,7 @@ from PIL import Image
 ORIENTATION = 0x0112
 _SHORT = 3
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=[\"']|>)\s*([1-8])\b")
-_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, ArithmeticError, LookupError, TypeError, AttributeError, struct.error)
+UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, ArithmeticError, LookupError, TypeError, AttributeError, struct.error)
 
 # The segments of a JPEG that its pixels need: everything but comments and application data. APP14 says how colours are coded.
 _APP14 = 0xEE
@@ -38,7 +38,7 @@ def orientation(image: Image.Image) -> int:
     """1 to 8, as Exif counts: from Exif, else from XMP, else 1. Any number type is accepted; other values count as 1."""
     try:
         value = image.getexif().get(ORIENTATION)
-    except _UNREADABLE:
+    except UNREADABLE:
         value = None
     if isinstance(value, tuple) and value:
         value = value[0]
@@ -80,7 +80,7 @@ def frame_count(image: Image.Image) -> int:
         return 1
     try:
         return max(1, int(getattr(image, "n_frames", 1)))
-    except _UNREADABLE:
+    except UNREADABLE:
         return 1
 
 

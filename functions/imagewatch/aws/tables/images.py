@@ -34,6 +34,7 @@ _FINDINGS = (
     "Reason", "Labels", "LabelsOmitted", "Moderation", "Text", "TextOmitted", "TextUnavailable", "ModelVersions",
     "MatchedRules", "RulesOmitted", "Format", "Width", "Height", "Sha256", "Thumbnail", "AnalysisCopy", "Conversion", "Frames",
     "Coverage", "AnalyzedAt", "AlertFailure", "TakenAt", "TakenFrom", "TakenMinute",
+    "TakenOffset",
 )  # fmt: skip
 _SHARDS = "0123456789abcdef"
 _NOT_ANALYZING = "#AnalyzingShard, #AnalyzingSince"
