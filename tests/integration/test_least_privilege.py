@@ -255,7 +255,13 @@ def test_each_function_of_an_eventbridge_rule_is_invoked_by_that_rule_only(evide
             return allows_service({"Statement": list(policy)}, "events.amazonaws.com", "lambda:InvokeFunction", arn, source)
 
         judge_service_policy(tally, f"the permission of {rule}", policy, lets_in, ours, strangers)
-    names = {"RecordInterruptionFunction", "ReconcileImagesFunction", "SendDigestFunction", "CheckChannelsFunction"}
+    names = {
+        "RecordInterruptionFunction",
+        "ReconcileImagesFunction",
+        "IndexChangesFunction",
+        "SendDigestFunction",
+        "CheckChannelsFunction",
+    }
     assert sorted(targets.values()) == sorted(account.arn(name) for name in names)
     assert sorted(permitted) == sorted(account.ref(name) for name in names)
     by_event = [rule for rule, properties in of_type(account, "AWS::Events::Rule").items() if "EventPattern" in properties]
