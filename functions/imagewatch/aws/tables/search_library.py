@@ -6,7 +6,7 @@ Every key that is read begins with the viewer, so that nothing of another viewer
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -19,7 +19,8 @@ from imagewatch.search.index import EVERYONE, EVERYTHING, Row, digest, unpack
 from imagewatch.search.postings import CONFIDENCE, TIME, counts_posting
 
 MAX_SORTED = 5_000
-"""Rows of a viewer's posting, the newest, that are sorted where there are no rows in the order of confidence."""
+"""Rows of a posting, the newest, that are sorted where it has none in the order of confidence: for owners, and for terms that are
+found through labels."""
 
 _LONGEST_MERGE = 40  # labels whose postings are merged for an alias or a category; for more, all images are looked at
 _SMALLEST_PORTION = 5
@@ -69,7 +70,7 @@ class SearchLibrary:
         order of confidence these are all rows of the term; otherwise some may lack it.
         """
         names = self._postings_of(term)
-        if order == CONFIDENCE and (self.viewer != EVERYONE or not all(map(postings.has_confidence_rows, names))):
+        if order == CONFIDENCE and (self.viewer != EVERYONE or names != [term] or not postings.has_confidence_rows(term)):
             return self._sorted_page(term, names, after, limit)
         if len(names) == 1:
             return list(islice(self._rows(names[0], term, order, after, stop, limit), limit))
@@ -89,7 +90,7 @@ class SearchLibrary:
         portion = max(_SMALLEST_PORTION, limit // len(names))
         streams = [self._rows(name, term, order, after, stop, portion) for name in names]
         previous = None
-        for row in heapq.merge(*streams, key=_place_in(order), reverse=order != "oldest"):
+        for row in heapq.merge(*streams, key=lambda row: row.by_time, reverse=order != "oldest"):
             if row.image_id != previous:
                 yield row
             previous = row.image_id
@@ -108,10 +109,7 @@ class SearchLibrary:
             "Limit": portion,
         }
         for item in query(wanted):
-            row = postings.row_at((key, item["Position"]), int(item["Minute"]), bytes(item["Terms"]), term)
-            # In the order of confidence, an image belongs where its most confident label is.
-            if order != CONFIDENCE or row.confidence <= _own_confidence(item["Position"]):
-                yield row
+            yield postings.row_at((key, item["Position"]), int(item["Minute"]), bytes(item["Terms"]), term)
 
     def _sorted_page(self, term: str, names: Sequence[str], after: Place | None, limit: int) -> list[Row]:
         if term not in self._sorted:
@@ -134,12 +132,3 @@ class SearchLibrary:
         keys = [{"Posting": counts_posting(self.viewer), "Position": name} for name in missing]
         found = {item["Position"]: item for item in read_batch(setting("SEARCH_INDEX_TABLE"), keys)}
         self._counters |= {term: found.get(name, {}) for name, term in missing.items()}
-
-
-def _place_in(order: str) -> Callable[[Row], Place]:
-    return (lambda row: row.by_confidence) if order == CONFIDENCE else (lambda row: row.by_time)
-
-
-def _own_confidence(position: str) -> float:
-    """The confidence of the row's own label, from its position in the order of confidence."""
-    return int(position.partition("#")[0]) / 100
