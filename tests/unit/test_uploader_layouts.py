@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from imagewatch.rules.model import Rule
-from uploader.alerts.render import alerts_table
+from uploader.alerts.render import alert_lines, alerts_table, plain_alert
 from uploader.alerts.stored_alert import StoredAlert
 from uploader.rules.render import rules_table
 from uploader.rules.rule_store import Stored
@@ -57,6 +57,44 @@ def test_a_wide_terminal_and_a_program_have_a_table_of_alerts(terminal: bool) ->
     assert lines[0].split() == ["When", "(UTC)", "Status", "Alert", "Channels", "Alert", "id"]
     assert len(lines) == 3
     assert lines[2].endswith(ALERT_ID)
+
+
+def test_an_alert_in_full_has_each_fact_under_its_name_and_what_suppressed_it() -> None:
+    alert = {
+        **ITEM,
+        "Status": "SUPPRESSED",
+        "Subject": "",
+        "RuleName": "Door",
+        "Key": "uploads/gate/a.jpg",
+        "Link": "https://example.com/images/1",
+        "Deliveries": {"email": {"Status": "SUPPRESSED"}},
+        "SuppressedBy": "b" * 32,
+        "Rule": {
+            "RuleId": "door",
+            "Name": "Door",
+            "Severity": "info",
+            "Channels": ["email"],
+            "Cooldown": {"Seconds": 600},
+            "Matches": [{"Term": "person", "Label": "Face", "Kind": "label", "Confidence": 98.66, "Count": 1}],
+        },
+    }
+    del alert["NotThis"]
+    assert [line.plain for line in alert_lines(StoredAlert.from_item(alert))][:7] == [
+        "Door in gate/a.jpg (suppressed)",
+        "  Found:         person (Face) 98.6 %",
+        "  Image:         uploads/gate/a.jpg",
+        "  Link:          https://example.com/images/1",
+        "  When:          2026-11-20 16:40 UTC",
+        "  Channels:      email suppressed",
+        f"  Suppressed by: the cooldown of 10 minutes, which alert or digest {'b' * 32} started",
+    ]
+
+
+def test_a_suppressed_alert_is_listed_with_its_image_and_exported_with_its_cause() -> None:
+    alert = {**ITEM, "Status": "SUPPRESSED", "RuleName": "Door", "Key": "uploads/gate/a.jpg", "SuppressedBy": "b" * 32}
+    del alert["Subject"], alert["NotThis"]
+    assert "Door in gate/a.jpg" in "\n".join(shown(alerts_table([StoredAlert.from_item(alert)]), 160))
+    assert plain_alert(StoredAlert.from_item(alert))["SuppressedBy"] == "b" * 32
 
 
 def test_a_narrow_terminal_has_each_rule_with_its_id_whole_and_only_what_is_special() -> None:

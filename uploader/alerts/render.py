@@ -10,8 +10,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from imagewatch.alerts.alert import Delivery
+from imagewatch.alerts.alert import SUPPRESSED, Delivery
 from imagewatch.alerts.alert_text import percent, render_match
+from imagewatch.alerts.cooldown import render_duration
 from uploader.alerts.stored_alert import Mark, StoredAlert
 from uploader.rules.files import document
 from uploader.rules.precision import FEW, Precision, Proposal
@@ -26,7 +27,8 @@ _LEAST_WIDTH = 125  # 75 columns are taken by times, states and ids; in what is 
 
 def plain_alert(alert: StoredAlert) -> dict[str, Any]:
     """For scripts: the fields of an alert that are meant for others."""
-    wanted = ("AlertId", "RuleId", "RuleName", "Status", "CreatedAt", "Subject", "Source", "Key", "Deliveries", "NotThis")
+    wanted = ("AlertId", "RuleId", "RuleName", "Status", "CreatedAt", "Subject", "Source", "Key", "Deliveries",
+              "SuppressedBy", "NotThis")  # fmt: skip
     return {name: alert.item[name] for name in wanted if name in alert.item}
 
 
@@ -69,10 +71,11 @@ def alert_lines(alert: StoredAlert) -> Iterator[Text]:
         "Link": alert.link,
         "When": minute(alert.created_at),
         "Channels": _delivery_words(alert.deliveries),
+        "Suppressed by": _suppressed_words(alert) if alert.status == SUPPRESSED else "",
         "Reported too": f"{alert.suppressed_before} suppressed before it" if alert.suppressed_before else "",
         "Not this": _mark_words(alert.mark) if alert.mark else "",
     }
-    yield from (Text(f"  {name + ':':<10}{printable(value)}") for name, value in facts.items() if value)
+    yield from (Text(f"  {name + ':':<15}{printable(value)}") for name, value in facts.items() if value)
     yield Text("")
     version = f"version {rule.version if rule else alert.rule_version} of {alert.rule_id}"
     if rule is None:
@@ -83,6 +86,13 @@ def alert_lines(alert: StoredAlert) -> Iterator[Text]:
         return
     yield Text(printable(f"The rule as it was, {version}:"))
     yield from (Text(f"  {printable(line)}") for line in dump([document(rule.definition)]).splitlines())
+
+
+def _suppressed_words(alert: StoredAlert) -> str:
+    """The cooldown that suppressed it, and the alert or digest that started the cooldown."""
+    seconds = alert.rule.cooldown.seconds if alert.rule else 0
+    cooldown = f"the cooldown of {render_duration(seconds)}" if seconds else "its cooldown"
+    return f"{cooldown}, which alert or digest {alert.suppressed_by} started" if alert.suppressed_by else cooldown
 
 
 def _mark_words(mark: Mark) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagewatch.alerts.alert import Delivery
+from imagewatch.images.version import UPLOADS_PREFIX
 from imagewatch.rules.matched_rule import MatchedRule
 
 
@@ -45,6 +46,8 @@ class StoredAlert:
     deliveries: Mapping[str, Delivery]
     """By channel id."""
     suppressed_before: int
+    suppressed_by: str
+    """Of a suppressed alert: the alert or digest that started the cooldown."""
     mark: Mark | None
     rule: MatchedRule | None
     """The rule as it matched; None if it was not read or is damaged."""
@@ -53,8 +56,9 @@ class StoredAlert:
 
     @property
     def title(self) -> str:
-        """The subject of its message, or the rule's name."""
-        return self.subject or self.rule_name
+        """The subject of its message, or the rule and the image of an alert without a message."""
+        key = self.key.removeprefix(UPLOADS_PREFIX)
+        return self.subject or (f"{self.rule_name} in {key}" if key else self.rule_name)
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> StoredAlert:
@@ -70,6 +74,7 @@ class StoredAlert:
             str(item.get("Link", "")),
             {channel_id: Delivery.from_item(entry) for channel_id, entry in item.get("Deliveries", {}).items()},
             int(item.get("SuppressedBefore", 0)),
+            str(item.get("SuppressedBy", "")),
             Mark.from_item(item["NotThis"]) if "NotThis" in item else None,
             _rule(item.get("Rule")),
             item,
