@@ -38,7 +38,14 @@ from local.emulator.lambda_.workers import Host, Result
 from local.emulator.logs.log_store import LogStore
 from local.emulator.mailbox import Mailbox, install_sns_capture
 from local.emulator.memory import collect_less_often
-from local.emulator.moto_patches import dynamodb_items, dynamodb_speed, s3_object_files, sqs_message_moves, sqs_queues
+from local.emulator.moto_patches import (
+    dynamodb_items,
+    dynamodb_speed,
+    dynamodb_transactions,
+    s3_object_files,
+    sqs_message_moves,
+    sqs_queues,
+)
 from local.emulator.rekognition.options import EngineOptions
 from local.emulator.s3 import notifications
 from local.emulator.stepfunctions import interpreter
@@ -150,6 +157,7 @@ class Emulator:
         interpreter.install(self._invoke_for_state_machine, lambda arn: self.runner.function(arn).timeout)
         dynamodb_speed.install()
         dynamodb_items.install()
+        dynamodb_transactions.install()
         sqs_queues.install()
         s3_object_files.install(self._objects)
         self.executions.install()

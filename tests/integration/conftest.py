@@ -26,7 +26,7 @@ from imagewatch.aws.dynamodb import from_item, to_item
 from imagewatch.aws.tables import rules as rules_table
 from imagewatch.images.version import ImageVersion, comparable_sequencer
 from imagewatch.services import image_store
-from local.emulator.moto_patches import dynamodb_speed
+from local.emulator.moto_patches import dynamodb_speed, dynamodb_transactions
 from tests.index_rows import StoredRow, indexed_labels, stored_rows
 from tools.sam_template import Resolver, Template, load_template
 
@@ -158,12 +158,13 @@ def stack(template: Template, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack
         clients.client.cache_clear()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session", autouse=True)
 def quick_moto() -> Iterator[None]:
-    """moto's DynamoDB with the emulator's faster implementation, until the test ends."""
-    restore = dynamodb_speed.install()
+    """moto's DynamoDB with the emulator's faster implementation, which has the same results."""
+    restores = [dynamodb_speed.install(), dynamodb_transactions.install()]
     yield
-    restore()
+    for restore in reversed(restores):
+        restore()
 
 
 def _create(stack: Stack) -> None:

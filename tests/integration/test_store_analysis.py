@@ -179,7 +179,6 @@ def test_text_is_stored_when_it_was_detected(stack: Stack, announced: Event) -> 
     assert record["ModelVersions"]["Text"] == "3.0"
 
 
-@pytest.mark.usefixtures("quick_moto")
 def test_a_key_that_is_overwritten_before_each_analysis_has_ended_keeps_a_small_record(stack: Stack, announced: Event) -> None:
     """A camera that writes latest.jpg each second would fill the 400 KB of its record in half an hour otherwise."""
     version = ImageVersion.from_state(announced)
