@@ -12,6 +12,8 @@ SAMPLES  ?= 1
 # KEEP=1 keeps photos, rules and channels in .local/kept when the stack stops, and brings them back at the next start with KEEP=1.
 
 export PORT WEB_PORT SAMPLES EYES
+# Compiled modules are kept, or each process compiles its libraries again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help eyes eyes-extras up down test check cli-reference bench chaos fuzz mutants audit lock clean
 
@@ -59,8 +61,8 @@ up: $(VENV)/.local-installed eyes  ## start Imagewatch on this machine and analy
 down: $(VENV)/.local-installed  ## stop the local stack and discard its photos, records, rules and alerts
 	@$(BIN)/python -m local --stop
 
-test: $(VENV)/.dev-installed eyes eyes-extras  ## run every test that needs neither an AWS account nor a container engine
-	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
+test: $(VENV)/.dev-installed $(if $(FAST),,eyes eyes-extras)  ## run every test that needs neither an AWS account nor a container engine (FAST=1: the quick ones)
+	@$(if $(FAST),FAST=1 )$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(if $(FAST),-m "not slow" tests/contract tests/integration tests/unit)
 
 check: $(VENV)/.dev-installed  ## check lint, types, prose, template and contract tests, for every commit
 	@$(BIN)/ruff check

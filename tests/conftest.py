@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,11 +15,16 @@ import pytest
 from botocore.loaders import Loader
 from hypothesis import HealthCheck, settings
 
-# The same examples on every machine and in every run, and no deadlines.
+# Compiled modules are kept, also by the processes that tests start: without them each one compiles its libraries again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# The same examples on every machine and in every run, and no deadlines. `make test FAST=1` runs fewer.
 settings.register_profile(
     "stable", derandomize=True, deadline=None, database=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile("stable")
+settings.register_profile("fast", settings.get_profile("stable"), max_examples=20)
+settings.load_profile("fast" if os.environ.get("FAST") else "stable")
 
 LEAST_PRIVILEGE = "least privilege"
 """Name of the property with which a test reports its counts: [needed by Imagewatch, by AWS's platform alone, by nothing]."""

@@ -143,6 +143,7 @@ def test_as_sam_expands_it_the_template_is_clean(template: Template) -> None:
     assert findings(json.dumps(template.body)) == ()
 
 
+@pytest.mark.slow
 @every_combination
 def test_passes_cloudformations_schemas_and_step_functions_language(combination: dict[str, str]) -> None:
     template, body = body_for(combination)
@@ -199,6 +200,7 @@ def test_stays_within_the_quotas_of_cloudformation_and_lambda(template: Template
 # ------------------------------------------------------------------------------------------- that the checks can fail
 
 
+@pytest.mark.slow
 def test_planted_faults_are_found_by_the_schemas() -> None:
     template, body = body_for({})
     body = without_values(with_workflow_inlined(template, body))

@@ -57,6 +57,7 @@ class Storm:
         return max(bisect_left(moments, moment + SECOND) - n for n, moment in enumerate(moments))
 
 
+@pytest.mark.slow
 def test_a_storm_of_5000_matches_never_exceeds_the_cap_and_accounts_for_every_match(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -540,6 +540,7 @@ def test_a_picture_that_fails_is_no_reason_not_to_alert(sending: Stack, receiver
     assert "Picture" not in json.loads(receiver.received[0].body)
 
 
+@pytest.mark.slow
 def test_a_record_does_not_grow_without_end(sending: Stack, announced: Event) -> None:
     environment(sending)
     version = ImageVersion.from_state(announced)

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.usefixtures("quick_moto")
 QUIET = rule(**cooldown(600))
 
 
+@pytest.mark.slow
 def test_200_concurrent_matches_in_one_window_send_one_message_and_the_next_alert_says_199(
     stack: Stack, send: Any, wire: Wire, time: VirtualClock
 ) -> None:

@@ -257,6 +257,7 @@ def write_of(call: str) -> bool:
     return call.partition(" ")[0] not in READS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STORIES)
 def test_a_retry_recovers_from_a_crash_before_or_after_any_write(cloud: Rehearsal, name: str) -> None:
     story, written = STORIES[name], Counter[str]()

@@ -361,6 +361,7 @@ def end_of(world: World, known: set[str], may_leave: tuple[str, ...]) -> dict[st
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STORIES)
 def test_a_crash_before_or_after_any_write_changes_no_outcome(world: World, name: str) -> None:
     story = STORIES[name]

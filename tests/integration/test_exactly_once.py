@@ -226,6 +226,7 @@ def test_a_version_that_is_overwritten_while_it_is_analysed_keeps_what_its_analy
     assert tasks > 4
 
 
+@pytest.mark.slow
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.binary(min_size=30, max_size=160), st.lists(st.integers(0, 30), max_size=4))
 def test_any_stream_of_events_ends_with_what_the_last_version_calls_for(

@@ -41,6 +41,7 @@ def outcome(data: bytes) -> tuple[str, str]:
         return "rejected", str(rejected)
 
 
+@pytest.mark.slow
 def test_a_few_hundred_damaged_images_are_read_or_rejected(function: Sandbox) -> None:
     """`make fuzz` runs for any time, with another seed."""
     seeds = {name: data for name, make in VARIANTS.items() if 0 < len(data := make()) <= MOST_BYTES}

@@ -24,6 +24,8 @@ from .policy_mutations import Policy, Tally, as_list, refused, without_one, with
 from .recorded_calls import Account, Sent, deployed
 from .workflow_scenarios import SCENARIOS
 
+pytestmark = pytest.mark.slow
+
 BUCKETS = ("ImagesBucket", "RenditionsBucket")
 OWNER = f"arn:aws:iam::{ACCOUNT_ID}:root"
 

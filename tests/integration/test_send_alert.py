@@ -376,6 +376,7 @@ def test_a_critical_rule_that_does_not_bypass_waits_like_any_other(stack: Stack,
     assert send(matches("a", rule(Severity="critical")))["Queued"] == 1
 
 
+@pytest.mark.slow
 def test_an_image_that_matches_very_many_rules_does_not_outlast_the_function(
     stack: Stack, send: Any, time: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -431,6 +432,7 @@ def test_an_image_of_many_rules_is_not_held_up_by_writing_again_for_each(
 # --------------------------------------------------------------------------------------------------------------- crashes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "more", [{}, cooldown(), {**cooldown(), "Channels": ["email", "second"]}], ids=["plain", "cooldown", "two"]
 )

@@ -410,6 +410,7 @@ def test_a_digest_whose_record_goes_on_failing_is_sent_once_more_with_the_same_n
     assert first["Message"] == second["Message"]
 
 
+@pytest.mark.slow
 def test_the_next_run_finishes_what_a_run_that_crashed_at_any_call_has_left(alerting: Alerting) -> None:
     twice, calls, crashed = 0, 0, True
     digest = alerting.stack.handler("SendDigest")

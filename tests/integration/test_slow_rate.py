@@ -54,6 +54,7 @@ class Queue:
             self.visible_at.pop(key, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "backlog"), [("1", 160), ("2", 240)])
 def test_eight_parallel_intakes_at_a_slow_rate_lose_no_image(
     stack: Stack, time: VirtualTime, monkeypatch: pytest.MonkeyPatch, quick_moto: None, rate: str, backlog: int

@@ -18,6 +18,8 @@ from local.emulator.rekognition.models.catalogue import EMBEDDED
 from local.emulator.rekognition.models.folder import ModelsFolder, default_folder
 from local.emulator.rekognition.text_reader import TextReader, is_readable
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = Path(__file__).parents[2] / "samples"
 
 
