@@ -86,7 +86,8 @@ PROGRAM = Program(
     stop_hint="make down",
     port_hint="make up PORT=4567 WEB_PORT=8081",
     discarded=(
-        "Its photos, records, rules, channels and alerts are discarded. The e-mails stay in .local/mailbox until the next start."
+        "Its photos, records, rules, channels, alerts and accounts are discarded. "
+        "The e-mails stay in .local/mailbox until the next start."
     ),
 )
 

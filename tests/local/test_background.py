@@ -28,7 +28,7 @@ Completed = subprocess.CompletedProcess[str]
 # Nothing listens on port 1: a call that used the proxy or the profile would fail.
 BEHIND_A_PROXY = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:1")
 LOGGED_OUT = {"AWS_PROFILE": "missing", "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_CA_BUNDLE": "/missing"}
-DISCARDED = "Its photos, records, rules, channels and alerts are discarded."
+DISCARDED = "Its photos, records, rules, channels, alerts and accounts are discarded."
 
 
 class Checkout:
