@@ -1,18 +1,21 @@
 """Makes moto's DynamoDB five times faster, with the same results.
 
 Half of the emulator's time was spent here. moto walks each answer along the service model, parses update expressions twice,
-checks the whole tree again at each node, and sums up an item's size again for each attribute.
+checks the whole tree again at each node, and sums up an item's size again for each attribute. A query of one partition sorts the
+whole table: with 20,000 images, one query of the search index took half a minute.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 from collections.abc import Callable
 from typing import Any
 
 from moto.dynamodb.exceptions import ItemSizeTooLarge
-from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
+from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
+from moto.dynamodb.models.table import RESULT_SIZE_LIMIT, Table
 from moto.dynamodb.models.utilities import bytesize
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
@@ -40,6 +43,7 @@ def install() -> Restore:
         (Node, "__deepcopy__", _copy_tree),
         (DynamoType, "__deepcopy__", _copy_value),
         (LimitedSizeDict, "__setitem__", _set_within_limit),
+        (Table, "query", _query_one_partition(Table.query)),
     )
 
 
@@ -146,3 +150,64 @@ def _set_within_limit(attributes: LimitedSizeDict, key: str, value: Any) -> None
 
 def _size(value: Any) -> int:
     return int(value.size() if type(value) is DynamoType else bytesize(str(value)))
+
+
+def _query_one_partition(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Query a partition of a table with string sort keys without looking at the others. Other queries are moto's."""
+
+    def query(
+        table: Any, hash_key: Any, range_comparison: str | None, range_objs: list[Any], limit: int | None,
+        exclusive_start_key: dict[str, Any] | None, scan_index_forward: bool, projection_expressions: Any,
+        index_name: str | None = None, consistent_read: bool = False, filter_expression: Any = None, **others: Any,
+    ) -> Any:  # fmt: skip
+        conditions = others.pop("range_key_conditions", None)
+        others.pop("hash_key_conditions", None)
+        if index_name or others or len(conditions or ()) > 1 or not _has_string_sort_key(table):
+            return original(
+                table, hash_key, range_comparison, range_objs, limit, exclusive_start_key, scan_index_forward,
+                projection_expressions, index_name, consistent_read, filter_expression, range_key_conditions=conditions, **others,
+            )  # fmt: skip
+        items = list(_after(table, hash_key, exclusive_start_key, forward=scan_index_forward is not False))
+        matching = _in_range(range_comparison, range_objs)
+        found: list[Item] = []
+        size, last = 0, None
+        for item in items:
+            if len(found) == limit or (matching(item.range_key) and size + item.size() > RESULT_SIZE_LIMIT):
+                last = table._get_last_evaluated_key(found[-1], None)
+                break
+            if matching(item.range_key):
+                found.append(item)
+                size += item.size()
+        scanned = len(found)
+        found = copy.deepcopy(found)
+        if filter_expression is not None:
+            found = [item for item in found if filter_expression.expr(item)]
+        if projection_expressions:
+            found = [item.project(projection_expressions) for item in found]
+        return found, scanned, last
+
+    return query
+
+
+def _has_string_sort_key(table: Any) -> bool:
+    types = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in table.attr}
+    return types.get(table.range_key_attr) == "S"
+
+
+def _after(table: Any, hash_key: Any, start: dict[str, Any] | None, *, forward: bool) -> list[Item]:
+    """The items of a partition in order, behind a start key."""
+    partition = table.items[hash_key].values() if hash_key in table.items else ()
+    items = sorted(partition, key=lambda item: item.range_key.value, reverse=not forward)
+    if not start:
+        return items
+    at = DynamoType(start[table.range_key_attr]).value
+    return [item for item in items if (item.range_key.value > at if forward else item.range_key.value < at)]
+
+
+def _in_range(comparison: str | None, values: list[Any]) -> Callable[[Any], bool]:
+    if not comparison:
+        return lambda _key: True
+    if comparison == "BETWEEN":
+        first, last = (value.value for value in values)
+        return lambda key: first <= key.value <= last
+    return lambda key: bool(key.compare(comparison, values))
