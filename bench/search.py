@@ -52,12 +52,21 @@ class Simulated:
             "label:never": [number for number in seen if number not in chosen],
             "all": list(seen),
         }
+        self.rows_read = 0
         self._members = {name: set(numbers) for name, numbers in self._postings.items() if name != "all"}
+
+    def sorts(self, _term: str) -> bool:
+        return True
 
     def count(self, term: str) -> int:
         return len(self._postings[term])
 
     def read(self, term: str, order: str, after: Place | None, stop: str, limit: int) -> Sequence[Row]:
+        found = self._part(term, order, after, limit)
+        self.rows_read += len(found)
+        return found
+
+    def _part(self, term: str, order: str, after: Place | None, limit: int) -> list[Row]:
         numbers = self._by_confidence if order == "confidence" else self._postings[term]
         if order == "confidence":
             start = 0 if after is None else self._rank[int(after[2])] + 1

@@ -48,6 +48,8 @@ class MemoryLibrary:
     postings: dict[tuple[str, str], list[tuple[Place, Row]]] = field(default_factory=lambda: defaultdict(list))
     images: dict[str, tuple[Row, dict[str, Any]]] = field(default_factory=dict)
     reads: list[int] = field(default_factory=list)
+    sorted: bool = True
+    """Whether postings can be read in the order of confidence."""
 
     def add(self, image_id: str, record: dict[str, Any], taken_at: str, minute: int | None = None) -> None:
         if minute is None:
@@ -64,6 +66,13 @@ class MemoryLibrary:
             for posting in self.postings.values():
                 posting[:] = [entry for entry in posting if entry[1].image_id != image_id]
 
+    @property
+    def rows_read(self) -> int:
+        return sum(self.reads)
+
+    def sorts(self, _term: str) -> bool:
+        return self.sorted
+
     def count(self, term: str) -> int:
         return len(self.postings[term, "by_time"])
 
@@ -71,6 +80,7 @@ class MemoryLibrary:
         return {term: self.count(term) for term in terms if self.count(term)}
 
     def read(self, term: str, order: str, after: Place | None, stop: str, limit: int) -> Sequence[Row]:
+        assert order != "confidence" or self.sorted
         posting = self.postings[term, "by_confidence" if order == "confidence" else "by_time"]
         if order == "oldest":
             start = bisect.bisect_right(posting, after, key=lambda entry: entry[0]) if after else 0

@@ -21,6 +21,7 @@ ImagewatchError
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 _LISTED_PROBLEMS = 5  # problems of a rule that the message lists; logs and executions carry it
@@ -39,6 +40,17 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.text}" if self.subject else self.text
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else " "
+
+
+def _columns(character: str) -> int:
+    """The columns that a character takes at a terminal. Source: Unicode Standard Annex 11, "East Asian Width"."""
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
 
 
 class ImagewatchError(Exception):
@@ -90,8 +102,9 @@ class InvalidQuery(PermanentError):
     def pointing_into(self, query: str) -> str:
         """Three lines: the query (or the part around the mistake), a caret below the mistake, and the message."""
         start = max(0, self.position - 60)
-        shown = query[start : start + 120].replace("\n", " ").replace("\t", " ")
-        return f"{shown}\n{' ' * (self.position - start)}^\n{self}"
+        shown = "".join(map(_visible, query[start : start + 120]))
+        columns = sum(map(_columns, query[start : self.position]))
+        return f"{shown}\n{' ' * columns}^\n{self}"
 
 
 class InvalidCursor(InvalidQuery):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from imagewatch.errors import InvalidCursor, InvalidQuery
 from imagewatch.search.find import MAX_SIZE, Results, Search, days, find, vocabulary
 from imagewatch.search.grammar import parse
 from imagewatch.search.planner import MAX_ROWS, Window
+from imagewatch.search.ranking import SPAN_ROWS
 from tests.search_library import (
     IMAGES,
     SECRET,
@@ -25,6 +27,8 @@ from tests.search_library import (
     plainly,
     record_of,
 )
+
+ORDERS = st.sampled_from(["newest", "oldest", "confidence"])
 
 
 def search(library: MemoryLibrary, text: str, **asked: object) -> Results:
@@ -39,20 +43,22 @@ def library_of(images: list[Image]) -> MemoryLibrary:
 
 
 @settings(max_examples=200)
-@given(IMAGES, TEXTS, st.sampled_from(["newest", "oldest", "confidence"]), st.integers(1, 7), st.sampled_from([0.0, 60.0, 90.0]))
+@given(IMAGES, TEXTS, ORDERS, st.integers(1, 7), st.sampled_from([0.0, 60.0, 90.0]), st.booleans())
 def test_all_pages_have_what_a_look_at_every_image_finds(
-    images: list[Image], text: str, order: str, size: int, confidence: float
+    images: list[Image], text: str, order: str, size: int, confidence: float, sorts: bool
 ) -> None:
     library, text = library_of(images), f"({text}) sort:{order}"
+    library.sorted = sorts
     assert every_page(library, Search(text, confidence, size)) == plainly(library.images, parse(text), confidence)
 
 
 @settings(max_examples=150)
-@given(IMAGES, TEXTS, st.sampled_from(["newest", "oldest", "confidence"]), st.integers(1, 5), st.data())
+@given(IMAGES, TEXTS, ORDERS, st.integers(1, 5), st.booleans(), st.data())
 def test_results_stay_stable_while_images_come_and_go(
-    images: list[Image], text: str, order: str, size: int, data: st.DataObject
+    images: list[Image], text: str, order: str, size: int, sorts: bool, data: st.DataObject
 ) -> None:
     library, text = library_of(images), f"({text}) sort:{order}"
+    library.sorted = sorts
     expected, found, cursor, arrived = plainly(library.images, parse(text)), list[str](), "", 0
     while cursor is not None:
         page = search(library, text, size=size, cursor=cursor)
@@ -297,3 +303,47 @@ def test_a_mistake_is_raised_before_anything_is_read() -> None:
     with pytest.raises(InvalidQuery):
         search(library, "person and (")
     assert library.reads == []
+
+
+def test_without_postings_in_the_order_of_confidence_older_spans_follow() -> None:
+    library = MemoryLibrary(sorted=False)
+    for number in range(SPAN_ROWS + 600):
+        library.add(f"{number:05}", record_of({"Person": 50.0 + number % 50}), moment(number))
+    asked = Search("person:98.5 sort:confidence", size=60)
+    first = find(library, asked, lambda: SECRET)
+    assert (len(first.matches), first.cut_short) == (60, False)
+    library.add("late", record_of({"Person": 99.5}), moment(SPAN_ROWS + 601))
+    library.add("between", record_of({"Person": 10.0}), moment(SPAN_ROWS))
+    second = find(library, replace(asked, cursor=first.cursor or ""), lambda: SECRET)
+    assert (len(second.matches), second.cut_short, second.reached) == (30, True, moment(600))
+    third = find(library, replace(asked, cursor=second.cursor or ""), lambda: SECRET)
+    assert (len(third.matches), third.cursor) == (12, None)
+    found = [match.image_id for page in (first, second, third) for match in page.matches]
+    assert sorted(found) == [f"{number:05}" for number in range(SPAN_ROWS + 600) if number % 50 == 49]
+    assert all(page.rows_read <= MAX_ROWS for page in (first, second, third))
+
+
+def test_a_span_that_grew_beyond_the_limit_loses_nothing() -> None:
+    library = MemoryLibrary(sorted=False)
+    for number in range(SPAN_ROWS + 100):
+        library.add(f"{number:05}", record_of({"Person": 60.0 + number % 10}), moment(number))
+    asked = Search("person:68.5 sort:confidence", size=400)
+    page = find(library, asked, lambda: SECRET)
+    for number in range(700):
+        library.add(f"new{number}", record_of({"Person": 10.0}), moment(SPAN_ROWS - 100))
+    found = {match.image_id for match in page.matches}
+    for _ in range(20):
+        if page.cursor is None:
+            break
+        page = find(library, replace(asked, cursor=page.cursor), lambda: SECRET)
+        found |= {match.image_id for match in page.matches}
+    assert page.cursor is None
+    assert found == {f"{number:05}" for number in range(SPAN_ROWS + 100) if number % 10 == 9}
+
+
+def test_a_name_that_was_found_and_is_not_counted_yet_is_known() -> None:
+    library = MemoryLibrary()
+    library.add("a", record_of({"Person": 90.0}), moment(1))
+    library.counts = lambda terms: {}  # type: ignore[method-assign]
+    page = search(library, "person not night")
+    assert ([match.image_id for match in page.matches], [one.term for one in page.unknown]) == (["a"], ["night"])

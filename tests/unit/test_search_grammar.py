@@ -5,11 +5,15 @@ from __future__ import annotations
 import calendar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagewatch.errors import InvalidQuery
+from imagewatch.search import cursor
+from imagewatch.search.evaluation import matches
 from imagewatch.search.grammar import MAX_DEPTH, MAX_LENGTH, MAX_TERMS, parse
+from imagewatch.search.index import Row
+from imagewatch.search.planner import plan
 from imagewatch.search.query import And, Node, Not, Or, Query, Taken, Term, TimeOfDay, conjunction, disjunction
 from imagewatch.search.render import render
 from imagewatch.text import comparable
@@ -186,3 +190,34 @@ def test_the_last_day_of_every_month_is_included() -> None:
     for month in range(1, 13):
         last = calendar.monthrange(2028, month)[1]
         assert parse(f"taken:2028-{month:02}").where == Taken(f"2028-{month:02}-01", f"2028-{month:02}-{last}")
+
+
+HOSTILE = st.lists(
+    st.one_of(
+        st.sampled_from(
+            ["(", ")", '"', "\\", ":", "..", "-", "--", "and", "or", "not", "NOT", "taken:", "time:", "sort:", "label:",
+             "status:", "person", "9999-12-31", "0000", "2026-02-30", "24:00-00:00", "1e400", "nan", "inf", "-0",
+             "100.0000001", "٣", "½",
+             "\u202e", "\ufeff", "\x00", "\ud800", "e\u0301", "ﬀ", "ẞ", "İ", "\U0001f468\u200d\U0001f469"]
+        ),
+        st.text(st.characters(), max_size=5),
+    ),
+    max_size=60,
+)  # fmt: skip
+
+
+@settings(max_examples=400)
+@given(HOSTILE, st.sampled_from(["", " ", "\t"]))
+def test_hostile_queries_are_read_or_refused_and_never_fail_otherwise(parts: list[str], between: str) -> None:
+    text = between.join(parts)
+    try:
+        query = parse(text)
+    except InvalidQuery as mistake:
+        assert 0 <= mistake.position <= len(text)
+        assert len(mistake.pointing_into(text).split("\n")) >= 3
+        return
+    assert parse(render(query)) == query
+    row = Row("a", "2026-01-01T00:00:00.000Z", 0, 100.0, b"")
+    plan(query, lambda _: 0)
+    assert matches(query.where, row, 50.0) in (True, False)
+    cursor.read(cursor.write(row.by_time, query, "operators", 50.0, b"key"), query, "operators", 50.0, b"key")

@@ -27,7 +27,7 @@ class Library:
 
     postings: dict[tuple[str, str], list[tuple[Place, Row]]] = field(default_factory=lambda: defaultdict(list))
     images: dict[str, Row] = field(default_factory=dict)
-    reads: int = 0
+    rows_read: int = 0
 
     def add(self, image_id: str, record: dict[str, Any], taken_at: str, minute: int = 0) -> None:
         for term, row in rows(image_id, record, taken_at, minute).items():
@@ -44,7 +44,14 @@ class Library:
         return len(self.postings[term, "by_time"])
 
     def read(self, term: str, order: str, after: Place | None, stop: str, limit: int) -> Sequence[Row]:
-        self.reads += 1
+        found = self._part(term, order, after, stop, limit)
+        self.rows_read += len(found)
+        return found
+
+    def sorts(self, _term: str) -> bool:
+        return True
+
+    def _part(self, term: str, order: str, after: Place | None, stop: str, limit: int) -> Sequence[Row]:
         posting = self.postings[term, CONFIDENCES[order]]
         if order == "oldest":
             start = bisect.bisect_right(posting, after, key=lambda entry: entry[0]) if after else 0

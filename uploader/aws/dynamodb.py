@@ -35,10 +35,12 @@ def scan(dynamodb: DynamoDBClient, table: str, **arguments: Any) -> Iterator[dic
         yield from (from_item(item) for item in page["Items"])
 
 
-def fetch(dynamodb: DynamoDBClient, table: str, keys: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The existing items with these keys, in no particular order."""
+def fetch(
+    dynamodb: DynamoDBClient, table: str, keys: Sequence[Mapping[str, Any]], *, consistent: bool = False
+) -> Iterator[dict[str, Any]]:
+    """The existing items with these keys, in no particular order; `consistent` reads cost twice as much."""
     for start in range(0, len(keys), BATCH_SIZE):
-        wanted: Any = {table: {"Keys": [to_item(key) for key in keys[start : start + BATCH_SIZE]]}}
+        wanted: Any = {table: {"Keys": [to_item(key) for key in keys[start : start + BATCH_SIZE]], "ConsistentRead": consistent}}
         while wanted:
             answer = dynamodb.batch_get_item(RequestItems=wanted)
             yield from (from_item(item) for item in answer["Responses"].get(table, []))

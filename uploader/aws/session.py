@@ -70,6 +70,12 @@ class Aws:
         return client
 
     @cached_property
+    def s3_for_links(self) -> S3Client:
+        """S3 for presigned URLs: with the newer signature, which every Region accepts."""
+        client: S3Client = self._client("s3", Config(signature_version="s3v4"))
+        return client
+
+    @cached_property
     def dynamodb(self) -> DynamoDBClient:
         return self.new_dynamodb()
 

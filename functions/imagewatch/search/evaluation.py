@@ -108,6 +108,12 @@ def leading_term(row: Row, names: Sequence[str]) -> str:
     return max(names, key=lambda name: terms.get(digest(name), -1.0))
 
 
+def highest_confidence(row: Row, names: Sequence[str]) -> float:
+    """The highest confidence (0-100) that the image has in one of these terms; 0 without any."""
+    terms = unpack(row.terms)
+    return max(terms.get(digest(name), 0.0) for name in names)
+
+
 def _midnight(day: str) -> datetime:
     """The beginning of the day in UTC. Days at the ends of the calendar are moved inward, so that an offset can be added."""
     return datetime.combine(min(max(date.fromisoformat(day), _FIRST_DAY), _LAST_DAY), datetime.min.time(), UTC)

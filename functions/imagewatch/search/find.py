@@ -6,6 +6,7 @@ suggestion or a cursor.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,8 +16,9 @@ from imagewatch.search.counts import DayCount, TermCount
 from imagewatch.search.found import FoundTerm, found_terms, still_matches
 from imagewatch.search.grammar import parse
 from imagewatch.search.index import EVERYTHING, Row, typed
-from imagewatch.search.planner import ALWAYS, MAX_ROWS, Place, Plan, Postings, Window, plan, search
+from imagewatch.search.planner import ALWAYS, MAX_ROWS, Place, Plan, Postings, Window, plan
 from imagewatch.search.query import Query, Term
+from imagewatch.search.ranking import search
 from imagewatch.search.render import render
 from imagewatch.search.suggestions import Unknown, unknown_terms
 from imagewatch.text import comparable
@@ -125,11 +127,11 @@ def find(library: Library, asked: Search, secret: Callable[[], bytes]) -> Result
         matches=page.matches,
         cursor=following,
         cut_short=page.place is not None and len(page.matches) < asked.size,
-        reached=str(page.place[-2]) if page.place else "",
-        reached_confidence=page.place[0] if page.place and planned.order == "confidence" else None,
+        reached=page.reached,
+        reached_confidence=page.reached_confidence,
         hidden=page.hidden,
         hidden_exact=page.hidden_exact,
-        unknown=() if asked.cursor else unknown_terms(query, counts, library.counts, library.vocabulary),
+        unknown=() if asked.cursor else unknown_terms(query, page.counted(counts), library.counts, library.vocabulary),
         rows_read=page.rows_read,
     )
 
@@ -152,7 +154,8 @@ class _Page:
         self.place = place
         self.matches: list[Match] = []
         self.hidden = self.rows_read = 0
-        self.hidden_exact = True
+        self.hidden_exact, self.reached = True, ""
+        self.reached_confidence: float | None = None
 
     def read(self) -> None:
         """Reads at most MAX_ROWS rows."""
@@ -160,6 +163,7 @@ class _Page:
             size, rows = self._asked.size - len(self.matches), MAX_ROWS - self.rows_read
             page = search(self._plan, self._library, size, self._asked.min_confidence, self.place, max_rows=rows)
             self.place, self.hidden_exact = page.place, page.hidden_exact
+            self.reached, self.reached_confidence = page.reached, page.reached_confidence
             self.rows_read += page.rows_read
             self.hidden += page.hidden
             records = self._library.records([row.image_id for row in page.rows])
@@ -167,6 +171,11 @@ class _Page:
             full = len(self.matches) == self._asked.size
             if full or page.cut_short or page.place is None or self.rows_read >= MAX_ROWS:
                 return
+
+    def counted(self, counts: Mapping[str, int]) -> Mapping[str, int]:
+        """The counts, with what was found and is not counted yet."""
+        found = Counter(typed(term.field, term.name) for match in self.matches for term in match.found)
+        return {**found, **{term: images for term, images in counts.items() if images}}
 
     def _match(self, row: Row, record: Mapping[str, Any] | None) -> Match | None:
         """The result for a row; None when its image no longer exists, or no longer matches."""

@@ -38,7 +38,13 @@ def found_terms(node: Node | None, record: Mapping[str, Any], min_confidence: fl
 
 
 def still_matches(node: Node | None, row: Row, record: Mapping[str, Any], min_confidence: float) -> bool:
-    """Whether the record matches the query for which its index row was read. The image can have been analysed again since."""
+    """Whether the record matches the query for which its index row was read.
+
+    The image can have been replaced or analysed again since, and the rows of its earlier analysis can remain for a moment.
+    """
+    taken_at = record.get("TakenAt") or record.get("UploadedAt") or row.taken_at
+    if taken_at != row.taken_at:
+        return False
     return matches(node, replace(row, terms=pack(terms_of(record))), min_confidence)
 
 

@@ -30,6 +30,15 @@ Place = tuple[Any, ...]
 class Postings(Protocol):
     """The postings of one viewer."""
 
+    @property
+    def rows_read(self) -> int:
+        """The index rows that were read so far, also those that `read` left out."""
+        ...
+
+    def sorts(self, term: str) -> bool:
+        """Whether the term's posting can be read in the order of confidence."""
+        ...
+
     def count(self, term: str) -> int:
         """About how many rows the term's posting has."""
         ...
@@ -71,6 +80,10 @@ class Page:
     """Images that only the viewer's confidence hides, among those between the page's beginning and `place`."""
     hidden_exact: bool = True
     """False where images beyond those that were looked at may be hidden too, although no match follows."""
+    reached: str = ""
+    """How far the page looked in the order of time: ISO 8601, UTC. Empty at the end of the results."""
+    reached_confidence: float | None = None
+    """How far it looked in the order of confidence; None in an order of time."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +94,8 @@ class Plan:
     terms: tuple[str, ...]
     order: str
     """newest, oldest or confidence."""
+    by_time: tuple[str, ...]
+    """The postings that are merged where `terms` can't be read in the order of confidence."""
     window: Window = ALWAYS
 
 
@@ -90,12 +105,14 @@ def plan(query: Query, count: Callable[[str], int], window: Window = ALWAYS) -> 
     In the order of confidence, the query alone decides: the confidence of an image is its highest in the terms of the first part
     of the query that every match has. A query without such a part is in the order of time, newest first.
     """
-    if query.sort == "confidence":
-        ranked = _ranked(query.where)
-        if not _has_confidence(ranked):
-            return Plan(query, _cheapest(query, count), "newest", window)
-        return Plan(query, tuple(dict.fromkeys(typed(term.field, term.value) for term in ranked)), "confidence", window)
-    return Plan(query, _cheapest(query, count), query.sort, window)
+    cheapest = _cheapest(query, count)
+    if query.sort != "confidence":
+        return Plan(query, cheapest, query.sort, cheapest, window)
+    ranked = _ranked(query.where)
+    if not _has_confidence(ranked):
+        return Plan(query, cheapest, "newest", cheapest, window)
+    names = dict.fromkeys(typed(term.field, term.value) for term in ranked)
+    return Plan(query, tuple(names), "confidence", cheapest, window)
 
 
 def search(
@@ -112,7 +129,7 @@ def search(
             if row.image_id != previous and row.taken_at in plan.window and _counts(row, term, plan):
                 verdict = judge(row, min_confidence)
             if verdict is Verdict.MATCH and len(found) == size:
-                return Page(found, place, reader.rows_read, False, hidden)
+                return _page(plan, found, place, reader.rows_read, False, hidden)
             found += [row] if verdict is Verdict.MATCH else []
             hidden += verdict is Verdict.HIDDEN
             place, previous, reader.found = _place(row, plan.order), row.image_id, len(found)
@@ -124,8 +141,14 @@ def search(
     except _LimitReached:
         if below_floor:
             return Page(found, None, reader.rows_read, False, hidden, hidden_exact=False)
-        return Page(found, place, reader.rows_read, len(found) < size, hidden)
+        return _page(plan, found, place, reader.rows_read, len(found) < size, hidden)
     return Page(found, None, reader.rows_read, False, hidden)
+
+
+def _page(plan: Plan, found: list[Row], place: Place | None, rows_read: int, cut_short: bool, hidden: int) -> Page:
+    """A page after which another follows."""
+    confidence = float(place[0]) if place and plan.order == "confidence" else None
+    return Page(found, place, rows_read, cut_short, hidden, True, str(place[-2]) if place else "", confidence)
 
 
 def _cheapest(query: Query, count: Callable[[str], int]) -> tuple[str, ...]:
@@ -193,9 +216,14 @@ class _Reader:
         start, self._stop = (until, since) if plan.order == "newest" else (since, until)
         self._after = after or _start(plan.order, start)
         self._terms, self._order, self._postings, self._size, self._limit = plan.terms, plan.order, postings, size, max_rows
-        self.rows_read = 0
+        self._start = postings.rows_read
         self.found = 0
         """Matches among the rows so far; the search counts them."""
+
+    @property
+    def rows_read(self) -> int:
+        """The rows that this search has read."""
+        return self._postings.rows_read - self._start
 
     def allow(self, rows: int) -> None:
         """Reads at most this many rows more."""
@@ -219,7 +247,6 @@ class _Reader:
             if portion <= 0:
                 raise _LimitReached
             found = self._read(term, after, portion)
-            self.rows_read += len(found)
             yield from ((term, row) for row in found)
             if len(found) < portion:
                 return

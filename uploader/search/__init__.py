@@ -1,0 +1,1 @@
+"""Searches the images of a deployment."""
