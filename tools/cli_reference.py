@@ -16,8 +16,8 @@ _HEAD = f"""\
 # Command line reference
 
 `make cli-reference` writes this page from `{PROGRAM} --help`, and `make check` fails when they differ.
-[client.md](client.md) explains uploads, [rules.md](rules.md) rules, [alerts.md](alerts.md) alerts and
-[channels.md](channels.md) channels.
+[client.md](client.md) explains uploads, [search.md](search.md) the search, [rules.md](rules.md) rules, [alerts.md](alerts.md)
+alerts and [channels.md](channels.md) channels.
 """
 
 

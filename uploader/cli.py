@@ -13,6 +13,7 @@ from uploader.commands.channels import channels
 from uploader.commands.completion import completion
 from uploader.commands.mutes import mute, unmute
 from uploader.commands.rules import rules
+from uploader.commands.search import labels, search
 from uploader.commands.upload import upload
 from uploader.errors import INTERRUPTED_EXIT_CODE
 from uploader.help import Group
@@ -31,7 +32,7 @@ Exit codes:
 @click.group(cls=Group, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="imagewatch", prog_name=PROGRAM, message="%(prog)s %(version)s")
 def imagewatch() -> None:
-    """Upload images to Imagewatch and manage its rules, alerts and channels.
+    """Upload images to Imagewatch, search them, and manage rules, alerts and channels.
 
     Imagewatch labels and moderates each image that is uploaded to its S3 bucket, matches what it finds against rules, and sends
     alerts through channels.
@@ -39,12 +40,13 @@ def imagewatch() -> None:
     \b
     Examples:
       imagewatch upload photo.jpg --wait
+      imagewatch search "person and car not night" --since 7d
       imagewatch rules add "Person at night" --any Person:90 --cooldown 10m
       imagewatch alerts list --since 12h
     """
 
 
-for _command in (upload, rules, mute, unmute, alerts, channels, completion):
+for _command in (upload, search, labels, rules, mute, unmute, alerts, channels, completion):
     imagewatch.add_command(_command)
 
 

@@ -15,9 +15,12 @@ from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, 
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from imagewatch.errors import InvalidCursor, InvalidQuery
 from imagewatch.images.version import image_id as id_of
+from imagewatch.search.query import FIELDS, LABEL
 from local.viewer import history, pictures
-from local.viewer.records import ImageRecords, Position
+from local.viewer.records import MAX_PAGE_SIZE, ImageRecords, Position
+from local.viewer.searches import ImageSearch
 from local.viewer.stack import Stack, StackNotReadyError
 from local.viewer.uploads import store
 
@@ -58,6 +61,7 @@ class _Viewer:
         self.stack = stack
         self.problems = problems
         self.images = ImageRecords(stack)
+        self.searches = ImageSearch(stack)
         self.read_mailbox = mailbox.list if mailbox else stack.mailbox
         self.routes = Map(
             [
@@ -69,6 +73,8 @@ class _Viewer:
                 Rule("/static/<name>", endpoint=self.static),
                 Rule("/favicon.ico", endpoint=self.icon),
                 Rule("/api/images", endpoint=self.list_images),
+                Rule("/api/search", endpoint=self.search),
+                Rule("/api/names", endpoint=self.list_names),
                 Rule("/api/images/<image_id>", endpoint=self.show_image),
                 Rule("/api/executions/<path:arn>", endpoint=self.show_execution),
                 Rule("/api/mailbox", endpoint=self.list_mail),
@@ -126,6 +132,23 @@ class _Viewer:
                 "total": self.images.total(),
             }
         )
+
+    def search(self, request: Request) -> Response:
+        """A page of search results. A query with a mistake has status 400 and the place of the mistake (characters, from 0)."""
+        asked, limit = request.args, max(1, min(_limit(request), MAX_PAGE_SIZE))
+        try:
+            return _answer(self.searches.page(asked.get("q", ""), _confidence(request), limit, asked.get("after", "")))
+        except InvalidCursor as error:
+            return _answer({"error": str(error)}, 400)
+        except InvalidQuery as error:
+            return _answer({"error": str(error), "position": error.position}, 400)
+
+    def list_names(self, request: Request) -> Response:
+        """Names of labels, or of another field of the query language, that begin with a prefix."""
+        field = request.args.get("field", LABEL)
+        if field not in FIELDS:
+            raise BadRequest(f"field must be one of {', '.join(FIELDS)}.")
+        return _answer({"names": self.searches.names(request.args.get("prefix", ""), field)})
 
     def show_image(self, _request: Request, image_id: str) -> Response:
         return _answer(self._record(image_id))
@@ -188,6 +211,16 @@ def _limit(request: Request) -> int:
         return int(request.args.get("limit", "60"))
     except ValueError:
         raise BadRequest("limit must be a number.") from None
+
+
+def _confidence(request: Request) -> float:
+    try:
+        confidence = float(request.args.get("confidence", "0"))
+    except ValueError:
+        confidence = -1.0
+    if not 0 <= confidence <= 100:
+        raise BadRequest("confidence must be a number from 0 to 100.")
+    return confidence
 
 
 def _after(request: Request) -> Position | None:

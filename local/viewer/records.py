@@ -7,7 +7,7 @@ for each owner, and doesn't read the whole table.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -61,7 +61,7 @@ class ImageRecords:
         positions = sorted((p for owner in self._all_owners() for p in self._newest(owner, limit + 1, after)), reverse=True)
         wanted = positions[:limit]
         records = self._read([position.image_id for position in wanted])
-        cards = [_card(records[position.image_id]) for position in wanted if position.image_id in records]
+        cards = [card(records[position.image_id]) for position in wanted if position.image_id in records]
         return cards, wanted[-1] if len(positions) > limit else None
 
     def one(self, image_id: str) -> dict[str, Any] | None:
@@ -139,19 +139,20 @@ class ImageRecords:
         return found
 
 
-def _card(record: dict[str, Any]) -> dict[str, Any]:
-    card = {name: record[name] for name in _IN_A_CARD if name in record}
+def card(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What the gallery shows of a record."""
+    shown = {name: record[name] for name in _IN_A_CARD if name in record}
     labels = sorted(record.get("Labels") or [], key=lambda label: -label.get("Confidence", 0))
-    card["BestLabels"] = [{"Name": one["Name"], "Confidence": one["Confidence"]} for one in labels[:BEST_LABELS]]
+    shown["BestLabels"] = [{"Name": one["Name"], "Confidence": one["Confidence"]} for one in labels[:BEST_LABELS]]
     moderation = record.get("Moderation") or {}
     if moderation:
-        card["Moderation"] = {
+        shown["Moderation"] = {
             "Status": moderation.get("Status"),
             "Labels": [label["Name"] for label in moderation.get("Labels") or []],
             **({"Scope": moderation["Scope"]} if moderation.get("Scope") else {}),
         }
-    card["MatchedRules"] = [_rule_name(rule) for rule in record.get("MatchedRules") or []]
-    return card
+    shown["MatchedRules"] = [_rule_name(rule) for rule in record.get("MatchedRules") or []]
+    return shown
 
 
 _deserialize = TypeDeserializer().deserialize

@@ -47,6 +47,7 @@ async function fetchJson(path, options) {
   if (!answer.ok) {
     const error = new Error(content.error || `The local stack returned status ${answer.status}.`);
     error.status = answer.status;
+    error.position = content.position;
     throw error;
   }
   return content;
@@ -158,12 +159,14 @@ function slider(changed) {
 const gallery = { order: [], cards: new Map(), next: null, total: 0, loaded: false };
 
 function showGallery() {
+  results.path = "";
   document.title = "Images · Imagewatch (local)";
   const grid = el("div", { class: "grid" });
   const below = el("div", { class: "below" });
   const count = el("p", { class: "quiet", role: "status" });
   const body = el("div", {}, gallery.loaded ? grid : skeleton(8));
   fill(main,
+    searchBox().node,
     dropZone(),
     el("div", { class: "bar" }, el("h1", {}, "Images"), count),
     body, below);
@@ -270,11 +273,14 @@ function galleryCard(record) {
       el("p", { class: "card-name", title: record.Key }, name),
       el("p", { class: "quiet card-meta" }, `${record.Source || ""} · `, el("time", { datetime: record.UploadedAt, title: moment(record.UploadedAt) }, ago(record.UploadedAt))),
       record.Status !== "ANALYZED" && record.Reason ? el("p", { class: "card-reason" }, record.Reason) : null,
-      record.BestLabels?.length
+      record.Found?.length ? el("p", { class: "chips" }, record.Found.slice(0, 5).map(foundChip))
+      : record.BestLabels?.length
         ? el("p", { class: "chips" }, record.BestLabels.slice(0, 3).map((label) => el("span", { class: "chip" }, `${label.Name} `, el("b", {}, percent(label.Confidence)))))
         : record.Status === "ANALYZED" ? el("p", { class: "quiet" }, "No labels") : null,
       notes.length ? el("p", { class: "chips" }, notes) : null));
 }
+
+const foundChip = (one) => el("span", { class: "chip chip-found" }, one.Field === "label" ? one.Name : `${one.Field}: ${one.Name}`, one.Confidence === null ? null : [" ", el("b", {}, percent(one.Confidence))]);
 
 function thumbnail(record) {
   const nothing = () => el("span", { class: "no-picture", "aria-hidden": "true" }, record.Status === "ANALYZING" ? "…" : "no picture");
@@ -285,6 +291,220 @@ function thumbnail(record) {
     onerror: () => image.replaceWith(nothing()),
   });
   return image;
+}
+
+// --- search ---------------------------------------------------------------------------------------------------------
+
+const results = { path: "" }; // the search from which an image was opened
+const asked = () => new URLSearchParams(location.search).get("q") || "";
+const NAME_FIELDS = ["label", "category", "moderation", "text", "source", "rule"];
+
+// The word at the cursor that a name can complete: where it begins, its field and what is typed of it.
+function wordAt(text, cursor) {
+  const before = text.slice(0, cursor);
+  const quotes = (before.match(/"/g) || []).length;
+  const start = quotes % 2 ? before.lastIndexOf('"') : Math.max(...[" ", "(", ")"].map((end) => before.lastIndexOf(end))) + 1;
+  const typed = before.slice(start).replace(/^-/, "");
+  const begin = cursor - typed.length;
+  const fieldEnd = quotes % 2 ? -1 : typed.indexOf(":");
+  if (fieldEnd < 0) {
+    const behind = quotes % 2 && before.slice(0, start).match(/([a-z]+):$/i);
+    return { begin, field: behind ? behind[1].toLowerCase() : "label", prefix: typed.replace(/^"/, "") };
+  }
+  return { begin: begin + fieldEnd + 1, field: typed.slice(0, fieldEnd).toLowerCase(), prefix: typed.slice(fieldEnd + 1) };
+}
+
+// A name as a query writes it: in quotes unless it is one plain word that is no operator.
+const written = (name) => (/^[\p{L}\p{N}]+$/u.test(name) && !/^(and|or|not)$/i.test(name) ? name : `"${name.replace(/["\\]/g, " ")}"`);
+
+function searchBox() {
+  const names = el("ul", { id: "names", class: "names", role: "listbox", "aria-label": "Names", hidden: true });
+  const pointer = el("div", { id: "query-mistake", class: "query-mistake", role: "alert" });
+  const input = el("input", {
+    id: "query", name: "q", type: "text", value: asked(), placeholder: 'person and (car or "traffic light":90) not night',
+    autocomplete: "off", spellcheck: "false", autocapitalize: "none", role: "combobox", "aria-expanded": "false",
+    "aria-controls": "names", "aria-autocomplete": "list", "aria-describedby": "query-mistake",
+    oninput: () => { clearTimeout(timer); timer = setTimeout(propose, 120); }, onkeydown: choose, onblur: () => setTimeout(close, 150),
+  });
+  const node = el("form", { class: "search", role: "search", onsubmit: submit },
+    el("label", { for: "query", class: "visually-hidden" }, "Search"), el("div", { class: "query" }, input, names),
+    el("button", { type: "submit", class: "button" }, "Search"),
+    asked() ? el("a", { href: "/", class: "button" }, "Clear") : null,
+    pointer,
+    el("details", { class: "search-help" }, el("summary", {}, "What can be searched"), searchHelp()));
+  let timer = 0;
+  let turn = 0;
+  let active = -1;
+
+  function submit(event) {
+    event.preventDefault();
+    close();
+    const text = input.value.trim();
+    go(text ? `/?q=${encodeURIComponent(text)}` : "/");
+  }
+
+  async function propose() {
+    const word = wordAt(input.value, input.selectionStart);
+    const mine = turn += 1;
+    if (!word.prefix || !NAME_FIELDS.includes(word.field)) return close();
+    const found = await fetchJson(`/api/names?field=${word.field}&prefix=${encodeURIComponent(word.prefix)}`).catch(() => ({ names: [] }));
+    if (mine !== turn || document.activeElement !== input) return undefined;
+    active = -1;
+    fill(names, found.names.map((one, n) => el("li", { role: "option", id: `name-${n}`, "aria-selected": "false", onpointerdown: (event) => { event.preventDefault(); take(one.name); } },
+      el("span", {}, one.name), el("span", { class: "quiet" }, plural(one.images, "image", "images")))));
+    show(found.names.length > 0);
+    return undefined;
+  }
+
+  function take(name) {
+    const cursor = input.selectionStart;
+    const { begin } = wordAt(input.value, cursor);
+    const rest = input.value.slice(cursor).replace(/^"/, "");
+    const head = input.value.slice(0, begin).replace(/"$/, "") + written(name);
+    input.value = head + (rest || " ");
+    input.setSelectionRange(head.length + 1, head.length + 1);
+    close();
+    input.focus();
+  }
+
+  function choose(event) {
+    if (event.key === "Escape") close();
+    if (names.hidden || !["ArrowDown", "ArrowUp", "Enter", "Tab"].includes(event.key)) return;
+    const options = [...names.children];
+    if (event.key === "Enter" || event.key === "Tab") {
+      if (active < 0) return;
+      event.preventDefault();
+      take(options[active].firstChild.textContent);
+      return;
+    }
+    event.preventDefault();
+    active = (active + (event.key === "ArrowDown" ? 1 : -1) + options.length) % options.length;
+    options.forEach((option, n) => option.setAttribute("aria-selected", String(n === active)));
+    options[active].scrollIntoView({ block: "nearest" });
+    input.setAttribute("aria-activedescendant", options[active].id);
+  }
+
+  function show(open) {
+    names.hidden = !open;
+    input.setAttribute("aria-expanded", String(open));
+    if (!open) input.removeAttribute("aria-activedescendant");
+  }
+
+  function close() {
+    turn += 1;
+    active = -1;
+    show(false);
+  }
+
+  return {
+    node,
+    // Shows the mistake below the query, with a caret below its character.
+    point(error) {
+      input.setAttribute("aria-invalid", String(Boolean(error)));
+      if (!error) return fill(pointer);
+      const at = [...asked()].slice(0, error.position).join("").length;
+      fill(pointer, Number.isInteger(error.position) ? el("pre", {}, asked().slice(0, at), el("mark", {}, asked().slice(at, at + 1) || " "), asked().slice(at + 1), "\n", el("span", { "aria-hidden": "true" }, `${" ".repeat(at)}^`)) : null, el("p", {}, error.message));
+      if (Number.isInteger(error.position)) {
+        input.focus();
+        input.setSelectionRange(at, at + 1);
+      }
+      return undefined;
+    },
+  };
+}
+
+function searchHelp() {
+  const rows = [
+    ["person car", "both; “and” may be left out"], ["person or car", "one of them, or both"], ["not night", "everything without it; also -night"],
+    ["person:90", "with at least this confidence"], ['"traffic light"', "a name of several words"], ["text:visitors", "a word in the image"],
+    ["source:gate-2", "from this camera or host"], ["rule:gate", "matched by this rule"], ["status:failed", "also rejected, analyzing, analyzed"],
+    ["taken:2027-05..2027-07", "days at the place"], ["time:22:00-06:00", "time of day at the place"], ["sort:confidence", "another order; also sort:oldest"],
+  ];
+  return el("dl", {}, rows.map(([query, words]) => el("div", {}, el("dt", {}, el("a", { href: `/?q=${encodeURIComponent(query)}` }, el("code", {}, query))), el("dd", { class: "quiet" }, words))));
+}
+
+function showResults() {
+  const text = asked();
+  document.title = `${text} · Imagewatch (local)`;
+  const box = searchBox();
+  const count = el("p", { class: "quiet", role: "status" });
+  const notes = el("div", { class: "notes" });
+  const grid = el("div", { class: "grid" });
+  const body = el("div", {}, skeleton(4));
+  const below = el("div", { class: "below" });
+  let timer = 0;
+  let turn = 0;
+  let hidden = 0;
+  const scale = slider(() => { clearTimeout(timer); timer = setTimeout(begin, 250); });
+  const bar = el("div", { class: "bar" }, el("h1", {}, "Results"), count, scale.node);
+  fill(main, box.node, bar, notes, body, below);
+  results.path = `/?q=${encodeURIComponent(text)}`;
+
+  function begin() {
+    hidden = 0;
+    grid.replaceChildren();
+    fill(below);
+    return load("");
+  }
+
+  async function load(after) {
+    const mine = turn += 1;
+    const confidence = threshold();
+    let page;
+    try {
+      page = await fetchJson(`/api/search?q=${encodeURIComponent(text)}&confidence=${confidence}&limit=${PAGE_SIZE}&after=${encodeURIComponent(after)}`);
+    } catch (error) {
+      if (mine !== turn) return;
+      count.textContent = "";
+      fill(notes);
+      fill(body);
+      bar.hidden = true;
+      box.point(error);
+      return;
+    }
+    if (mine !== turn) return;
+    box.point(null);
+    bar.hidden = false;
+    hidden += page.hidden;
+    grid.append(...page.images.map(galleryCard));
+    const shown = grid.children.length;
+    count.textContent = page.next ? `the first ${plural(shown, "image", "images")}` : plural(shown, "image", "images");
+    fill(notes, after ? [...notes.children].filter((one) => one.dataset.unknown) : page.unknown.map(unknownNote), hiddenNote(page, confidence), page.cutShort ? cutNote(page) : null);
+    fill(body, shown ? grid : page.next ? null : message("empty", "No image matches."));
+    fill(below, page.next ? el("button", { type: "button", class: "button", onclick: more(page.next) }, page.cutShort ? "Search further" : "Show more") : null);
+  }
+
+  const more = (next) => async (event) => {
+    event.currentTarget.disabled = true;
+    event.currentTarget.textContent = "Loading …";
+    const first = grid.children.length;
+    await load(next);
+    grid.children[first]?.focus();
+  };
+
+  function hiddenNote(page, confidence) {
+    if (!hidden) return null;
+    const least = page.hiddenExact ? "" : "at least ";
+    const words = `${least}${plural(hidden, "image is", "images are")} hidden below ${confidence} %${page.next ? " so far" : ""}. `;
+    return el("p", { class: "quiet" }, words.charAt(0).toUpperCase() + words.slice(1), el("button", { type: "button", class: "link", onclick: () => scale.set(0) }, "Show all"));
+  }
+
+  const cutNote = (page) => el("p", { class: "quiet" }, `The search stopped at ${moment(page.reached)}, after 5,000 index rows. There may be more images.`);
+
+  function unknownNote(one) {
+    const links = one.suggestions.flatMap((term, n) => [n ? " or " : " Did you mean ", suggestionLink(one.term, term)]);
+    return el("p", { "data-unknown": true }, "No image has ", el("b", {}, one.term), ".", links, links.length ? "?" : null);
+  }
+
+  // The query with the suggestion in place of the name. Where the query writes the name in another form: the suggestion alone.
+  function suggestionLink(term, suggestion) {
+    const at = text.toLowerCase().indexOf(term.toLowerCase());
+    const query = at < 0 ? suggestion : text.slice(0, at) + suggestion + text.slice(at + term.length);
+    return el("a", { href: `/?q=${encodeURIComponent(query)}` }, suggestion);
+  }
+
+  begin();
+  return { stop() { turn += 1; clearTimeout(timer); } };
 }
 
 // --- uploads --------------------------------------------------------------------------------------------------------
@@ -350,7 +570,7 @@ addEventListener("drop", (event) => {
   veil.hidden = true;
   upload(event.dataTransfer.files);
   galleryScroll = 0; // the newest images are on top
-  if (location.pathname !== "/") go("/");
+  if (location.pathname !== "/" || asked()) go("/");
 });
 
 // --- one image ------------------------------------------------------------------------------------------------------
@@ -394,7 +614,7 @@ function back() {
     return n < 0 ? null : gallery.order[n + step];
   };
   const beside = (step, words) => (at(step) ? el("a", { href: `/images/${at(step)}` }, words) : null);
-  return el("nav", { class: "back", "aria-label": "Images" }, el("a", { href: "/" }, "← All images"), el("span", { class: "beside" }, beside(-1, "Newer"), beside(1, "Older")));
+  return el("nav", { class: "back", "aria-label": "Images" }, el("a", { href: results.path || "/" }, results.path ? "← Results" : "← All images"), el("span", { class: "beside" }, beside(-1, "Newer"), beside(1, "Older")));
 }
 
 // The steps of an image's execution. They are read when they are opened, and while they are open.
@@ -736,7 +956,7 @@ function route() {
   if (place === "images") current = showImage(given);
   else if (place === "executions") current = showExecution(given);
   else if (place === "mailbox") current = showMailbox(Number(given) || 0);
-  else current = showGallery();
+  else current = asked() ? showResults() : showGallery();
 }
 
 function showProblems(problems) {
@@ -749,7 +969,7 @@ function showProblems(problems) {
 let galleryScroll = 0;
 
 function go(path) {
-  if (location.pathname === "/") galleryScroll = scrollY;
+  if (location.pathname === "/" && !asked()) galleryScroll = scrollY;
   history.pushState(null, "", path);
   route();
   scrollTo(0, path === "/" ? galleryScroll : 0);
