@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -42,28 +43,22 @@ class Matcher:
 
     def __init__(self, node: Node | None) -> None:
         self._test = _prepared(node) if node else _always
-        self._names = tuple(dict.fromkeys(_viewers_terms(node, negated=None))) if node else ()
-        # Without a negated term, a lower confidence never hides an image again: the lowest one decides.
-        self._monotone = node is None or not any(_viewers_terms(node, negated=True))
+        self._names = tuple(dict.fromkeys(_viewers_terms(node))) if node else ()
 
     def matches(self, row: Row, min_confidence: float) -> bool:
         """As the function `matches`."""
-        return self._test(_Row(row), min_confidence)
+        return bool(self._test(_Row(row, unpack(row.terms), (min_confidence,))))
 
     def judge(self, row: Row, min_confidence: float) -> Verdict:
         """Whether the row's image matches, and if not, whether it would at a lower confidence."""
-        prepared = _Row(row)
-        if self._test(prepared, min_confidence):
-            return Verdict.MATCH
-        if any(self._test(prepared, lower) for lower in self._lower(prepared.terms, min_confidence)):
-            return Verdict.HIDDEN
-        return Verdict.OTHER
-
-    def _lower(self, terms: Mapping[bytes, float], min_confidence: float) -> list[float]:
-        """The lower confidences at which something else can match: those that the image has in the query's terms."""
+        terms = unpack(row.terms)
+        # What matches can change only at a confidence that the image has in one of the query's terms.
         found = {terms[name] for name in self._names if name in terms}
-        lower = sorted(confidence for confidence in found if confidence < min_confidence)
-        return lower[:1] if self._monotone else lower
+        levels = (*sorted(level for level in found if level < min_confidence), min_confidence)
+        matching = self._test(_Row(row, terms, levels))
+        if matching >> (len(levels) - 1):
+            return Verdict.MATCH
+        return Verdict.HIDDEN if matching else Verdict.OTHER
 
 
 @functools.lru_cache(maxsize=32)
@@ -120,11 +115,14 @@ def _midnight(day: str) -> datetime:
 
 
 class _Row:
-    """A row whose terms are unpacked once, and whose day is calculated only if a query asks for it."""
+    """A row with the levels of the viewer's confidence at which it is tested, in ascending order.
 
-    def __init__(self, row: Row) -> None:
-        self.terms = unpack(row.terms)
-        self.minute = row.minute_of_day
+    A test gives one bit for each level, the lowest bit for the first, so that one pass decides about all levels.
+    """
+
+    def __init__(self, row: Row, terms: Mapping[bytes, float], levels: Sequence[float]) -> None:
+        self.terms, self.levels, self.minute = terms, levels, row.minute_of_day
+        self.all = (1 << len(levels)) - 1
         self._row = row
 
     @functools.cached_property
@@ -132,31 +130,35 @@ class _Row:
         return local_day(self._row)
 
 
-_Test = Callable[[_Row, float], bool]
+_Test = Callable[[_Row], int]
 
 
-def _always(_row: _Row, _min_confidence: float) -> bool:
-    return True
+def _always(row: _Row) -> int:
+    return row.all
 
 
 def _prepared(node: Node) -> _Test:
     """The test of a row that a part of a query stands for. Digests are made once, not for each row."""
     if isinstance(node, Term):
-        name, own = digest(typed(node.field, node.value)), node.min_confidence
-        if own is not None:
-            return lambda row, _: row.terms.get(name, -1.0) >= own
-        return lambda row, min_confidence: row.terms.get(name, -1.0) >= min_confidence
+        return _prepared_term(digest(typed(node.field, node.value)), node.min_confidence)
     if isinstance(node, Taken):
-        return lambda row, _: within_days(node, row.day)
+        return lambda row: row.all if within_days(node, row.day) else 0
     if isinstance(node, TimeOfDay):
-        return lambda row, _: _within_day(node, row.minute)
+        return lambda row: row.all if _within_day(node, row.minute) else 0
     if isinstance(node, Not):
         inner = _prepared(node.part)
-        return lambda row, min_confidence: not inner(row, min_confidence)
+        return lambda row: row.all & ~inner(row)
     parts = tuple(map(_prepared, node.parts))
     if isinstance(node, And):
-        return lambda row, min_confidence: all(part(row, min_confidence) for part in parts)
-    return lambda row, min_confidence: any(part(row, min_confidence) for part in parts)
+        return lambda row: functools.reduce(lambda bits, part: bits and bits & part(row), parts, row.all)
+    return lambda row: functools.reduce(lambda bits, part: bits if bits == row.all else bits | part(row), parts, 0)
+
+
+def _prepared_term(name: bytes, own: float | None) -> _Test:
+    if own is not None:
+        return lambda row: row.all if row.terms.get(name, -1.0) >= own else 0
+    # A confidence reaches all levels up to it.
+    return lambda row: (1 << bisect.bisect_right(row.levels, row.terms[name])) - 1 if name in row.terms else 0
 
 
 def _within_day(interval: TimeOfDay, minute: int) -> bool:
@@ -165,13 +167,13 @@ def _within_day(interval: TimeOfDay, minute: int) -> bool:
     return minute >= interval.start or minute < interval.end
 
 
-def _viewers_terms(node: Node, *, negated: bool | None, within: bool = False) -> Iterator[bytes]:
-    """The digests of the terms to which the viewer's confidence applies: all (None), or only those that are negated."""
+def _viewers_terms(node: Node) -> Iterator[bytes]:
+    """The digests of the terms to which the viewer's confidence applies."""
     if isinstance(node, Term):
-        if node.min_confidence is None and negated in (None, within):
+        if node.min_confidence is None:
             yield digest(typed(node.field, node.value))
     elif isinstance(node, Not):
-        yield from _viewers_terms(node.part, negated=negated, within=not within)
+        yield from _viewers_terms(node.part)
     elif isinstance(node, And | Or):
         for part in node.parts:
-            yield from _viewers_terms(part, negated=negated, within=within)
+            yield from _viewers_terms(part)
