@@ -62,7 +62,7 @@ def filled(dynamodb: Any, images: list[Image]) -> Tables:
     return tables
 
 
-SLOW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+SLOW = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 ORDERS = st.sampled_from(["newest", "oldest", "confidence"])
 
 
