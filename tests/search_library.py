@@ -12,7 +12,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from imagewatch.search.counts import DayCount, TermCount
-from imagewatch.search.evaluation import local_day, matches
+from imagewatch.search.days import local_day
+from imagewatch.search.evaluation import matches
 from imagewatch.search.find import Search, find
 from imagewatch.search.index import EVERYONE, Row, named_terms, rows, typed
 from imagewatch.search.planner import Place, _has_confidence, _ranked
@@ -99,7 +100,7 @@ class MemoryLibrary:
     def days(self, first: str, last: str) -> Sequence[DayCount]:
         found: dict[str, int] = defaultdict(int)
         for row, _ in self.images.values():
-            found[local_day(row)] += 1
+            found[local_day(row.taken_at, row.minute_of_day)] += 1
         return [DayCount(day, found[day]) for day in sorted(found, reverse=True) if first <= day <= last]
 
     def records(self, image_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:

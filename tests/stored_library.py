@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagewatch.search.evaluation import local_day
+from imagewatch.search.days import local_day
 from imagewatch.search.index import EVERYONE, Row, named_terms, pack, terms_of, typed, viewers
 from imagewatch.search.library import SearchLibrary
 from imagewatch.search.postings import counts_posting, derived_terms, indexed_rows, key_name, position
@@ -61,7 +61,7 @@ class Tables:
             names |= {typed(f, name): name for f, name, _ in named_terms(record)}
             for viewer in viewers(self.owners[image_id]):
                 counts.update((viewer, term.name) for term in terms_of(record))
-                counts[viewer, f"day:{local_day(row)}"] += 1
+                counts[viewer, f"day:{local_day(row.taken_at, row.minute_of_day)}"] += 1
                 for term, labels in derived_terms(record).items():
                     through[viewer, term] |= labels
         for (viewer, term), images in counts.items():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from imagewatch.errors import InvalidCursor
-from imagewatch.search.evaluation import local_day
+from imagewatch.search.days import local_day
 from imagewatch.search.find import Search, days, find, vocabulary
 from imagewatch.search.grammar import parse
 from imagewatch.search.index import EVERYONE, terms_of, viewers
@@ -80,7 +80,7 @@ def test_all_pages_have_what_a_look_at_every_image_finds(
         for term, number in Counter(t.name for _, record in seen.values() for t in terms_of(record)).items()
         if term.startswith("label:")
     }
-    by_day = Counter(local_day(row) for row, _ in seen.values())
+    by_day = Counter(local_day(row.taken_at, row.minute_of_day) for row, _ in seen.values())
     assert [(one.day, one.images) for one in days(tables.library(viewer), "0001-01-01", "9999-12-31")] == sorted(
         by_day.items(), reverse=True
     )

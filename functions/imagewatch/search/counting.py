@@ -10,14 +10,11 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
+from imagewatch.search.days import local_day
 from imagewatch.search.index import EVERYTHING, named_terms, terms_of, typed, viewers
 from imagewatch.search.postings import derived_terms
-
-_DAY_MINUTES = 1440
-_EASTERNMOST = 780  # minutes; see `local_day`
 
 
 @dataclass(frozen=True)
@@ -100,16 +97,6 @@ def plan(
             _describe(changes, counted, records[image_id], before.get(image_id, NOTHING).terms)
     needed = {key: change for key, change in changes.items() if change.images or change.through}
     return Plan(needed, changed, tokens)
-
-
-def local_day(taken_at: str, minute_of_day: int) -> str:
-    """The day (ISO date) at the place, from the moment in UTC and the minute of the day there.
-
-    Their difference is the offset from UTC, up to whole days: it is taken as more than -11 and at most +13 hours.
-    """
-    moment = datetime.fromisoformat(taken_at)
-    offset = (minute_of_day - moment.hour * 60 - moment.minute) % _DAY_MINUTES
-    return (moment + timedelta(minutes=offset if offset <= _EASTERNMOST else offset - _DAY_MINUTES)).date().isoformat()
 
 
 def pack_terms(terms: Iterable[str]) -> bytes:

@@ -5,19 +5,11 @@ from __future__ import annotations
 import bisect
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 
+from imagewatch.search.days import local_day, within_days
 from imagewatch.search.index import Row, digest, typed, unpack
 from imagewatch.search.query import And, Node, Not, Or, Taken, Term, TimeOfDay
-from imagewatch.timestamps import iso_utc
-
-_DAY = 1440  # minutes
-_EASTERNMOST = 780
-"""The largest offset from UTC in minutes that a row's two times stand for; the smallest is a day less. See `local_day`."""
-_BEFORE, _AFTER = timedelta(hours=14), timedelta(hours=12)
-"""A day begins up to 14 hours earlier, and ends up to 12 hours later, somewhere on Earth than in UTC."""
-_FIRST_DAY, _LAST_DAY = date(1, 1, 2), date(9999, 12, 30)  # the range of datetime, less what the offsets need
 
 
 def matches(node: Node | None, row: Row, min_confidence: float) -> bool:
@@ -67,36 +59,6 @@ def matcher(node: Node | None) -> Matcher:
     return Matcher(node)
 
 
-def local_day(row: Row) -> str:
-    """The day (ISO date) on which the image was taken, at the place.
-
-    A row has the moment in UTC and the minute of the day at the place. Their difference is the offset from UTC, up to whole days:
-    it is taken as more than -11 and at most +13 hours, the offsets of nearly all inhabited places.
-    """
-    moment = datetime.fromisoformat(row.taken_at)
-    offset = (row.minute_of_day - moment.hour * 60 - moment.minute) % _DAY
-    return (moment + timedelta(minutes=offset if offset <= _EASTERNMOST else offset - _DAY)).date().isoformat()
-
-
-def within_days(taken: Taken, day: str) -> bool:
-    """Whether a day (ISO date) is one of those."""
-    return (not taken.first or taken.first <= day) and (not taken.last or day <= taken.last)
-
-
-def bounds(node: Node | None) -> tuple[str, str]:
-    """The moments (ISO 8601, UTC) between which every match lies: the first included, the second not; empty where open.
-
-    They are wider than the days of the query by the offsets from UTC that a place can have.
-    """
-    days = [part for part in (node.parts if isinstance(node, And) else (node,)) if isinstance(part, Taken)]
-    first = max((part.first for part in days), default="")
-    last = min((part.last for part in days if part.last), default="")
-    return (
-        iso_utc(_midnight(first) - _BEFORE) if first else "",
-        iso_utc(_midnight(last) + timedelta(days=1) + _AFTER) if last else "",
-    )
-
-
 def leading_term(row: Row, names: Sequence[str]) -> str:
     """The one of these terms in which the image has the highest confidence, the first among equals."""
     terms = unpack(row.terms)
@@ -107,11 +69,6 @@ def highest_confidence(row: Row, names: Sequence[str]) -> float:
     """The highest confidence (0-100) that the image has in one of these terms; 0 without any."""
     terms = unpack(row.terms)
     return max(terms.get(digest(name), 0.0) for name in names)
-
-
-def _midnight(day: str) -> datetime:
-    """The beginning of the day in UTC. Days at the ends of the calendar are moved inward, so that an offset can be added."""
-    return datetime.combine(min(max(date.fromisoformat(day), _FIRST_DAY), _LAST_DAY), datetime.min.time(), UTC)
 
 
 class _Row:
@@ -127,7 +84,7 @@ class _Row:
 
     @functools.cached_property
     def day(self) -> str:
-        return local_day(self._row)
+        return local_day(self._row.taken_at, self._row.minute_of_day)
 
 
 _Test = Callable[[_Row], int]

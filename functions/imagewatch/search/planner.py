@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from imagewatch.search.evaluation import Verdict, bounds, leading_term, matcher
+from imagewatch.search.days import bounds
+from imagewatch.search.evaluation import Verdict, leading_term, matcher
 from imagewatch.search.index import EVERYTHING, Row, typed
 from imagewatch.search.query import WITH_CONFIDENCE, And, Node, Or, Query, Term
 
