@@ -34,19 +34,17 @@ _FORMULA = re.compile(r"^\s*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 def results_table(results: Results, page: Link) -> TableOrLines:
     """A row for each image: when it was taken, its source, what was found, its key and the address of its page."""
+    rows = [_cells(match, page) for match in results.matches]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("Taken (UTC)", no_wrap=True)
     table.add_column("Source", overflow="fold")
-    table.add_column("Found", overflow="fold")
-    table.add_column("Image", no_wrap=True, overflow="ignore")
-    entries, widest = [], 0
-    for match in results.matches:
-        when, source = Text(match.taken_at[:16].replace("T", " ")), Text(printable(str(match.record.get("Source", ""))))
-        found, image = Text(", ".join(map(_shown, _best(match)))), _image(match, page)
-        table.add_row(when, source, found, image)
-        entries.append(([when, source], [found, image]))
-        widest = max(widest, when.cell_len + source.cell_len + max(line.cell_len for line in image.split()))
-    return TableOrLines(table, widest + _FOUND_WIDTH + 3 * _GAP, entries)
+    table.add_column("Found", overflow="fold", min_width=min((_FOUND_WIDTH, *(row[2].cell_len for row in rows))))
+    table.add_column("Image", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    widths = [when.cell_len + source.cell_len + max(line.cell_len for line in image.split()) for when, source, _, image in rows]
+    entries = [([when, source], [found, image]) for when, source, found, image in rows]
+    return TableOrLines(table, max(widths, default=0) + _FOUND_WIDTH + 3 * _GAP, entries)
 
 
 def notes(results: Results, min_confidence: float, following: str) -> Iterator[str]:
@@ -105,6 +103,11 @@ def terms_table(terms: Sequence[TermCount], heading: str) -> Table:
     for term in terms:
         table.add_row(Text(printable(term.name)), f"{term.images:,}")
     return table
+
+
+def _cells(match: Match, page: Link) -> tuple[Text, Text, Text, Text]:
+    when, source = Text(match.taken_at[:16].replace("T", " ")), Text(printable(str(match.record.get("Source", ""))))
+    return when, source, Text(", ".join(map(_shown, _best(match)))), _image(match, page)
 
 
 def _fields(match: Match, page: Link, thumbnail: Link) -> dict[str, Any]:
