@@ -89,7 +89,8 @@ class SearchLibrary:
 
     def sorts(self, term: str) -> bool:
         """Whether the term's rows exist in the order of confidence."""
-        return self.viewer == EVERYONE and all(map(postings.has_confidence_rows, self._postings_of(term)))
+        # What is found through several labels would be listed at the confidence of each of them.
+        return self.viewer == EVERYONE and self._postings_of(term) == [term] and postings.has_confidence_rows(term)
 
     def _postings_of(self, term: str) -> list[str]:
         if not postings.has_rows(self.viewer, term):
@@ -119,10 +120,7 @@ class SearchLibrary:
         for page in self._reader.query(key, first or " ", last, ascending=order == "oldest", portion=portion):
             self.rows_read += len(page)
             for item in page:
-                row = postings.row_at((key, item["Position"]), int(item["Minute"]), bytes(item["Terms"]), term)
-                # In the order of confidence, an image is listed at its most confident label.
-                if order != CONFIDENCE or row.confidence <= _own_confidence(item["Position"]):
-                    yield row
+                yield postings.row_at((key, item["Position"]), int(item["Minute"]), bytes(item["Terms"]), term)
 
     def _counted(self, first: str, last: str, *, ascending: bool = True) -> Iterator[Mapping[str, Any]]:
         found = self._reader.query(counts_posting(self.viewer), first, last, ascending=ascending)
@@ -137,8 +135,3 @@ class SearchLibrary:
 
 def _place_in(order: str) -> Callable[[Row], Place]:
     return (lambda row: row.by_confidence) if order == CONFIDENCE else (lambda row: row.by_time)
-
-
-def _own_confidence(position: str) -> float:
-    """The confidence of the row's own label, from its position in the order of confidence."""
-    return int(position.partition("#")[0]) / 100
