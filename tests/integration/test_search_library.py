@@ -11,7 +11,7 @@ import pytest
 from imagewatch.aws.tables.search_library import SearchLibrary
 from imagewatch.images.taken import taken_by_upload
 from imagewatch.images.version import ImageVersion, comparable_sequencer
-from imagewatch.search import index
+from imagewatch.search import index, ranking
 from imagewatch.search.evaluation import matches
 from imagewatch.search.grammar import parse
 from imagewatch.search.planner import plan, search
@@ -120,10 +120,12 @@ def test_the_order_of_confidence_lists_each_image_once(stack: Stack, records: Re
         if name in {one.name for one in index.terms_of(record)}
     }
     with stack.environment("IndexChanges"):
-        library, found, after = SearchLibrary(viewer), list[index.Row](), None
-        while rows := library.read(name, "confidence", after, "", 3):
-            found += rows
-            after = rows[-1].by_confidence
+        library, query = SearchLibrary(viewer), parse(f"{term} sort:confidence")
+        page = ranking.search(plan(query, library.count), library, 3, 0.0)
+        found = page.rows
+        while page.place is not None:
+            page = ranking.search(plan(query, library.count), library, 3, 0.0, page.place)
+            found += page.rows
     assert {row.image_id: row.confidence for row in found} == pytest.approx(wanted, abs=0.01)
     assert len(found) == len(wanted)
     assert [row.by_confidence for row in found] == sorted((row.by_confidence for row in found), reverse=True)
