@@ -79,6 +79,8 @@ DEFINITIONS = {
     "DeadLettersAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "DeadLetterQueue", "Maximum", 60, 1, 1),
     "ExecutionsFailedAlarm": ("AWS/States", "ExecutionsFailed", "AnalyzeImageStateMachine", "Sum", 300, 1, 1),
     "ExecutionsTimedOutAlarm": ("AWS/States", "ExecutionsTimedOut", "AnalyzeImageStateMachine", "Sum", 300, 1, 1),
+    # A quarter of an hour: a failed run is repeated after a minute.
+    "CountsDelayedAlarm": ("AWS/Lambda", "Errors", "IndexChangesFunction", "Sum", 300, 3, 1),
     # An hour: a shorter backlog is normal after a large upload.
     "IntakeDelayedAlarm": ("AWS/SQS", "ApproximateAgeOfOldestMessage", "IntakeQueue", "Maximum", 300, 1, 3600),
     # Twice ten: the workflow retries single refusals.

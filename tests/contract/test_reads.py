@@ -17,6 +17,8 @@ EVENTUAL = {
     "functions/imagewatch/aws/tables/alerts.py:queued_ids": "reads an index; then each alert and digest is read consistently",
     "functions/imagewatch/aws/tables/cooldowns.py:read_due_reports": "reads an index; the lease is conditional",
     "functions/imagewatch/aws/tables/images.py:analyzing_before": "reads an index, then each record consistently",
+    "functions/imagewatch/aws/tables/search_index.py:query": "its caller asks for consistency: the marks are read consistently",
+    "functions/imagewatch/aws/tables/search_library.py:query": "reads rows to show them; then each record consistently",
     "functions/imagewatch/aws/tables/image_scan.py:read": "a backfill starts after the images that it is to find",
 }
 READS_FOR_DECISIONS = {
