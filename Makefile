@@ -61,8 +61,8 @@ up: $(VENV)/.local-installed eyes  ## start Imagewatch on this machine and analy
 down: $(VENV)/.local-installed  ## stop the local stack and discard its photos, records, rules and alerts
 	@$(BIN)/python -m local --stop
 
-test: $(VENV)/.dev-installed $(if $(FAST),,eyes eyes-extras)  ## run every test that needs neither an AWS account nor a container engine (FAST=1: the quick ones)
-	@$(if $(FAST),FAST=1 )$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(if $(FAST),-m "not slow" tests/contract tests/integration tests/unit)
+test: $(VENV)/.dev-installed $(if $(filter-out 0,$(FAST)),,eyes eyes-extras)  ## run every test that needs neither an AWS account nor a container engine (FAST=1: the quick ones)
+	@$(if $(filter-out 0,$(FAST)),FAST=1,FAST=) $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(if $(filter-out 0,$(FAST)),-m "not slow" tests/contract tests/integration tests/unit)
 
 check: $(VENV)/.dev-installed  ## check lint, types, prose, template and contract tests, for every commit
 	@$(BIN)/ruff check
