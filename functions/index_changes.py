@@ -18,7 +18,9 @@ RESERVE_MILLISECONDS = 30_000
 
 @logs_invocation
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Takes the schedule's event and ignores its content; returns the number of changed images that were counted."""
+    """Takes the schedule's event, or {EveryImage: true} to index every image again; returns how many images were counted."""
+    if event.get("EveryImage"):
+        search_counts.request_all()
     if not index_changes.is_needed():
         return {"Images": 0}
     run_id = uuid.uuid4().hex

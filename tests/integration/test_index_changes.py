@@ -204,3 +204,57 @@ def test_rows_of_an_image_belong_to_its_viewers(cloud: Rehearsal) -> None:
     ):
         identity = image_id(cloud.bucket, key)
         assert {row.viewer for row in cloud.stack.rows() if row.image_id == identity} == viewers
+
+
+def age(stack: Stack) -> None:
+    """Makes the tables those of the release before the search index."""
+    for item in stack.items("SearchIndexTable"):
+        key = {name: {"S": item[name]} for name in ("Posting", "Position")}
+        stack.client("dynamodb").delete_item(TableName="SearchIndexTable", Key=key)
+    for record in stack.items("ImagesTable"):
+        for stored in record["Stored"]:
+            stored["Labels"] = [label["Name"].casefold() for label in record.get("Labels", [])]
+            stored["Position"] = f"{record['UploadedAt']}#{record['ImageId']}#{stored['LeaseId']}"
+            del stored["Terms"]
+        taken = {"TakenAt", "TakenFrom", "TakenMinute", "TakenOffset"}
+        old = {name: value for name, value in record.items() if name not in taken}
+        stack.put_item("ImagesTable", {**old, "Owner": record["Source"]})
+
+
+def test_older_records_are_indexed_also_when_that_is_interrupted(cloud: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imagewatch.aws.tables.image_scan.PAGE_SIZE", 2)
+    for number, picture in enumerate(("green", "red", "text", "green", "red")):
+        cloud.put(f"uploads/gate/{number}.jpg", picture)
+    cloud.drain()
+    age(cloud.stack)
+    calls = 0
+
+    def crash(moment: str, call: str) -> None:
+        nonlocal calls
+        calls += call.partition(" ")[0] not in READS
+        if calls and calls % 23 == 0:
+            calls += 1
+            raise Crash
+
+    cloud.at_call = crash
+    crashes, event = 0, {"EveryImage": True}
+    for _ in range(60):
+        try:
+            cloud.invoke("IndexChanges", event)
+            break
+        except Crash:
+            crashes, event = crashes + 1, {}
+            now = timestamps.now()
+            moments = itertools.count(now + (search_counts.RUN_SECONDS + 1) * timestamps.SECOND, 10)
+            monkeypatch.setattr(timestamps, "now", lambda moments=moments: next(moments))
+    cloud.at_call = None
+    assert crashes > 2
+    cloud.index()
+    records = cloud.stack.items("ImagesTable")
+    assert {record["TakenFrom"] for record in records} == {"upload"}
+    assert not any("Owner" in record for record in records)
+    assert cloud.stack.rows() == sorted(row for record in records for row in expected_rows(record))
+    assert counts(cloud.stack) == expected(cloud.stack)
+    assert marks(cloud.stack) == []
+    with cloud.stack.environment("IndexChanges"):
+        assert search_counts.requested_from() is None

@@ -114,6 +114,7 @@ def counts_follow_changed_images_and_rows_a_crashed_writer(account: Account) -> 
     """An interrupted execution that no event reported has asked for rows, and there are marks of all images so far."""
     with account.later(hours=3):
         assert account.run("IndexChanges", {})["Images"] > 3
+        assert account.run("IndexChanges", {"EveryImage": True})["Images"] > 3
 
 
 def an_image_is_removed(account: Account) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from imagewatch import timestamps
 from imagewatch.aws.dynamodb import read_batch
 from imagewatch.aws.settings import setting
-from imagewatch.aws.tables import search_counts
+from imagewatch.aws.tables import image_scan, search_counts, search_index
 from imagewatch.aws.tables.search_counts import Mark
 from imagewatch.images.record import ANALYZING
 from imagewatch.images.taken import taken_at, taken_minute
@@ -37,6 +37,8 @@ def run(has_time: Callable[[], bool]) -> int:
         fold = search_counts.read_fold()
         if fold.plan is None:
             marks = list(islice(_due(), IMAGES))
+            if not marks and _mark_more():
+                continue
             if not marks:
                 break
             if late := [mark for mark in marks if mark.rows_after]:
@@ -54,8 +56,22 @@ def run(has_time: Callable[[], bool]) -> int:
 
 
 def is_needed() -> bool:
-    """Whether there is a mark, or a fold that was interrupted."""
-    return next(search_counts.marks(), None) is not None or search_counts.read_fold().plan is not None
+    """Whether there is a mark, a fold that was interrupted, or a request for every image."""
+    if next(search_counts.marks(), None) or search_counts.read_fold().plan is not None:
+        return True
+    return search_counts.requested_from() is not None
+
+
+def _mark_more() -> bool:
+    """Marks the next images of a request for every image; False without a request. A repeated call marks them once more."""
+    cursor = search_counts.requested_from()
+    if cursor is None:
+        return False
+    image_ids, following = image_scan.read_ids(cursor)
+    for image_id in image_ids:
+        search_index.mark_changed(image_id, rows_after=timestamps.milliseconds())
+    search_counts.continue_request(following)
+    return True
 
 
 def _due() -> filter[Mark]:

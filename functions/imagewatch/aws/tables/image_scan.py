@@ -50,6 +50,17 @@ def read(run: BackfillRun, cursor: Mapping[str, str] | None) -> ScanPage:
     return ScanPage(page["Items"], from_item(page["LastEvaluatedKey"]) if "LastEvaluatedKey" in page else None)
 
 
+def read_ids(cursor: str) -> tuple[list[str], str]:
+    """The ids of the next images behind the id `cursor`, and the next cursor. Empty cursors are the table's beginning and end."""
+    start = {"ExclusiveStartKey": to_item({"ImageId": cursor})} if cursor else {}
+    with translated():
+        page = client("dynamodb").scan(
+            TableName=setting("IMAGES_TABLE"), Limit=PAGE_SIZE, ProjectionExpression="ImageId", ConsistentRead=True, **start
+        )
+    following = from_item(page["LastEvaluatedKey"])["ImageId"] if "LastEvaluatedKey" in page else ""
+    return [from_item(item)["ImageId"] for item in page["Items"]], following
+
+
 def update_matched_rules(item: Item, update: RecordUpdate) -> Item | None:
     """Writes MatchedRules, if the record has the same lease as `item` and its MatchedRules haven't changed since it was read.
 

@@ -30,6 +30,7 @@ PAGE = 250
 
 _COUNTED = "counted"
 _FOLD = {"Posting": "fold", "Position": "plan"}
+_ALL = {"Posting": "fold", "Position": "every image"}
 _LEASE = {"Posting": "fold", "Position": "lease"}
 
 
@@ -107,6 +108,25 @@ def begin_fold(number: int, packed: bytes) -> bool:
 def end_fold(number: int) -> None:
     """Removes the plan of a fold that is applied."""
     _update(_FOLD, "REMOVE #Plan", "#Number = :number", {":number": number})
+
+
+def request_all() -> None:
+    """Asks for the rows and counts of every image, from the beginning."""
+    _update(_ALL, "SET #Cursor = :start", "", {":start": ""})
+
+
+def requested_from() -> str | None:
+    """The image id behind which the request for every image goes on; empty at its beginning, None without a request."""
+    found = read_batch(setting("SEARCH_INDEX_TABLE"), [_ALL])
+    return str(found[0]["Cursor"]) if found else None
+
+
+def continue_request(cursor: str) -> None:
+    """Notes how far every image is marked; an empty cursor ends the request."""
+    if cursor:
+        _update(_ALL, "SET #Cursor = :cursor", "attribute_exists(#Cursor)", {":cursor": cursor})
+    else:
+        search_index.delete([(_ALL["Posting"], _ALL["Position"])])
 
 
 def apply_change(number: int, viewer: str, term: str, change: Change) -> None:
