@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from imagewatch import timestamps
 from imagewatch.alerts.cooldown import LEASE_SECONDS
 from imagewatch.aws import stepfunctions
 from imagewatch.aws.tables import alerts as alerts_table
@@ -20,6 +21,7 @@ from imagewatch.errors import InvalidRule, InvalidRun, Throttled, Unavailable
 from imagewatch.images.version import ImageVersion, comparable_sequencer
 from imagewatch.services import image_store as records
 from imagewatch.services.backfill import PAGE_SECONDS, RESERVE_SECONDS
+from tests.index_rows import expected_rows
 
 from .alerting import SECOND, Crash, VirtualClock, Wire, suppressed_in
 from .conftest import CONTEXT, Event, Stack, newer, sample_event
@@ -67,9 +69,9 @@ class History:
             "Instances": instances,
         }
         moderation = {"Status": "CHECKED", "Labels": [], "ModelVersion": "7.0"}
-        analysed = {"Status": "ANALYZED", "Moderation": moderation, "MatchedRules": [], **attributes}
+        analysed = {"Status": "ANALYZED", "Moderation": moderation, "MatchedRules": [], "Labels": [label], **attributes}
         with self.stack.environment("StoreAnalysis"):
-            assert records.store(image, analysed, [label])
+            assert records.store(image, analysed)
         self.images.append(image.to_state())
         return image.image_id
 
@@ -135,7 +137,7 @@ def test_records_what_matches_and_sends_no_alert(stack: Stack, history: History,
     wire.cut(None)
     progress = history.run()
 
-    assert Counter(wire.calls) == {"GetItem": 2, "Scan": 1, "UpdateItem": 1}  # rule and mutes; and nothing of Rekognition
+    assert Counter(wire.calls) == {"GetItem": 2, "Scan": 1, "UpdateItem": 2}  # rule and mutes; and nothing of Rekognition
     assert history.matched() == {"sure": ["gate"], "unsure": []}
     assert progress == {
         "Done": True, "Cursor": None, "Rule": {**RULE, "Version": 1, "Severity": "warning", "Channels": ["email"]},
@@ -512,11 +514,18 @@ def test_an_image_that_is_removed_meanwhile_stays_removed(stack: Stack, history:
     assert (counts(progress), stack.items("ImagesTable"), stack.mailbox()) == ((1, 0, 0, 0, 0), [], [])
 
 
-def test_the_workflow_has_the_last_word_on_an_image_that_it_evaluates_meanwhile(stack: Stack, history: History) -> None:
+def test_the_workflow_has_the_last_word_on_an_image_that_it_evaluates_meanwhile(
+    stack: Stack, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In both orders, the run's entry is in the workflow's verdict, because the run has waited for its watchlist's age."""
     image_id = history.image("image")
     history.run()
+    with monkeypatch.context() as patch:  # the rows of matched rules follow when the page can't run any more
+        now = timestamps.now()
+        patch.setattr(timestamps, "now", lambda: now + 3600 * timestamps.SECOND)
+        stack.handler("IndexChanges")({})
     record = stack.record(image_id) or {}
+    assert [row for row in stack.rows() if row.image_id == image_id] == expected_rows(record)
     event = {**sample_event("evaluate_watchlist"), "Image": history.images[0]}
     event["Findings"] = {name: record[name] for name in ("Labels", "Moderation")}
     stack.handler("EvaluateWatchlist")(event)
