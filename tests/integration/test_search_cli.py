@@ -149,7 +149,7 @@ def test_labels_are_listed_with_the_most_images_first(tables: Tables, capsys: Ou
     assert "gate-1" in shown
     assert "1 more name." in shown
     _, shown, _ = run(capsys, "labels", "xyz")
-    assert "No image has a label that begins with 'xyz'." in shown
+    assert "No image has a label that begins with 'xyz'. A new image is counted within about a minute." in shown
 
 
 def test_csv_and_json_exclude_each_other(tables: Tables, capsys: Output) -> None:

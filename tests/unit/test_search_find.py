@@ -347,3 +347,14 @@ def test_a_name_that_was_found_and_is_not_counted_yet_is_known() -> None:
     library.counts = lambda terms: {}  # type: ignore[method-assign]
     page = search(library, "person not night")
     assert ([match.image_id for match in page.matches], [one.term for one in page.unknown]) == (["a"], ["night"])
+
+
+@pytest.mark.parametrize("text", ["car and not person", "car or person", "not person", "person:99.9 and car"])
+def test_a_name_that_is_not_counted_yet_and_not_found_either_is_known(text: str) -> None:
+    """Counts are some minutes old: what a posting has is there."""
+    library = MemoryLibrary()
+    library.add("a", record_of({"Car": 99.0}), moment(1))
+    library.add("b", record_of({"Person": 98.0}), moment(2))
+    library.counts = lambda terms: {}  # type: ignore[method-assign]
+    assert search(library, text).unknown == ()
+    assert [one.term for one in search(library, f"({text}) or zebra").unknown] == ["zebra"]

@@ -130,7 +130,7 @@ def labels(*, prefix: str, field: str, limit: int, as_json: bool, deployment: De
             terminal.print(f"{more:,} more {names}. --limit shows more, and a prefix shows fewer.")
     else:
         beginning = f" that begins with {printable(prefix)!r}" if prefix else ""
-        terminal.print(f"No image has a {field}{beginning}.")
+        terminal.print(f"No image has a {field}{beginning}. A new image is counted within about a minute.")
     return 0
 
 

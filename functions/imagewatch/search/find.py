@@ -131,7 +131,7 @@ def find(library: Library, asked: Search, secret: Callable[[], bytes]) -> Result
         reached_confidence=page.reached_confidence,
         hidden=page.hidden,
         hidden_exact=page.hidden_exact,
-        unknown=() if asked.cursor else unknown_terms(query, page.counted(counts), library.counts, library.vocabulary),
+        unknown=() if asked.cursor else _unknown(library, query, page.counted(counts)),
         rows_read=page.rows_read,
     )
 
@@ -183,6 +183,12 @@ class _Page:
         if record is None or not still_matches(where, row, record, confidence):
             return None
         return Match(row.image_id, row.taken_at, record, found_terms(where, record, confidence))
+
+
+def _unknown(library: Library, query: Query, counts: Mapping[str, int]) -> Sequence[Unknown]:
+    """The query's terms that no image has. Counts are some minutes old, so a term without a count is looked up."""
+    found = {name: len(library.read(name, "newest", None, "", 1)) for name in _names(query) if not counts.get(name)}
+    return unknown_terms(query, {**counts, **found}, library.counts, library.vocabulary)
 
 
 def _resume(library: Library, asked: Search, query: Query, secret: Callable[[], bytes]) -> tuple[Place, Window]:
