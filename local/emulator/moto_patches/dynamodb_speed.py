@@ -160,12 +160,11 @@ def _query_one_partition(original: Callable[..., Any]) -> Callable[..., Any]:
         exclusive_start_key: dict[str, Any] | None, scan_index_forward: bool, projection_expressions: Any,
         index_name: str | None = None, consistent_read: bool = False, filter_expression: Any = None, **others: Any,
     ) -> Any:  # fmt: skip
-        conditions = others.pop("range_key_conditions", None)
-        others.pop("hash_key_conditions", None)
-        if index_name or others or len(conditions or ()) > 1 or not _has_string_sort_key(table):
+        conditions = {name: others.pop(name, None) for name in ("hash_key_conditions", "range_key_conditions")}
+        if index_name or others or len(conditions["range_key_conditions"] or ()) > 1 or not _has_string_sort_key(table):
             return original(
                 table, hash_key, range_comparison, range_objs, limit, exclusive_start_key, scan_index_forward,
-                projection_expressions, index_name, consistent_read, filter_expression, range_key_conditions=conditions, **others,
+                projection_expressions, index_name, consistent_read, filter_expression, **conditions, **others,
             )  # fmt: skip
         items = list(_after(table, hash_key, exclusive_start_key, forward=scan_index_forward is not False))
         matching = _in_range(range_comparison, range_objs)
