@@ -15,9 +15,18 @@ from hypothesis import strategies as st
 from imagewatch.alerts.cooldown import cooldown_scope
 from imagewatch.rules.matched_rule import Cooldown
 from imagewatch.rules.model import Rule, Term
+from imagewatch.rules.preview import (
+    MAX_RUN_SECONDS,
+    MUTED,
+    SENT,
+    SUPPRESSED,
+    Page,
+    Preview,
+    messages_at_most,
+    messages_at_once,
+    preview,
+)
 from imagewatch.rules.schedule import ActiveHours, ActiveWindow
-from uploader.backfill.stored_images import Page
-from uploader.rules.preview import MAX_RUN_SECONDS, MUTED, SENT, SUPPRESSED, Preview, messages_at_most, messages_at_once, preview
 from uploader.rules.render_preview import comparison_lines, preview_document, preview_lines
 
 START = datetime(2026, 11, 2, 12, tzinfo=UTC)

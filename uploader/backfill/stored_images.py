@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from imagewatch.images.version import ImageVersion
+from imagewatch.rules.preview import Page
 from uploader.aws.errors import AWS_ERRORS, aws_call, explain
 from uploader.aws.session import Aws
 from uploader.aws.stack import find_outputs
@@ -37,14 +37,6 @@ class Size:
     @property
     def read_units(self) -> int:
         return -(-self.bytes // _READ_UNIT)
-
-
-@dataclass(frozen=True)
-class Page:
-    """Records of analysed images in the time range. `examined` is the number of records that were read for it."""
-
-    records: list[dict[str, Any]]
-    examined: int
 
 
 class StoredImages:
@@ -89,11 +81,6 @@ class StoredImages:
             "ExpressionAttributeValues": {":analyzed": {"S": "ANALYZED"}, ":since": {"S": since}, ":until": {"S": until}},
             "TotalSegments": SEGMENTS,
         }
-
-
-def image_of(record: Mapping[str, Any]) -> ImageVersion:
-    """The image version of a record, with the fields that rules and links need."""
-    return ImageVersion(record["Bucket"], record["Key"], record.get("VersionId", ""), "", "", 0, record["UploadedAt"])
 
 
 def _read_segment(

@@ -15,6 +15,8 @@ from imagewatch.images.links import image_url
 from imagewatch.images.version import ImageVersion
 from imagewatch.rules.matched_rule import DIGEST
 from imagewatch.rules.model import Rule
+from imagewatch.rules.preview import Preview, messages_at_most, messages_at_once
+from imagewatch.rules.preview import preview as preview_rules
 from imagewatch.rules.schedule import is_snoozed
 from imagewatch.timestamps import iso_utc
 from uploader.aws.session import Aws, Deployment
@@ -28,8 +30,6 @@ from uploader.help import Command, argument, option
 from uploader.rules.advice import advice
 from uploader.rules.files import is_file, read_files
 from uploader.rules.mute_store import MuteStore, mute_lines
-from uploader.rules.preview import Preview, messages_at_most, messages_at_once
-from uploader.rules.preview import preview as preview_rules
 from uploader.rules.render_preview import (
     Link,
     comparison_document,

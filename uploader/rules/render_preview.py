@@ -15,7 +15,7 @@ from imagewatch.alerts.cooldown import render_duration
 from imagewatch.images.version import UPLOADS_PREFIX, ImageVersion
 from imagewatch.rules.matched_rule import DIGEST
 from imagewatch.rules.model import Rule
-from uploader.rules.preview import MUTED, SENT, SUPPRESSED, Preview, PreviewMatch
+from imagewatch.rules.preview import MUTED, SENT, SUPPRESSED, Preview, PreviewMatch
 from uploader.terminal import printable
 from uploader.times import minute
 

@@ -7,21 +7,34 @@ upload and not seconds later, and the channel's rate is ignored, because a diges
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
+from typing import Any
 
 from imagewatch.alerts.cooldown import CooldownScope, cooldown_scope
 from imagewatch.images.version import ImageVersion
 from imagewatch.rules.matched_rule import Match
 from imagewatch.rules.matching import Watchlist
 from imagewatch.rules.model import Rule
-from uploader.backfill.stored_images import Page, image_of
 
 SENT, SUPPRESSED, MUTED = "sent", "suppressed", "muted"
 MAX_RUN_SECONDS = 7 * 86_400
 """The timeout of the workflow that runs a backfill."""
 _MATCHES_KEPT = 3  # of one image
+
+
+@dataclass(frozen=True)
+class Page:
+    """Records of analysed images in the time range. `examined` is the number of records that were read for it."""
+
+    records: Sequence[Mapping[str, Any]]
+    examined: int
+
+
+def image_of(record: Mapping[str, Any]) -> ImageVersion:
+    """The image version of a record, with the fields that rules and links need."""
+    return ImageVersion(record["Bucket"], record["Key"], record.get("VersionId", ""), "", "", 0, record["UploadedAt"])
 
 
 @dataclass(slots=True)
