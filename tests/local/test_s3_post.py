@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -165,6 +166,20 @@ def test_a_field_that_the_policy_does_not_know_is_refused(uploads: Uploads) -> N
 
     assert response.status_code == 403
     assert _error(response)["Message"] == "Invalid according to Policy: Extra input fields: x-amz-meta-owner"
+
+
+def test_a_file_with_another_checksum_than_the_signed_one_is_refused(uploads: Uploads) -> None:
+    checksum = base64.b64encode(hashlib.sha256(b"12345").digest()).decode()
+    fields = {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": checksum}
+    form = uploads.form(*({name: value} for name, value in fields.items()), **fields)
+
+    response = uploads.post(form, b"54321")
+
+    assert (response.status_code, _error(response)["Code"]) == (400, "BadDigest")
+    assert uploads.keys() == []
+    assert uploads.post(form, b"12345").status_code == 204
+    other = base64.b64encode(hashlib.sha256(b"54321").digest()).decode()
+    assert uploads.post({**form, "x-amz-checksum-sha256": other}, b"54321").status_code == 403
 
 
 def test_a_policy_for_another_bucket_is_refused(uploads: Uploads) -> None:

@@ -103,7 +103,8 @@ def _routes(body: Json, authorizers: dict[str, Authorizer]) -> Iterator[Route]:
             if method not in METHODS:
                 raise TemplateError(f"route {path}: the emulator doesn't support {method}")
             name = "ANY" if method.startswith("x-") else method.upper()
-            yield _route(name, path, operation, authorizers)
+            is_default = operation.get("isDefaultRoute") or path.lstrip("/") == "$default"
+            yield _route(name, "/$default" if is_default else path, operation, authorizers)
 
 
 def _route(method: str, path: str, operation: Json, authorizers: dict[str, Authorizer]) -> Route:

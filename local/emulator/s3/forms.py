@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,8 @@ class PostForm:
     fields: dict[str, str]
     filename: str
     size: int | None
+    sha256: str = ""
+    """Of the file, in base64."""
 
     @property
     def key(self) -> str:
@@ -46,8 +50,12 @@ def read_form(content_type: str, body: bytes) -> PostForm:
     upload = files.get("file")
     if upload is None:
         inline = fields.pop("file", None)
-        return PostForm(fields, "", None if inline is None else len(inline.encode()))
-    size = upload.stream.seek(0, io.SEEK_END)
+        return PostForm(fields, "", None) if inline is None else _with_file(fields, "", inline.encode())
     filename = upload.filename or ""
+    content = upload.stream.read()
     upload.close()
-    return PostForm(fields, filename, size)
+    return _with_file(fields, filename, content)
+
+
+def _with_file(fields: dict[str, str], filename: str, content: bytes) -> PostForm:
+    return PostForm(fields, filename, len(content), base64.b64encode(hashlib.sha256(content).digest()).decode())

@@ -32,6 +32,7 @@ _NO_KEY = "Bucket POST must contain a field named 'key'.  If it is specified, pl
 _BAD_SIGNATURE = (
     "The request signature we calculated does not match the signature you provided. Check your key and signing method."
 )
+_BAD_DIGEST = "The SHA256 you specified did not match the calculated checksum."
 _STATUS = {"AccessDenied": 403, "SignatureDoesNotMatch": 403}
 
 SecretOf = Callable[[str], "str | None"]
@@ -72,7 +73,13 @@ def refuse(form: PostForm, bucket: str, now: datetime, secret_of: SecretOf | Non
         return PostRefusal("SignatureDoesNotMatch", _BAD_SIGNATURE)
     if now >= (expires if expires.tzinfo else expires.replace(tzinfo=UTC)):
         return PostRefusal("AccessDenied", "Invalid according to Policy: Policy expired.")
-    return _check_conditions(conditions, form, bucket)
+    return _check_conditions(conditions, form, bucket) or _check_digest(form)
+
+
+def _check_digest(form: PostForm) -> PostRefusal | None:
+    """Source: S3 API reference, "POST Object" (x-amz-checksum-sha256), and "Error responses" (BadDigest)."""
+    expected = form.fields.get("x-amz-checksum-sha256")
+    return PostRefusal("BadDigest", _BAD_DIGEST) if expected not in (None, form.sha256) else None
 
 
 def _check_conditions(conditions: Iterable[Any], form: PostForm, bucket: str) -> PostRefusal | None:
