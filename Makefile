@@ -15,7 +15,7 @@ export PORT WEB_PORT SAMPLES EYES
 # Compiled modules are kept, or each process compiles its libraries again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help eyes eyes-extras up down test check cli-reference bench chaos fuzz mutants audit lock clean
+.PHONY: help eyes eyes-extras up down test check cli-reference openapi bench chaos fuzz mutants audit lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -72,10 +72,14 @@ check: $(VENV)/.dev-installed  ## check lint, types, prose, template and contrac
 	@AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint
 	@$(BIN)/python -m tools.drawing --check
 	@$(BIN)/python -m tools.cli_reference --check
+	@$(BIN)/python -m tools.openapi --check
 	@$(BIN)/pytest -q tests/contract
 
 cli-reference: $(VENV)/.dev-installed  ## write docs/cli.md from the help of the commands
 	@$(BIN)/python -m tools.cli_reference
+
+openapi: $(VENV)/.dev-installed  ## write docs/openapi.json from the declarations of the API's operations
+	@$(BIN)/python -m tools.openapi
 
 bench: $(VENV)/.dev-installed  ## print tables of time, calls and cost
 	@$(BIN)/python -m bench

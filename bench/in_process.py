@@ -63,7 +63,16 @@ ORDER = (
     "record_rejection",
     "record_failure",
     "check_sign_up",
-    "account",
+    "api_uploads",
+    "api_images",
+    "api_labels",
+    "api_watchlist",
+    "api_alerts",
+    "api_channels",
+    "api_stats",
+    "api_export",
+    "api_me",
+    "api_root",
 )
 ONE_IMAGE = ("start_analysis", "validate_image", "detect_labels", "detect_moderation", "store_analysis", "evaluate_watchlist")
 _REKOGNITION = {

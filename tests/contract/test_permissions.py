@@ -26,9 +26,13 @@ ACTIONS = {
     ("dynamodb", "transact_write_items"): "dynamodb:UpdateItem",  # of the updates in it: "Using IAM with DynamoDB transactions"
     ("s3", "head_object"): "s3:GetObject",
     ("s3", "delete_objects"): "s3:DeleteObject",
+    ("s3", "list_objects_v2"): "s3:ListBucket",
+    ("s3", "list_object_versions"): "s3:ListBucketVersions",
+    ("lambda", "invoke"): "lambda:InvokeFunction",
 }
 PREFIXES = {"stepfunctions": "states"}
-NO_CALLS = {"exceptions", "get_paginator", "generate_presigned_url", "meta"}
+NO_CALLS = {"exceptions", "get_paginator", "generate_presigned_url", "generate_presigned_post", "meta"}
+NO_PERMISSION = {("cognito-idp", "delete_user")}  # the access token is the permission
 # Allowed without a call in the source: the platform's calls, and what S3 and Rekognition check with the caller's permissions.
 WITHOUT_A_CALL = {
     "start_analysis": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "s3:ListBucket"},
@@ -36,6 +40,10 @@ WITHOUT_A_CALL = {
     "detect_labels": {"s3:GetObject", "s3:GetObjectVersion"},
     "detect_moderation": {"s3:GetObject", "s3:GetObjectVersion"},
     "detect_text": {"s3:GetObject", "s3:GetObjectVersion"},
+    # Forms and links act with the role of the function that signs them. Versions are deleted by DeleteObjects.
+    "api_uploads": {"s3:PutObject"},
+    "api_images": {"s3:GetObjectVersion", "s3:DeleteObjectVersion", "s3:ListBucket"},
+    "api_me": {"s3:DeleteObjectVersion"},
 }
 
 
@@ -48,7 +56,7 @@ def graph() -> CallGraph:
 def operations() -> dict[str, dict[str, str]]:
     """Each service's operations by the name of the client's method."""
     found = {}
-    for service in ("dynamodb", "s3", "sns", "ssm", "sqs", "stepfunctions", "rekognition"):
+    for service in ("dynamodb", "s3", "sns", "ssm", "sqs", "stepfunctions", "rekognition", "lambda"):
         model = boto3.client(service, region_name="us-east-1").meta.service_model
         found[service] = {xform_name(name): name for name in model.operation_names}
     return found
@@ -106,6 +114,7 @@ def permissions(handler: str, graph: CallGraph, template: Template, operations: 
     function = functions(template)[logical_id]
     variables = function.get("Environment", {}).get("Variables", {})
     calls = [call for call in graph.aws_calls(handler) if call.method not in NO_CALLS]
+    calls = [call for call in calls if (call.service, call.method) not in NO_PERMISSION]
     return Permissions(
         {(needed(call, operations), variables[call.table]["Ref"] if call.table else "") for call in calls},
         list(allowed(template, function)),

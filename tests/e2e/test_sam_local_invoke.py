@@ -205,12 +205,36 @@ def test_check_sign_up_returns_the_triggers_event(sam: SamLocal) -> None:
     assert sam.invoke("CheckSignUpFunction", "check_sign_up") == json.loads((ROOT / "events" / "check_sign_up.json").read_text())
 
 
-def test_account_answers_with_the_users_id(sam: SamLocal) -> None:
-    claims = json.loads((ROOT / "events" / "account.json").read_text())["requestContext"]["authorizer"]["jwt"]["claims"]
+def test_the_api_prepares_an_upload(sam: SamLocal) -> None:
+    result = sam.invoke("ApiUploadsFunction", "api_uploads")
 
-    result = sam.invoke("AccountFunction", "account")
+    (upload,) = json.loads(result["body"])["Uploads"]
+    assert upload["Form"]["Fields"]["key"].endswith("/astronaut-portrait.jpg")
 
-    assert (result["statusCode"], json.loads(result["body"])) == (200, {"id": claims["sub"]})
+
+def test_the_api_finds_the_portrait(sam: SamLocal, announced: Any) -> None:
+    found = json.loads(sam.invoke("ApiImagesFunction", "api_images")["body"])["Images"]
+
+    assert KEY in [image["Key"] for image in found]
+    assert KEY in sam.invoke("ApiExportFunction", "api_export")["body"]
+
+
+def test_the_api_answers_an_operators_requests(sam: SamLocal) -> None:
+    assert "Labels" in json.loads(sam.invoke("ApiLabelsFunction", "api_labels")["body"])
+    assert "Rules" in json.loads(sam.invoke("ApiWatchlistFunction", "api_watchlist")["body"])
+    assert "Alerts" in json.loads(sam.invoke("ApiAlertsFunction", "api_alerts")["body"])
+    assert "Channels" in json.loads(sam.invoke("ApiChannelsFunction", "api_channels")["body"])
+    assert "Total" in json.loads(sam.invoke("ApiStatsFunction", "api_stats")["body"])
+
+
+def test_the_api_knows_the_user_of_the_token(sam: SamLocal) -> None:
+    token = json.loads((ROOT / "events" / "api_me.json").read_text())["requestContext"]["authorizer"]["jwt"]["claims"]
+
+    assert json.loads(sam.invoke("ApiMeFunction", "api_me")["body"])["Sub"] == token["sub"]
+
+
+def test_the_api_has_nothing_at_an_unknown_path(sam: SamLocal) -> None:
+    assert sam.invoke("ApiRootFunction", "api_root")["statusCode"] == 404
 
 
 def test_index_changes_counts_changed_images(sam: SamLocal, pipeline: Pipeline) -> None:

@@ -47,6 +47,9 @@ _REKOGNITION: Mapping[str, Event] = {
     "DetectText": {"TextDetections": [], "TextModelVersion": "3.0"},
 }
 
+# What Check Channels returns to its callers. moto would run it in a container.
+_CHECKED = {"Channels": [{"ChannelId": "email", "Kind": "email", "Outcome": "SENT", "Id": "message-1"}]}
+
 
 @dataclass
 class Sent:
@@ -97,12 +100,14 @@ class Recorder:
             bytes(body) if isinstance(body, bytes | bytearray) else b"",
         )
         self.sent[self._function].append(Sent(call))
-        if call.service != "rekognition":
+        if call.service not in ("rekognition", "lambda"):
             return None
-        answer = json.dumps(_REKOGNITION[call.operation])
+        answer = json.dumps(_REKOGNITION[call.operation] if call.service == "rekognition" else _CHECKED)
         return AWSResponse(request.url, 200, {"Content-Type": "application/x-amz-json-1.1"}, MockRawResponse(answer))
 
-    def _answered(self, response_dict: Event, **_: Any) -> None:
+    def _answered(self, response_dict: Event | None, exception: Exception | None, **_: Any) -> None:
+        if response_dict is None:
+            raise AssertionError("a request could not be answered") from exception
         made = self.sent[self._function][-1]
         made.status = response_dict["status_code"]
         self.interludes.pop(made.call.operation, lambda: None)()
@@ -196,6 +201,19 @@ class Account:
             self.recorder.sent[f"{function}Function"].append(Sent(call, 200))
         self.receiver.received.clear()
         return len(links)
+
+    def follow(self, function: str, *links: str) -> None:
+        """Records requests with links that a function has signed: S3 checks the permissions of its role."""
+        for link in links:
+            url = urlsplit(link)
+            call = identify("GET", url.netloc, url.path, url.query, {}, b"")
+            self.recorder.sent[f"{function}Function"].append(Sent(call, 200))
+
+    def use_form(self, function: str, form: Event) -> None:
+        """Records an upload with a form that a function has signed, as the PutObject that S3 checks."""
+        url = urlsplit(form["Url"])
+        call = identify("PUT", url.netloc, f"/{form['Fields']['key']}", "", {}, b"")
+        self.recorder.sent[f"{function}Function"].append(Sent(call, 200))
 
     @contextmanager
     def later(self, hours: int) -> Iterator[None]:

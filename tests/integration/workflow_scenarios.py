@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingErro
 from imagewatch.errors import ImageGone, ImageRejected, Unavailable
 from imagewatch.images.version import ImageVersion
 
+from .api_scenarios import API_SCENARIOS
 from .conftest import Event, sample_event
 from .recorded_calls import Account
 
@@ -281,13 +282,8 @@ def an_address_signs_up(account: Account) -> None:
     assert account.run("CheckSignUp", event) == event
 
 
-def a_user_reads_their_account(account: Account) -> None:
-    assert account.run("Account", sample_event("account"))["statusCode"] == 200
-
-
 SCENARIOS = (
     an_address_signs_up,
-    a_user_reads_their_account,
     an_image_is_analysed_and_matches,
     an_image_of_a_person_is_analysed_and_removed,
     an_image_without_a_version_id_is_analysed,
@@ -313,6 +309,7 @@ SCENARIOS = (
     the_channels_are_tested,
     a_rule_is_applied_to_stored_images,
     a_long_backfill_continues_in_another_execution,
+    *API_SCENARIOS,
     # From here on, the channels' rate limiters are ahead of the current time.
     a_sender_gives_up_and_a_digest_takes_over,
     a_suppressed_count_that_was_never_reported_is_reported,

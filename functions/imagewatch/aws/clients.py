@@ -22,6 +22,8 @@ _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_
 _PARTICULAR = {
     # A message whose answer was lost may have been sent. The delivery decides whether to send it again.
     "sns": Config(retries={"mode": "standard", "total_max_attempts": 1}),
+    # A function that was invoked may have run, whatever became of its answer.
+    "lambda": Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=24),
 }
 # Without this, links are signed with the older signature and for S3's global host. That host answers for buckets of other Regions
 # with a redirect that doesn't match the signature, or not at all.

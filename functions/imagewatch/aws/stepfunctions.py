@@ -14,6 +14,9 @@ from imagewatch.aws.settings import setting
 from imagewatch.images.links import execution_url
 from imagewatch.images.version import ImageVersion, sha256_hex
 
+MAX_EVENTS = 3000
+"""Events of an execution's history that are read. An analysis has about a hundred."""
+
 
 @dataclass(frozen=True)
 class Execution:
@@ -88,3 +91,20 @@ def describe(arn: str) -> Execution | None:
         raise
     image = ImageVersion.from_state(json.loads(found["input"])["image"])
     return Execution(found["status"], found.get("error", ""), found.get("cause", ""), image)
+
+
+def history(arn: str) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+    """(answer of DescribeExecution, its first MAX_EVENTS events); None when there is no such execution any more."""
+    try:
+        with translated():
+            described = client("stepfunctions").describe_execution(executionArn=arn)
+            pages = (
+                client("stepfunctions")
+                .get_paginator("get_execution_history")
+                .paginate(executionArn=arn, PaginationConfig={"PageSize": 1000, "MaxItems": MAX_EVENTS})
+            )
+            return described, [event for page in pages for event in page["events"]]
+    except ClientError as error:
+        if error_code(error) == "ExecutionDoesNotExist":
+            return None
+        raise

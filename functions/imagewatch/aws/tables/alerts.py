@@ -36,13 +36,14 @@ def create_or_lease(alert: Alert, sender: str) -> tuple[Alert, bool]:
     duplicate changes nothing.
     """
     now = timestamps.milliseconds()
+    month = {"CreatedMonth": timestamps.iso(now)[:7]}  # the key of the index ByMonth
     lease = {"Status": PENDING, "LeasedBy": sender, "LeasedUntil": now + LEASE_SECONDS * 1000, "QueuedFor": _QUEUE}
     new = replace(alert, created_at=timestamps.iso(now))
     try:
         with translated():
             client("dynamodb").put_item(
                 TableName=setting("ALERTS_TABLE"),
-                Item=to_item(new.to_item() | lease | {"ExpiresAt": expires_at()}),
+                Item=to_item(new.to_item() | month | lease | {"ExpiresAt": expires_at()}),
                 ConditionExpression="attribute_not_exists(AlertId)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
