@@ -11,6 +11,7 @@ from imagewatch.alerts.alert import Alert
 from imagewatch.aws.tables import alert_list
 from imagewatch.aws.tables import alerts as alerts_table
 from imagewatch.images.version import ImageVersion
+from imagewatch.rules.matched_rule import MatchedRule
 
 from .api import OPERATORS, Reply, call
 from .conftest import Stack, sample_event
@@ -27,7 +28,7 @@ def write(stack: Stack, monkeypatch: pytest.MonkeyPatch, number: int, rule_id: s
     """Writes an alert as Send Alert does, half a second after the one before; returns its id."""
     state = {**sample_event("validate_image")["Image"], "Key": f"uploads/gate/{number}.jpg"}
     image = ImageVersion.from_state(state)
-    rule = {"RuleId": rule_id, "Name": rule_id.title(), "Matches": [MATCH], "Channels": ["email"]}
+    rule = MatchedRule.from_item({"RuleId": rule_id, "Name": rule_id.title(), "Matches": [MATCH], "Channels": ["email"]})
     with monkeypatch.context() as patch, stack.environment("SendAlert"):
         patch.setattr(timestamps, "now", lambda: (START + number // 2 * 1000) * 1000)
         alert, owned = alerts_table.create_or_lease(Alert.of(image, rule, "https://example.com/image"), "execution")

@@ -31,7 +31,7 @@ def test_the_document_is_the_generated_one(stack: Stack) -> None:
     [
         ("PATCH", "/images", "DELETE, GET"),
         ("POST", f"/images/{'a' * 32}", "DELETE, GET"),
-        ("GET", "/watchlist/preview", "DELETE, GET, POST, PUT"),
+        ("PATCH", "/watchlist/preview", "DELETE, GET, POST, PUT"),
         ("POST", "/openapi.json", "GET"),
         ("HEAD", "/me", "DELETE, GET"),
     ],
