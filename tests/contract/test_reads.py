@@ -15,6 +15,8 @@ READS = {"get_item", "batch_get_item", "query", "scan"}
 EVENTUAL = {
     # Indexes are always eventually consistent (DynamoDB developer guide, "Using Global Secondary Indexes").
     "functions/imagewatch/aws/tables/alerts.py:queued_ids": "reads an index; then each alert and digest is read consistently",
+    "functions/imagewatch/aws/tables/alert_list.py:_query": "reads an index; then each alert consistently",
+    "functions/imagewatch/aws/tables/status_rows.py:by_day": "counts rows for statistics",
     "functions/imagewatch/aws/tables/cooldowns.py:read_due_reports": "reads an index; the lease is conditional",
     "functions/imagewatch/aws/tables/images.py:analyzing_before": "reads an index, then each record consistently",
     "functions/imagewatch/aws/tables/search_index.py:query": "its caller asks for consistency: the marks are read consistently",

@@ -9,7 +9,7 @@ from tools.sam_template import Resolver, Template, load_template
 from .conftest import ROOT
 from .decided_template import decided
 
-PUBLIC = {"/openapi.json"}  # the description of the API contains no data
+PUBLIC = {"/openapi.json", "$default"}  # the description of the API, and the answer to requests that no route matches
 SCOPE = "aws.cognito.signin.user.admin"  # of Cognito's access tokens; its ID tokens have no scope
 
 

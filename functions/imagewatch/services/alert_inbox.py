@@ -29,9 +29,8 @@ class AlertPage:
 def page(rule_id: str, since: str, after: AlertPlace | None, limit: int) -> AlertPage:
     """The newest alerts of a rule ("" for all), since a day ("" for DEFAULT_DAYS ago), behind a place."""
     now = timestamps.milliseconds()
-    records = alert_list.newest(
-        rule_id, since or timestamps.iso(now - DEFAULT_DAYS * _DAY), timestamps.iso(now), after, limit + 1
-    )
+    first = max(since, timestamps.iso(now - (LONGEST_DAYS if since else DEFAULT_DAYS) * _DAY))
+    records = alert_list.newest(rule_id, first, timestamps.iso(now), after, limit + 1)
     shown = records[:limit]
     more = len(records) > limit
     return AlertPage(shown, AlertPlace(shown[-1]["CreatedAt"], shown[-1]["AlertId"]) if more else None)
