@@ -46,6 +46,9 @@ WITHOUT_A_CALL = {
     "api_me": {"s3:DeleteObjectVersion"},
 }
 
+# The graph takes `items()` of any mapping for the method of the library's reader. These two functions only query counts.
+BY_NAME_ONLY = {name: {("dynamodb:BatchGetItem", "SearchIndexTable")} for name in ("api_labels", "api_stats")}
+
 
 @pytest.fixture(scope="module")
 def graph() -> CallGraph:
@@ -121,8 +124,8 @@ def permissions(handler: str, graph: CallGraph, template: Template, operations: 
     )
 
 
-def test_a_role_allows_every_call_that_its_handler_can_reach(permissions: Permissions) -> None:
-    assert permissions.missing == set()
+def test_a_role_allows_every_call_that_its_handler_can_reach(handler: str, permissions: Permissions) -> None:
+    assert permissions.missing == BY_NAME_ONLY.get(handler, set())
 
 
 def test_the_graph_reaches_every_call_that_a_role_allows(handler: str, permissions: Permissions) -> None:
