@@ -63,6 +63,7 @@ ORDER = (
     "record_rejection",
     "record_failure",
     "check_sign_up",
+    "index_changes",
     "api_uploads",
     "api_images",
     "api_labels",
