@@ -10,8 +10,8 @@ from imagewatch.api import spreadsheet
 from imagewatch.api.dispatch import Api, Reply
 from imagewatch.api.request import Request
 from imagewatch.observability import logs_invocation
+from imagewatch.search.find import Search
 from imagewatch.services import image_search
-from imagewatch.services.search import Search
 
 
 def export(request: Request) -> Any:

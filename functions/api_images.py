@@ -12,8 +12,8 @@ from imagewatch.api.dispatch import Api
 from imagewatch.api.problems import RequestRefused, not_found
 from imagewatch.api.request import Request
 from imagewatch.observability import logs_invocation
+from imagewatch.search.find import Match, Search
 from imagewatch.services import image_access, image_deletion, image_links, image_search, reanalysis, traces
-from imagewatch.services.search import Match, Search
 
 BUSY = "The image is being analysed now, or its file has changed since. Show the image, and repeat the request when it has ended."
 EXPIRED = "Step Functions has no history of this analysis any more. It keeps a history for 90 days."

@@ -29,7 +29,13 @@ def test_small_eyes_use_no_models(monkeypatch: pytest.MonkeyPatch, arguments: li
     monkeypatch.setenv("EYES", variable or "")
     options = parsed(*arguments)
     assert options.models is None
-    assert options.engine().versions == {"labels": "local-opencv-1", "moderation": "none", "text": "none", "faces": "none"}
+    assert options.engine().versions == {
+        "labels": "local-opencv-1",
+        "moderation": "none",
+        "text": "none",
+        "faces": "none",
+        "collections": "local-pixels-1 (same photo only)",
+    }
 
 
 def test_an_unknown_value_of_eyes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

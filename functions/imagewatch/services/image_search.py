@@ -9,12 +9,12 @@ from imagewatch.api.viewer import Viewer
 from imagewatch.aws import cursor_secret
 from imagewatch.aws.tables.search_library import SearchLibrary
 from imagewatch.errors import InvalidQuery
+from imagewatch.search import find as search
 from imagewatch.search.counts import DayCount, TermCount
+from imagewatch.search.find import Results, Search
 from imagewatch.search.grammar import parse
 from imagewatch.search.index import EVERYONE
 from imagewatch.search.suggestions import Unknown
-from imagewatch.services import search
-from imagewatch.services.search import Results, Search
 
 _FOR_OPERATORS = "rule: is for operators only, because the watchlist is. Remove the term."
 _RULE = "rule"
