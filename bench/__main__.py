@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "functions"))
 
 from rich.console import Console
 
-from bench import backlog, calls, cases, cold, cost, months, rules, search, search_tables, throughput, warm
+from bench import backlog, calls, cases, cold, cost, hot_keys, months, rules, search, search_tables, throughput, warm
 from bench.eyes import measure as eyes
 from bench.tables import Table
 
@@ -126,7 +126,7 @@ TABLES: dict[str, Callable[[argparse.Namespace], Sequence[Table]]] = {
     "calls": _calls,
     "cost": _cost,
     "rules": _rules,
-    "search": lambda _: [search.table(), search_tables.table()],
+    "search": lambda _: [search.table(), hot_keys.table(), search_tables.table()],
     "backlog": _backlog,
     "throughput": _throughput,
     "eyes": _eyes,

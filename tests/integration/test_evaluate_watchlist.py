@@ -17,6 +17,9 @@ PERSON = {"RuleId": "person", "Name": "Person at the door", "Enabled": True, "Te
 
 
 def evaluate(stack: Stack, sample: Any, image: Event) -> dict[str, Any]:
+    """The verdict about an image whose analysis was stored, as in the workflow."""
+    if (stack.record(image["ImageId"]) or {}).get("Status") == "ANALYZING":
+        stack.handler("StoreAnalysis")({**sample("store_analysis"), "Image": image})
     answer: dict[str, Any] = stack.handler("EvaluateWatchlist")({**sample("evaluate_watchlist"), "Image": image})
     return answer
 
