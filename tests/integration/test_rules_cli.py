@@ -462,7 +462,8 @@ def test_a_snooze_in_the_past_is_refused(deployed: Stack, capsys: Output) -> Non
 
 
 def put_alert(stack: Stack, number: int, **more: Any) -> None:
-    matches = {"Matches": [{"Term": "Person", "Label": "Person", "Confidence": 90}]}
+    match = {"Term": "Person", "Label": "Person", "Kind": "name", "Confidence": 90, "Count": 1}
+    matches = {"RuleId": "gate", "Name": "Gate", "Matches": [match]}
     alert = {"AlertId": f"{number:032x}", "RuleId": "gate", "ImageId": "i", "Status": "SENT", "Rule": matches}
     stack.put_item("AlertsTable", {**alert, "CreatedAt": f"2099-11-20T16:{number:02}:00.000Z", **more})
 

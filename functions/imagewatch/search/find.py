@@ -186,8 +186,12 @@ class _Page:
 
 
 def _unknown(library: Library, query: Query, counts: Mapping[str, int]) -> Sequence[Unknown]:
-    """The query's terms that no image has. Counts are some minutes old, so a term without a count is looked up."""
-    found = {name: len(library.read(name, "newest", None, "", 1)) for name in _names(query) if not counts.get(name)}
+    """The query's terms that no image has. Counts are some minutes old, so a term without a count is looked up.
+
+    A term without separate rows is read from others, whose confidence in it can be 0.
+    """
+    uncounted = [name for name in _names(query) if not counts.get(name)]
+    found = {name: sum(row.confidence > 0 for row in library.read(name, "newest", None, "", 1)) for name in uncounted}
     return unknown_terms(query, {**counts, **found}, library.counts, library.vocabulary)
 
 
