@@ -1,6 +1,7 @@
 """Writes to the hottest partition keys of the SearchIndexTable, counted on the keys of an image's rows.
 
-The worst label is in every image. DynamoDB takes 1,000 write units a second for one key (developer guide, "Designing partition keys").
+The worst label is in every image. DynamoDB takes 1,000 write units a second for one key (developer guide, "Designing partition
+keys").
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ _KEY_OVERHEAD = 40  # bytes of attribute names and of the minute
 def table() -> Table:
     """One row for each rate."""
     stored, matched = _units(), _units(matched=True)
-    rows = [
-        [f"{rate:,}", f"{rate * stored:,}", f"{rate * (stored + matched):,}", f"{LIMIT:,}", f"{rate * (stored + matched) / LIMIT:.2f}"]
-        for rate in RATES
-    ]
+    rows = []
+    for rate in RATES:
+        fewest, most = rate * stored, rate * (stored + matched)
+        rows.append([f"{rate:,}", f"{fewest:,}", f"{most:,}", f"{LIMIT:,}", f"{most / LIMIT:.2f}"])
     return Table(
         "Search: write units per second on the hottest key",
         ["images per second", "no rule matches", "a rule matches each image", "limit", "ratio"],

@@ -283,7 +283,9 @@ STORIES = {
     "a check that finds a channel gone": Story(
         "CheckChannels", a_channel_that_is_gone, a_schedule, [POST, CHANNEL, CHANNEL, CHANNEL, NOTICE, CHANNEL]
     ),
-    "a rule that is applied to history": Story("EvaluatePage", an_analysed_image, a_run, [CHANGED, IMAGE, OPEN, *SLOT, MAIL, ALERT]),
+    "a rule that is applied to history": Story(
+        "EvaluatePage", an_analysed_image, a_run, [CHANGED, IMAGE, OPEN, *SLOT, MAIL, ALERT]
+    ),
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -71,6 +72,11 @@ def aws(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     pipeline.clear()
 
 
+def with_bytes(item: dict[str, Any]) -> dict[str, Any]:
+    """An item of the AWS CLI's JSON, which has binary values in base64, as boto3 returns it."""
+    return {name: {"B": base64.b64decode(value["B"])} if "B" in value else value for name, value in item.items()}
+
+
 def names(resources: list[dict[str, Any]]) -> set[str]:
     return {resource["LogicalResourceId"] for resource in resources}
 
@@ -105,7 +111,7 @@ QUESTIONS: list[tuple[str, Judge]] = [
     (
         "dynamodb query --table-name @SearchIndexTableName --key-condition-expression 'Posting = :posting'"
         """ --expression-attribute-values '{":posting": {"S": "operators|time|label:person"}}' --no-scan-index-forward""",
-        lambda got, at: at["ImageId"] in [row.image_id for row in stored_rows(map(from_item, got["Items"]))],
+        lambda got, at: at["ImageId"] in [row.image_id for row in stored_rows(map(from_item, map(with_bytes, got["Items"])))],
     ),
     (
         "cloudformation describe-stacks --stack-name imagewatch --query Stacks[0]",
