@@ -82,16 +82,16 @@ def test_cleaning_up_deletes_all_data(own_pipeline: Pipeline) -> None:
 
 def test_failed_requests_of_the_api_are_listed_with_the_reason(pipeline: Pipeline) -> None:
     access = operators_token(pipeline.stack)
-    pipeline.fault(service="lambda", operation="Invoke", error="ServiceException", count=1, match="AccountFunction")
+    pipeline.fault(service="lambda", operation="Invoke", error="ServiceException", count=1, match="ApiMeFunction")
     with pytest.raises(HTTPError):
-        urlopen(Request(f"{pipeline.outputs['ApiUrl']}/account", headers={"Authorization": access}))
+        urlopen(Request(f"{pipeline.outputs['ApiUrl']}/me", headers={"Authorization": access}))
 
     def shown() -> list[dict[str, str]]:
         return [json.loads(line) for line in run(pipeline, "api errors").splitlines() if line.startswith("{")]
 
-    pipeline.eventually(shown, "the failed request is not in the access log")
+    pipeline.eventually(shown, "the failed request is not in the access log", 120)
     (line,) = shown()
-    assert (line["route"], line["status"]) == ("GET /account", "500")
+    assert (line["route"], line["status"]) == ("GET /me", "500")
     assert len(line["integrationError"]) > 1
 
 
@@ -110,7 +110,7 @@ def test_every_runbook_is_executed_by_a_test() -> None:
 def test_images_that_wait_to_be_counted_are_counted(pipeline: Pipeline) -> None:
     pipeline.ended(pipeline.upload(SAMPLE.read_bytes()))
     assert int(run(pipeline, "marks")) >= 0
-    pipeline.eventually(lambda: int(run(pipeline, "marks")) == 0, "Index Changes has left marks")
+    pipeline.eventually(lambda: int(run(pipeline, "marks")) == 0, "Index Changes has left marks", 180)
 
 
 def test_the_history_of_one_image_is_shown(pipeline: Pipeline) -> None:

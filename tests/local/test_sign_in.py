@@ -109,8 +109,8 @@ def tokens(ann: Person) -> dict[str, Any]:
 def test_a_person_signs_up_with_the_code_from_the_mailbox_and_calls_the_api(stack: RunningStack, outputs: dict[str, str]) -> None:
     person = someone(stack, outputs)
     sub = person.sign_up()
-    answer = fetch(f"{outputs['ApiUrl']}/account", authorization=f"Bearer {person.sign_in()['AccessToken']}")
-    assert (answer.status, answer.document["id"]) == (200, sub)
+    answer = fetch(f"{outputs['ApiUrl']}/me", authorization=f"Bearer {person.sign_in()['AccessToken']}")
+    assert (answer.status, answer.document["Sub"]) == (200, sub)
 
 
 def test_a_wrong_password_proves_nothing(ann: Person) -> None:
@@ -127,7 +127,7 @@ def test_the_function_refuses_an_address_of_another_domain(stack: RunningStack, 
 
 
 def test_the_gateway_accepts_access_tokens_only(outputs: dict[str, str], tokens: dict[str, Any]) -> None:
-    url = f"{outputs['ApiUrl']}/account"
+    url = f"{outputs['ApiUrl']}/me"
     head, payload, signature = tokens["AccessToken"].split(".")
     for header in ("", "Bearer abc", f"Bearer {head}.{payload}.{signature[:-6]}AAAAAA", f"Bearer {tokens['RefreshToken']}"):
         answer = fetch(url, **({"authorization": header} if header else {}))
@@ -140,9 +140,12 @@ def test_the_gateway_accepts_access_tokens_only(outputs: dict[str, str], tokens:
 
 def test_unknown_paths_and_methods_are_not_found(outputs: dict[str, str], tokens: dict[str, Any]) -> None:
     bearer = f"Bearer {tokens['AccessToken']}"
-    for url, method in ((f"{outputs['ApiUrl']}/nothing", "GET"), (outputs["ApiUrl"].removesuffix("v1") + "v2/account", "GET")):
-        answer = fetch(url, method, authorization=bearer)
-        assert (answer.status, answer.document) == (404, {"message": "Not Found"})
+    unknown_stage = fetch(outputs["ApiUrl"].removesuffix("v1") + "v2/me", authorization=bearer)
+    assert (unknown_stage.status, unknown_stage.document) == (404, {"message": "Not Found"})
+    unknown_path = fetch(f"{outputs['ApiUrl']}/nothing", authorization=bearer)
+    assert (unknown_path.status, unknown_path.headers["content-type"]) == (404, "application/problem+json")
+    unknown_method = fetch(f"{outputs['ApiUrl']}/me", "PATCH", authorization=bearer)
+    assert (unknown_method.status, unknown_method.headers["allow"]) == (405, "DELETE, GET")
 
 
 def test_a_revoked_token_is_refused_by_the_pool_and_accepted_by_the_gateway_until_it_expires(
@@ -155,7 +158,7 @@ def test_a_revoked_token_is_refused_by_the_pool_and_accepted_by_the_gateway_unti
     person.client.global_sign_out(AccessToken=access)
     with pytest.raises(ClientError, match="Access Token has been revoked"):
         person.client.get_user(AccessToken=access)
-    assert fetch(f"{outputs['ApiUrl']}/account", authorization=access).status == 200
+    assert fetch(f"{outputs['ApiUrl']}/me", authorization=access).status == 200
 
 
 def test_an_independent_library_verifies_the_tokens_with_the_published_keys(tokens: dict[str, Any]) -> None:
@@ -183,13 +186,13 @@ def test_administrators_operations_need_credentials(ann: Person) -> None:
 
 
 def test_the_api_has_the_web_apps_origin_too(web: str, tokens: dict[str, Any]) -> None:
-    answer = fetch(f"{web}/v1/account", authorization=f"Bearer {tokens['AccessToken']}")
+    answer = fetch(f"{web}/v1/me", authorization=f"Bearer {tokens['AccessToken']}")
     assert answer.status == 200
-    assert fetch(f"{web}/v1/account").status == 401
+    assert fetch(f"{web}/v1/me").status == 401
 
 
 def test_only_the_web_app_may_call_the_api_from_a_browser(outputs: dict[str, str], web: str, tokens: dict[str, Any]) -> None:
-    url = f"{outputs['ApiUrl']}/account"
+    url = f"{outputs['ApiUrl']}/me"
     allowed = fetch(url, "OPTIONS", origin=web, access_control_request_method="GET")
     assert (allowed.status, allowed.headers["access-control-allow-origin"]) == (204, web)
     other = fetch(url, "OPTIONS", origin=EVIL, access_control_request_method="GET")
@@ -233,7 +236,7 @@ def test_browsers_may_call_the_user_pool_from_any_origin(stack: RunningStack) ->
 def test_the_access_log_names_route_and_user(stack: RunningStack, outputs: dict[str, str], ann: Person) -> None:
     access = ann.sign_in()["AccessToken"]
     sub = jwt.decode(access, options={"verify_signature": False})["sub"]
-    fetch(f"{outputs['ApiUrl']}/account", authorization=access)
+    fetch(f"{outputs['ApiUrl']}/me", authorization=access)
     logs = stack.client("logs")
 
     def lines() -> list[dict[str, Any]]:
@@ -241,7 +244,7 @@ def test_the_access_log_names_route_and_user(stack: RunningStack, outputs: dict[
         return [json.loads(event["message"]) for event in events]
 
     def is_there() -> bool:
-        wanted = {"route": "GET /account", "status": "200", "user": sub}
+        wanted = {"route": "GET /me", "status": "200", "user": sub}
         return any(wanted.items() <= line.items() for line in lines())
 
     eventually(is_there, "the access log has no line for the request")
