@@ -148,7 +148,7 @@ def stack(template: Template, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack
         "CHANNEL_NETWORKS": "127.0.0.0/8",
     }.items():
         monkeypatch.setenv(name, value)
-    with mock_aws():
+    with mock_aws(config={"lambda": {"use_docker": False}}):
         clients.client.cache_clear()
         rules_table.clear_cache()
         with ExitStack() as exits:

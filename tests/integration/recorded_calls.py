@@ -232,6 +232,7 @@ def deployed() -> Iterator[Account]:
         for name, value in {**keys, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}.items():
             patch.setenv(name, value)
         patch.setitem(default_user_config["core"]["passthrough"], "services", ["rekognition"])  # type: ignore[typeddict-item]
+        patch.setitem(default_user_config["lambda"], "use_docker", False)
         # moto ignores the conditions of a bucket policy's Deny. Permissions are evaluated by local.emulator.iam.evaluation.
         patch.setattr(FakeBucket, "get_permission", lambda bucket, action, resource: PermissionResult.NEUTRAL)
         recorder = Recorder()

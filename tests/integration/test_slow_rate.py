@@ -6,12 +6,15 @@ The intakes are threads that run the real handler on a virtual clock. The queue 
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
+from botocore.client import BaseClient
 
 import start_analysis
 from imagewatch.aws import stepfunctions
@@ -23,6 +26,18 @@ from .test_start_analysis import s3_event
 __all__ = ["time"]  # the fixture
 
 INTAKES, BATCH = 8, 10
+
+
+@pytest.fixture(autouse=True)
+def one_call_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto's conditional writes aren't atomic across threads, DynamoDB's are."""
+    turn, original = threading.RLock(), BaseClient._make_api_call
+
+    def call(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
+        with turn:
+            return original(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", call)
 
 
 class Queue:
