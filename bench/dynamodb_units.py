@@ -65,9 +65,9 @@ def _value_size(value: Mapping[str, Any]) -> int:
         case "SS":
             return sum(len(element.encode()) for element in content)
         case "B":
-            return len(base64.b64decode(content))
+            return _bytes(content)
         case "BS":
-            return sum(len(base64.b64decode(element)) for element in content)
+            return sum(map(_bytes, content))
         case "NS":
             return sum(_number_size(element) for element in content)
     raise ValueError(f"The size of the type {kind} is not implemented.")
@@ -77,3 +77,8 @@ def _number_size(text: str) -> int:
     """One byte for every two significant digits, one more, and one for the sign."""
     digits = text.lower().split("e")[0].lstrip("-").replace(".", "").strip("0")
     return math.ceil(len(digits) / 2) + 1 + text.startswith("-")
+
+
+def _bytes(content: str | bytes) -> int:
+    """The length of a binary value: base64 as it is on the wire, or the bytes themselves."""
+    return len(base64.b64decode(content)) if isinstance(content, str) else len(content)

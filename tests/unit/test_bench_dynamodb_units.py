@@ -25,6 +25,7 @@ def test_lists_and_maps_take_three_bytes_plus_one_for_each_element() -> None:
 
 def test_binary_values_count_their_bytes_and_not_their_base64_text() -> None:
     assert item_size({"Photo": {"B": "aGVsbG8="}}) == 5 + len(b"hello")
+    assert item_size({"Photo": {"B": b"hello, as boto3 has it"}}) == 5 + len(b"hello, as boto3 has it")
     assert item_size({"Tokens": {"BS": ["aGVsbG8=", "aGk="]}}) == 6 + len(b"hello") + len(b"hi")
 
 
