@@ -34,7 +34,7 @@ BEGIN = END = FINISH = MARK = CREATE = ALERT  # a digest's own record, and the r
 CHANGED = "UpdateItem SearchIndexTable"  # the mark by which Index Changes finds the image
 # Functions that write nothing.
 WRITE_NOTHING = {"DetectLabels", "DetectModeration", "DetectText", "CheckSignUp", "ApiRoot", "ApiLabels", "ApiStats", "ApiExport"}
-# A person's request: whoever sent it sees that it failed, and repeats it. The tests of each function repeat its requests.
+# A person's request: its sender sees that it failed, and repeats it. The tests of each function repeat its requests.
 BY_REQUEST = {"ApiUploads", "ApiImages", "ApiWatchlist", "ApiAlerts", "ApiChannels", "ApiMe"}
 ELSEWHERE = {"IndexChanges"}  # tests/integration/test_index_changes.py
 QUIET = cooldown()
