@@ -73,7 +73,7 @@ check: $(VENV)/.dev-installed  ## check lint, types, prose, template and contrac
 	@$(BIN)/python -m tools.drawing --check
 	@$(BIN)/python -m tools.cli_reference --check
 	@$(BIN)/python -m tools.openapi --check
-	@$(BIN)/pytest -q tests/contract
+	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/contract
 
 cli-reference: $(VENV)/.dev-installed  ## write docs/cli.md from the help of the commands
 	@$(BIN)/python -m tools.cli_reference
