@@ -10,7 +10,7 @@ from openapi_spec_validator import validate
 
 from imagewatch.api.catalogue import OPERATIONS, PUBLIC_OPERATIONS
 from imagewatch.api.openapi import document
-from tools.openapi.__main__ import texts
+from tools.openapi import texts
 from tools.sam_template import Template
 
 from .conftest import ROOT

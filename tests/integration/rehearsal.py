@@ -7,6 +7,7 @@ answer depends on the colour of the picture. `at_call` is called before and afte
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -386,3 +387,15 @@ def _put(data: Event, path: str, result: Any) -> Any:
 def _colour(body: bytes) -> str:
     pixel: Any = Image.open(io.BytesIO(body)).convert("RGB").getpixel((40, 40))
     return ("red", "green", "blue")[pixel.index(max(pixel))]
+
+
+@pytest.fixture
+def cloud(stack: Stack, monkeypatch: pytest.MonkeyPatch, quick_moto: None) -> Rehearsal:
+    """The pipeline with the rules of RULES."""
+    for rule_id, term in RULES.items():
+        rule = {"RuleId": rule_id, "Name": rule_id.title(), "Enabled": True, "Terms": [{"Term": term, "MinConfidence": 50}]}
+        stack.put_item("WatchlistTable", rule)
+    # A clock that is always past the last slot, so that a start and a message always take as many writes.
+    moments = itertools.count(1_000_000, 10)
+    monkeypatch.setattr(timestamps, "now", lambda: next(moments))
+    return Rehearsal(stack)

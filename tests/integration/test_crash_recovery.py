@@ -5,7 +5,6 @@ Every story lists the writes of its functions. A new write breaks the list, so t
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,12 +13,12 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from imagewatch import timestamps
 from imagewatch.images.version import image_id
 from tests.index_rows import expected_counts, expected_rows, stored_counts
 
-from .conftest import Stack
-from .rehearsal import READS, RULES, Crash, Rehearsal
+from .rehearsal import READS, Crash, Rehearsal, cloud
+
+__all__ = ["cloud"]  # the fixture
 
 Writes = dict[str, list[str]]
 
@@ -193,17 +192,6 @@ STORIES = {
     ),
     "an old version that is deleted permanently": Story(puts("red", "green"), purge(1), {"StartAnalysis": [RECORD, RECORD]}),
 }
-
-
-@pytest.fixture
-def cloud(stack: Stack, monkeypatch: pytest.MonkeyPatch, quick_moto: None) -> Rehearsal:
-    for rule_id, term in RULES.items():
-        rule = {"RuleId": rule_id, "Name": rule_id.title(), "Enabled": True, "Terms": [{"Term": term, "MinConfidence": 50}]}
-        stack.put_item("WatchlistTable", rule)
-    # A clock that is always past the last slot, so that a start and a message always take as many writes.
-    moments = itertools.count(1_000_000, 10)
-    monkeypatch.setattr(timestamps, "now", lambda: next(moments))
-    return Rehearsal(stack)
 
 
 def play(cloud: Rehearsal, story: Story, key: str, at_call: Callable[[str, str], None] | None, *, late: bool = False) -> Any:

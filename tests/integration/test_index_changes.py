@@ -15,7 +15,9 @@ from imagewatch.services.image_store import Ending
 from tests.index_rows import expected_counts, expected_rows, stored_counts
 
 from .conftest import Event, Stack, leased, newer
-from .rehearsal import READS, RULES, Crash, Rehearsal
+from .rehearsal import READS, Crash, Rehearsal, cloud
+
+__all__ = ["cloud"]  # the fixture
 
 
 def counts(stack: Stack) -> dict[tuple[str, str], int]:
@@ -129,16 +131,6 @@ def test_the_rows_of_a_writer_that_crashed_are_completed_when_it_cannot_run_any_
     assert stack.rows() == expected_rows(stack.record(announced["ImageId"]))
     assert "rule:people" in {row.term for row in stack.rows()}
     assert counts(stack) == expected(stack)
-
-
-@pytest.fixture
-def cloud(stack: Stack, monkeypatch: pytest.MonkeyPatch, quick_moto: None) -> Rehearsal:
-    for rule_id, term in RULES.items():
-        rule = {"RuleId": rule_id, "Name": rule_id.title(), "Enabled": True, "Terms": [{"Term": term, "MinConfidence": 50}]}
-        stack.put_item("WatchlistTable", rule)
-    moments = itertools.count(1_000_000, 10)
-    monkeypatch.setattr(timestamps, "now", lambda: next(moments))
-    return Rehearsal(stack)
 
 
 def change_images(cloud: Rehearsal, folder: str) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,14 +15,12 @@ from werkzeug.serving import make_server
 
 from local.viewer import make_app
 
+from .chromium import document_of, needs_chromium
 from .test_local_viewer import TEMPLATE, CapturedMails, aws, store
 
 __all__ = ["aws"]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--virtual-time-budget=5000")
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH")
+pytestmark = needs_chromium
 
 
 class Pages:
@@ -36,8 +32,7 @@ class Pages:
 
     def text(self, path: str) -> str:
         """The text of a page, with single spaces, after its script has run."""
-        command = [str(CHROMIUM), *OPTIONS, f"--user-data-dir={self._profile}", "--dump-dom", self._address + path]
-        document = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+        document = document_of(self._address + path, self._profile, "--virtual-time-budget=5000")
         return re.sub(r"\s+", " ", html.unescape(re.sub(r"<(style|script).*?</\1>|<[^>]+>", " ", document, flags=re.DOTALL)))
 
 

@@ -5,12 +5,8 @@ from __future__ import annotations
 import html
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from imagewatch.alerts.alert_text import percent
 from imagewatch.search.grammar import parse
@@ -18,7 +14,8 @@ from imagewatch.search.query import Term
 from imagewatch.text import comparable
 from local.viewer.app import STATIC
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+from .chromium import document_of, needs_chromium
+
 VALUES = [97.16, 97.1, 97, 99.99, 79.96, 0.3, 64.1, 4.35, 100, 0, 8.2, 55.05]
 
 
@@ -51,15 +48,12 @@ def in_browser(script: str, folder: Path) -> Any:
     """The value of an expression behind these definitions."""
     page = folder / "page.html"
     page.write_text(f"<!doctype html><meta charset=utf-8><body><script>{script}</script></body>", encoding="utf-8")
-    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    command = [str(CHROMIUM), *options, f"--user-data-dir={folder / 'profile'}", "--dump-dom", page.as_uri()]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
-    found = re.search(r"<body>(.*?)</body>", shown, re.DOTALL)
+    found = re.search(r"<body>(.*?)</body>", document_of(page.as_uri(), folder / "profile"), re.DOTALL)
     assert found
     return json.loads(html.unescape(found[1]))
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH")
+@needs_chromium
 def test_percentages_are_cut_as_in_the_messages(tmp_path: Path) -> None:
     definitions = re.findall(r"^const (?:cut|percent) = .*$", SCRIPT, re.MULTILINE)
     assert len(definitions) == 2
@@ -67,7 +61,7 @@ def test_percentages_are_cut_as_in_the_messages(tmp_path: Path) -> None:
     assert in_browser(script, tmp_path) == [percent(value) for value in VALUES]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH")
+@needs_chromium
 def test_the_word_before_the_cursor_is_completed(tmp_path: Path) -> None:
     definition = re.search(r"^function wordAt.*?^}$", SCRIPT, re.MULTILINE | re.DOTALL)
     assert definition
@@ -78,7 +72,7 @@ def test_the_word_before_the_cursor_is_completed(tmp_path: Path) -> None:
     assert in_browser(script, tmp_path) == [word for _, word in WORDS]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH")
+@needs_chromium
 def test_a_completed_name_is_written_as_a_query_needs_it(tmp_path: Path) -> None:
     definition = re.search(r"^const written = .*$", SCRIPT, re.MULTILINE)
     assert definition

@@ -17,6 +17,7 @@ from imagewatch.search.grammar import parse
 from imagewatch.search.index import MAX_TERMS, IndexedTerm, Row, pack, rows, terms_of, typed, unpack
 from imagewatch.search.planner import MAX_ROWS, Page, Place, plan, search
 from imagewatch.search.query import Query
+from tests.search_library import TEXTS
 
 CONFIDENCES = {"newest": "by_time", "oldest": "by_time", "confidence": "by_confidence"}
 
@@ -107,20 +108,6 @@ def library_of(images: list[tuple[dict[str, float], int, str, str]]) -> Library:
     for number, (labels, day, status, source) in enumerate(images):
         library.add(f"{number:04x}", record(labels, status=status, source=source), moment(day), minute=number * 37 % 1440)
     return library
-
-
-TEXTS = st.recursive(
-    st.sampled_from(
-        ["person", "car:80", "night", "cat", '"traffic light":50', "source:gate-2", "status:rejected",
-         "taken:2026-01-10..2026-01-20", "time:06:00-18:00", "taken:2026-02"]
-    ),
-    lambda inner: st.one_of(
-        st.tuples(inner, inner).map(lambda pair: f"({pair[0]} and {pair[1]})"),
-        st.tuples(inner, inner).map(lambda pair: f"({pair[0]} or {pair[1]})"),
-        inner.map(lambda one: f"not ({one})"),
-    ),
-    max_leaves=6,
-)  # fmt: skip
 
 
 @settings(max_examples=150)
