@@ -167,7 +167,7 @@ def test_every_new_picture_of_a_camera_as_a_digest(deployed: Stack, capsys: Outp
     assert main(["rules", "add", "New pictures", "--source", "gate-2", "--digest"]) == 0
     rule = watchlist(deployed)["new-pictures"]
     assert (rule["Delivery"], rule["Sources"]) == ("digest", ["gate-2"])
-    capsys.readouterr()
+    assert "New pictures: every image" in capsys.readouterr().out
     assert main(["rules", "show", "new-pictures"]) == 0
     assert "Delivery: digest" in capsys.readouterr().out
     assert main(["rules", "list"]) == 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import click
 
+from imagewatch.images import price
 from imagewatch.images.version import UPLOADS_PREFIX
 from uploader.aws.session import Aws, Deployment, is_loopback
 from uploader.aws.stack import Stack, find_parameter, find_stack
@@ -146,7 +147,7 @@ def _calls_per_image(aws: Aws, stack: str) -> int:
     """Rekognition calls for the analysis of an image; 0 on a local stack, where they cost nothing."""
     if is_loopback(aws.endpoint):
         return 0
-    return 3 if find_parameter(aws, stack, "TextDetection") == "on" else 2
+    return price.calls(detects_text=find_parameter(aws, stack, "TextDetection") == "on")
 
 
 def _take(outcome: Outcome, terminal: Terminal, summary: UploadSummary) -> str:

@@ -74,7 +74,8 @@ def looks_for(rule: Rule) -> str:
     """A rule's condition in a line: "person 90 % or dog, with car, without delivery (in text)"."""
     any_of, all_of = _terms(rule.any_of, " or "), _terms(rule.all_of, " and ")
     parts = [part for part in (any_of, f"with {all_of}" if any_of and all_of else all_of) if part]
-    return ", ".join([*parts, *([f"without {_terms(rule.none_of, ' or ')}"] if rule.none_of else [])])
+    parts += [f"without {_terms(rule.none_of, ' or ')}"] if rule.none_of else []
+    return ", ".join(parts) or "every image"
 
 
 def rule_lines(stored: Stored, now: datetime) -> Iterator[Text]:

@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from imagewatch.images import price
 from uploader.terminal import printable
 from uploader.upload.discovery import EMPTY, HIDDEN, NOT_AN_IMAGE, UnsentFile
 from uploader.upload.follow import Analysis
@@ -17,9 +18,6 @@ from uploader.upload.summary import UploadSummary
 from uploader.upload.transfer import Uploaded
 
 NAMES_SHOWN = 5
-REKOGNITION_CALL = 0.001
-"""Dollars for a call in the first price tier, in us-east-1 (bench/prices.json)."""
-
 ROWS_SHOWN = 500
 
 _ADVICE = {NOT_AN_IMAGE: " (use --all to send them too)"}
@@ -110,7 +108,7 @@ def _renamed_line(renamed: Sequence[Uploaded]) -> Text:
 
 
 def _again_line(again: Sequence[Uploaded], calls_per_image: int) -> Text:
-    dollars = len(again) * calls_per_image * REKOGNITION_CALL
+    dollars = price.usd(len(again) * calls_per_image)
     cost = f", for about {_dollars(dollars)} ({calls_per_image} Rekognition calls for each image)" if calls_per_image else ""
     names = _first([printable(str(upload.path)) for upload in again])
     which = "was uploaded again: its content was already there. It is" if len(again) == 1 else (
