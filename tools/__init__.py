@@ -1,1 +1,1 @@
-"""Tools of the repository: the template reader and the drawing of the documentation's pictures. Not deployed."""
+"""Tools of the repository: the template reader, checks, and generators of what is checked in. Not deployed."""
