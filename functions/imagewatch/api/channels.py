@@ -43,7 +43,7 @@ TEST_CHANNEL = Operation(
             {"Kind": STRING, "Id": described(STRING, "The channel's own id of the message."), "Reason": STRING},
         ),
     ),
-    "The function that sends alerts' checks sends it, so that exactly their permissions are tested.",
+    "Check Channels sends it, as it does the daily checks, so that the API has no access to the secrets of channels.",
     operators_only=True,
     ids={"channel_id": CHANNEL_ID},
 )

@@ -186,7 +186,7 @@ class _Page:
 
 
 def _unknown(library: Library, query: Query, counts: Mapping[str, int]) -> Sequence[Unknown]:
-    """The query's terms that no image has. Counts are some minutes old, so a term without a count is looked up.
+    """The query's terms that no image has. Counts are up to two minutes old, so a term without a count is looked up.
 
     A term without separate rows is read from others, whose confidence in it can be 0.
     """
